@@ -1,0 +1,64 @@
+//! The builder's hooks: `POST /v1/hooks/{push,config,build}`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Asks whether a push is allowed, and records it. 201, 403, 404.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushHook {
+    /// Whose key it was.
+    pub receive_user: String,
+    /// App id.
+    pub receive_repo: String,
+    /// 40 hex digits.
+    pub sha: String,
+    /// The key's.
+    pub fingerprint: String,
+    /// `<client ip> <port> <server ip> <port>`.
+    pub ssh_connection: String,
+    /// As in `git-receive-pack 'blog.git'`.
+    pub ssh_original_command: String,
+}
+
+/// Asks for the config of the latest release: 200 with [`super::Config`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigHook {
+    /// Whose key it was.
+    pub receive_user: String,
+    /// App id.
+    pub receive_repo: String,
+}
+
+/// Hands over a finished build; answers when the release serves, or 503 with the reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildHook {
+    /// Whose key it was.
+    pub receive_user: String,
+    /// App id.
+    pub receive_repo: String,
+    /// The image, with registry and tag; the original's builder sent the bare app id.
+    pub image: String,
+    /// First 8 digits of the commit.
+    pub sha: String,
+    /// Process type → command line.
+    pub procfile: BTreeMap<String, String>,
+    /// `true` for Dockerfile apps, else empty.
+    pub dockerfile: String,
+}
+
+/// The release that a build led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BuildHookResponse {
+    /// The release.
+    pub release: HookRelease,
+    /// Hosts of the app; the first is `<app>.<platform domain>`.
+    pub domains: Vec<String>,
+}
+
+/// A release's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookRelease {
+    /// Its number.
+    pub version: u32,
+}

@@ -1,0 +1,33 @@
+//! Authentication of calls between components.
+
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use subtle::ConstantTimeEq;
+
+/// An axum middleware (`middleware::from_fn_with_state(key, require_internal_key)`) that lets only holders of the
+/// internal key through: `Authorization: Bearer <key>`. Others get 401.
+pub async fn require_internal_key(State(key): State<InternalKey>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    match given.and_then(|value| value.strip_prefix("Bearer ")) {
+        Some(given) if key.matches(given) => next.run(request).await,
+        _ => (StatusCode::UNAUTHORIZED, "the internal key is missing or wrong\n").into_response(),
+    }
+}
+
+/// The key that components share. No `Debug`: it is never printed.
+#[derive(Clone)]
+pub struct InternalKey(String);
+
+impl InternalKey {
+    /// Wraps the key.
+    pub fn new(key: &str) -> Self {
+        Self(key.to_owned())
+    }
+
+    /// Whether `given` is the key; takes the same time whatever differs.
+    pub fn matches(&self, given: &str) -> bool {
+        !self.0.is_empty() && bool::from(self.0.as_bytes().ct_eq(given.as_bytes()))
+    }
+}

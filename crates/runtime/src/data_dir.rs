@@ -1,0 +1,65 @@
+//! The data directory: everything the platform keeps on this machine.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::Role;
+
+/// The root of what is kept on this machine; only its owner can enter it.
+///
+/// | path | holds |
+/// |---|---|
+/// | `deis.sqlite` | the database |
+/// | `store/` | blobs |
+/// | `secrets/` | keys, mode 0600 |
+/// | `repositories/`, `cache/` | the builder's bare repositories and build caches |
+/// | `logs/` | app logs |
+/// | `router/` | the last route table |
+/// | `spool/` | logspout's positions and unsent records |
+/// | `journal/` | the platform's own logs |
+/// | `run/` | status sockets, process ids |
+#[derive(Clone, Debug)]
+pub struct DataDir {
+    root: PathBuf,
+}
+
+/// Why the data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to use {} as data directory: {source}; check that it is on a writable disk and belongs to the user who runs deisd", path.display())]
+pub struct DataDirError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl DataDir {
+    /// Makes the directory if it is missing and closes it to other users.
+    pub fn open(root: &Path) -> Result<Self, DataDirError> {
+        let failed = |source| DataDirError { path: root.to_owned(), source };
+        create_private(root).map_err(failed)?;
+        std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        let root = root.canonicalize().map_err(failed)?;
+        Ok(Self { root })
+    }
+
+    /// The directory itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A directory below it, made if missing.
+    pub fn directory(&self, name: &str) -> Result<PathBuf, DataDirError> {
+        let path = self.root.join(name);
+        create_private(&path).map_err(|source| DataDirError { path: path.clone(), source })?;
+        Ok(path)
+    }
+
+    /// Where `role` answers questions about itself.
+    pub fn status_socket(&self, role: Role) -> PathBuf {
+        self.root.join("run").join(format!("{role}.sock"))
+    }
+}
+
+fn create_private(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+}

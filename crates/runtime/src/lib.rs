@@ -1,0 +1,22 @@
+//! What every role shares: the data directory, secrets, serving HTTP, status, telemetry, shutdown.
+
+pub mod auth;
+pub mod data_dir;
+pub mod file;
+pub mod role;
+pub mod secrets;
+pub mod serve;
+pub mod status;
+pub mod telemetry;
+
+pub use auth::require_internal_key;
+pub use data_dir::DataDir;
+pub use role::Role;
+pub use secrets::Secrets;
+pub use status::StatusBoard;
+
+/// Cancelled when the process is asked to end; every `run(shutdown)` then finishes what is under way and returns.
+pub type Shutdown = tokio_util::sync::CancellationToken;
+
+/// The version of the executable.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,68 @@
+//! The roles that one process can run.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A part of the platform that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// HTTP API, releases, reconcilers.
+    Controller,
+    /// Git over SSH to images.
+    Builder,
+    /// OCI images.
+    Registry,
+    /// App logs.
+    Logger,
+    /// Visitors' requests.
+    Router,
+    /// Endpoints and health of one host's containers.
+    Publisher,
+    /// Output of one host's containers.
+    Logspout,
+}
+
+impl Role {
+    /// All of them, in the order in which they start.
+    pub const ALL: [Self; 7] = [
+        Self::Logger,
+        Self::Registry,
+        Self::Controller,
+        Self::Builder,
+        Self::Router,
+        Self::Publisher,
+        Self::Logspout,
+    ];
+
+    /// Its name in commands, settings and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Controller => "controller",
+            Self::Builder => "builder",
+            Self::Registry => "registry",
+            Self::Logger => "logger",
+            Self::Router => "router",
+            Self::Publisher => "publisher",
+            Self::Logspout => "logspout",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// A text that names no role.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not a role: use one of controller, builder, registry, logger, router, publisher, logspout")]
+pub struct RoleError(String);
+
+impl FromStr for Role {
+    type Err = RoleError;
+
+    fn from_str(text: &str) -> Result<Self, RoleError> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| RoleError(text.to_owned()))
+    }
+}

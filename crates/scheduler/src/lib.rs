@@ -1,0 +1,13 @@
+//! The scheduler port: runs workloads by way of engines that exist.
+//!
+//! A URL picks the adapter: `docker://` (one Docker Engine, or Podman's compatible socket), `memory://`.
+
+mod error;
+mod images;
+mod output;
+mod scheduler;
+
+pub use error::SchedulerError;
+pub use images::{BuildContainer, BuildOutcome, Credentials, ImageFacts, Images, Progress};
+pub use output::{ContainerOutput, OutputFrame, OutputStream};
+pub use scheduler::{Attachment, Change, JobOutcome, Scheduler};

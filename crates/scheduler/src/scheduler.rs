@@ -1,0 +1,62 @@
+//! The port itself: small, declarative, the same for every engine.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+
+use deis_model::{AppId, ContainerName, ContainerStatus, Job, Workload, WorkloadId};
+
+use crate::{ImageFacts, OutputFrame, SchedulerError};
+
+/// Something about an app's containers changed: observe it again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Containers of this app started, stopped, died or went.
+    App(AppId),
+    /// The watch was interrupted (the engine went away and came back): anything may have changed.
+    All,
+}
+
+/// What a job is connected to while it runs.
+pub struct Attachment {
+    /// Receives output in order as it comes. Closed by the receiver: output is dropped, the job goes on.
+    pub output: tokio::sync::mpsc::Sender<OutputFrame>,
+    /// After this long it is killed.
+    pub timeout: Duration,
+}
+
+/// How a job ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobOutcome {
+    /// Its exit status.
+    pub exit_code: i64,
+}
+
+/// Runs workloads somewhere. Every call is idempotent.
+#[async_trait]
+pub trait Scheduler: Send + Sync {
+    /// Makes the image available wherever it may run, pulling it where it is missing, and tells about it.
+    async fn prepare(&self, image: &str) -> Result<ImageFacts, SchedulerError>;
+
+    /// Makes `workload` exist as described: containers 1 to `replicas` made and started, higher numbers stopped and removed.
+    ///
+    /// Containers made from a different description (other fingerprint) are replaced. Returns once the engine has accepted
+    /// them; readiness shows in [`Scheduler::observe`] and in the publisher's reports.
+    async fn apply(&self, workload: &Workload) -> Result<(), SchedulerError>;
+
+    /// Stops (SIGTERM, then SIGKILL after `grace`) and removes all containers of the workload; absent is success.
+    async fn remove(&self, id: &WorkloadId, grace: Duration) -> Result<(), SchedulerError>;
+
+    /// Stops and removes one container; absent is success. [`Scheduler::apply`] makes it anew.
+    async fn remove_container(&self, name: &ContainerName, grace: Duration) -> Result<(), SchedulerError>;
+
+    /// The containers of `app`, or of all apps, in the order of their names. Jobs are included as type `run`.
+    async fn observe(&self, app: Option<&AppId>) -> Result<Vec<ContainerStatus>, SchedulerError>;
+
+    /// Runs `job` to its end with its output attached and removes its container.
+    async fn run(&self, job: &Job, attachment: Attachment) -> Result<JobOutcome, SchedulerError>;
+
+    /// Changes as they happen, from now on. Never ends: a lost engine is waited for.
+    fn watch(&self) -> BoxStream<'static, Change>;
+}
