@@ -1,0 +1,17 @@
+"""The web process: says what powers it."""
+
+import os
+
+from flask import Flask
+
+app = Flask(__name__)
+
+
+@app.get("/")
+def home():
+    return f"Powered by {os.environ.get('POWERED_BY', 'Deis')}\n"
+
+
+@app.get("/health")
+def health():
+    return "ok\n"
