@@ -8,19 +8,20 @@ use std::io;
 /// How many bytes make a batch. More costs memory per request, fewer cost thread switches.
 pub(crate) const BATCH_BYTES: usize = 256 * 1024;
 
-/// Groups a stream into batches of at least [`BATCH_BYTES`], the last one excepted.
-pub(crate) struct Batches {
+/// Groups a stream into batches of at least 256 KiB, the last one excepted.
+pub struct Batches {
     content: ByteStream,
     failure: Option<io::Error>,
 }
 
 impl Batches {
-    pub(crate) fn new(content: ByteStream) -> Self {
+    /// Batches of `content`.
+    pub fn new(content: ByteStream) -> Self {
         Self { content, failure: None }
     }
 
     /// The next batch; nothing at the end. Bytes before a failure come before the failure.
-    pub(crate) async fn next(&mut self) -> io::Result<Option<Vec<Bytes>>> {
+    pub async fn next(&mut self) -> io::Result<Option<Vec<Bytes>>> {
         if let Some(failure) = self.failure.take() {
             return Err(failure);
         }

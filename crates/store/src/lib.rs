@@ -13,6 +13,7 @@ mod object;
 mod open;
 mod store;
 
+pub use batches::Batches;
 pub use error::StoreError;
 pub use file::FileStore;
 pub use key::{KeyError, ObjectKey};
