@@ -1,0 +1,65 @@
+//! The component: opens everything, then serves until it is asked to end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+
+use deis_runtime::auth::InternalKey;
+use deis_runtime::{Shutdown, StatusBoard, serve};
+
+use crate::archive::Archive;
+use crate::config::Config;
+use crate::error::LoggerError;
+use crate::http::{self, Service};
+use crate::writer::{Limits, Writer};
+
+/// How long the writer may take to store what was taken before shutdown.
+const WRITER_GRACE: Duration = Duration::from_secs(5);
+
+/// A logger that listens, but does not answer yet.
+pub struct Logger {
+    listener: TcpListener,
+    address: SocketAddr,
+    archive: Arc<Archive>,
+    limits: Limits,
+    key: InternalKey,
+    status: StatusBoard,
+}
+
+impl Logger {
+    /// Takes the address and opens the logs. Troubles with the disk are noted on `status` as they come and go.
+    pub async fn bind(config: Config, status: StatusBoard) -> Result<Self, LoggerError> {
+        let listener = serve::bind(config.listen).await?;
+        let address = listener.local_addr().unwrap_or(config.listen);
+        status.listens_on(address);
+        let limits = Limits {
+            segment_bytes: config.segment_bytes,
+            retention_bytes_per_app: config.retention_bytes_per_app,
+            retention_bytes: config.retention_bytes,
+        };
+        let archive = Arc::new(Archive::open(&config.directory)?);
+        Ok(Self { listener, address, archive, limits, key: InternalKey::new(&config.internal_key), status })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown`; batches that were taken are stored before it returns.
+    pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let (writer, handle) = Writer::new(self.archive.clone(), self.limits, self.status);
+        let mut ended = writer.spawn().context("failed to start the thread that writes logs")?;
+        let router = http::router(Service::new(self.archive, handle, shutdown.clone()), self.key);
+        tokio::select! {
+            served = serve::serve(self.listener, router, shutdown) => served.context("failed to serve logs")?,
+            _ = &mut ended => bail!("the thread that writes logs ended"),
+        }
+        // A connection that outlived the grace keeps the writer alive: what it still sends is not waited for.
+        let _ = tokio::time::timeout(WRITER_GRACE, ended).await;
+        Ok(())
+    }
+}
