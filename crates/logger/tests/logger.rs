@@ -33,7 +33,7 @@ async fn start_with(directory: &Path, change: impl FnOnce(&mut Config)) -> Runni
     config.listen.set_port(0);
     change(&mut config);
     let status = StatusBoard::new(Role::Logger);
-    let logger = Logger::bind(config, status.clone()).await.unwrap();
+    let logger = Logger::bind(config, status.clone()).await.expect("port 0 and a new directory serve");
     let (address, shutdown) = (logger.local_addr(), Shutdown::new());
     let served = tokio::spawn(logger.run(shutdown.clone()));
     let client = InternalClient::new(&format!("http://{address}"), KEY);
@@ -42,22 +42,23 @@ async fn start_with(directory: &Path, change: impl FnOnce(&mut Config)) -> Runni
 
 impl Running {
     async fn ship(&self, records: Vec<LogRecord>) {
-        self.client.ship_logs(&LogBatch { records }).await.unwrap();
+        self.client.ship_logs(&LogBatch { records }).await.expect("the records are stored");
     }
 
     async fn read(&self, path: &str) -> (StatusCode, String) {
-        let response = self.client.send(self.client.request(Method::GET, path)).await.unwrap();
-        (response.status(), response.text().await.unwrap())
+        let response =
+            self.client.send(self.client.request(Method::GET, path)).await.expect("the log is readable");
+        (response.status(), response.text().await.expect("logs are text"))
     }
 
     async fn texts(&self, path: &str) -> Vec<String> {
         let (_, body) = self.read(path).await;
-        body.lines().map(|line| line.split_once(": ").unwrap().1.to_owned()).collect()
+        body.lines().map(|line| line.split_once(": ").expect("lines have a source").1.to_owned()).collect()
     }
 
     async fn stop(self) {
         self.shutdown.cancel();
-        self.served.await.unwrap().unwrap();
+        self.served.await.expect("no panic").expect("a clean end");
     }
 }
 
@@ -70,8 +71,10 @@ fn numbered(app: &str, numbers: std::ops::Range<i64>) -> Vec<LogRecord> {
 }
 
 fn segments(directory: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<_> =
-        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> = std::fs::read_dir(directory)
+        .expect("the directory exists")
+        .map(|entry| entry.expect("entries are readable").path())
+        .collect();
     paths.sort();
     paths
 }
