@@ -1,0 +1,93 @@
+//! Builds: images with their Procfiles.
+
+use deis_model::{AppId, Build, Procfile};
+
+use crate::row::{Row, json, microseconds, new_uuid, now};
+use crate::transaction::{Transaction, query};
+use crate::{Database, DatabaseError, Listing, Slice};
+
+/// A build to be written; see [`Build`] for the fields.
+#[derive(Clone, Debug)]
+pub struct NewBuild {
+    /// Who made it.
+    pub owner: String,
+    /// The image as the user or the builder named it.
+    pub image: String,
+    /// The commit, or empty.
+    pub sha: String,
+    /// Process types.
+    pub procfile: Procfile,
+    /// Not empty for apps built from a Dockerfile.
+    pub dockerfile: String,
+}
+
+impl Database {
+    /// The builds of an app, newest first.
+    pub async fn builds(&self, app: &AppId, slice: Slice) -> Result<Listing<Build>, DatabaseError> {
+        let count = query("SELECT COUNT(*) AS total FROM builds WHERE app = $1");
+        let count = self.row(count.bind(app.as_str())).await?;
+        let page =
+            query("SELECT * FROM builds WHERE app = $1 ORDER BY created DESC, uuid LIMIT $2 OFFSET $3");
+        let rows = self.rows(page.bind(app.as_str()).bind(slice.limit()).bind(slice.offset())).await?;
+        Listing::read(count, &rows, read_build)
+    }
+
+    /// One build of an app.
+    pub async fn build(&self, app: &AppId, uuid: &str) -> Result<Option<Build>, DatabaseError> {
+        let select = query("SELECT * FROM builds WHERE app = $1 AND uuid = $2");
+        let row = self.row(select.bind(app.as_str()).bind(uuid)).await?;
+        row.as_ref().map(read_build).transpose()
+    }
+}
+
+/// Writes a new build within a larger change.
+pub(crate) async fn insert_build(
+    transaction: &mut Transaction,
+    app: &AppId,
+    new: NewBuild,
+) -> Result<Build, DatabaseError> {
+    let now = now();
+    let build = Build {
+        uuid: new_uuid(),
+        owner: new.owner,
+        image: new.image,
+        sha: new.sha,
+        procfile: new.procfile,
+        dockerfile: new.dockerfile,
+        created: now,
+        updated: now,
+    };
+    let insert = "INSERT INTO builds (uuid, app, owner, image, sha, procfile, dockerfile, created, updated) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let insert = query(insert)
+        .bind(&build.uuid)
+        .bind(app.as_str())
+        .bind(&build.owner)
+        .bind(&build.image)
+        .bind(&build.sha)
+        .bind(json(&build.procfile))
+        .bind(&build.dockerfile)
+        .bind(microseconds(now))
+        .bind(microseconds(now));
+    transaction.execute(insert).await?;
+    Ok(build)
+}
+
+/// The build with `uuid`, within a larger read or change.
+pub(crate) async fn find_build(transaction: &mut Transaction, uuid: &str) -> Result<Build, DatabaseError> {
+    let row = transaction.row(query("SELECT * FROM builds WHERE uuid = $1").bind(uuid)).await?;
+    read_build(&row.ok_or(DatabaseError::Missing)?)
+}
+
+fn read_build(row: &Row) -> Result<Build, DatabaseError> {
+    Ok(Build {
+        uuid: row.text("uuid")?,
+        owner: row.text("owner")?,
+        image: row.text("image")?,
+        sha: row.text("sha")?,
+        procfile: row.json("procfile")?,
+        dockerfile: row.text("dockerfile")?,
+        created: row.time("created")?,
+        updated: row.time("updated")?,
+    })
+}

@@ -1,0 +1,42 @@
+//! What is wanted of one app, in one consistent read.
+
+use deis_model::{AppId, Desired, Release, ReleaseContent};
+
+use crate::app::read_app;
+use crate::release::{content, find_deployed, find_pending};
+use crate::transaction::{Transaction, query};
+use crate::{Database, DatabaseError};
+
+impl Database {
+    /// What is wanted of `app`; none if it does not exist.
+    pub async fn desired(&self, app: &AppId) -> Result<Option<Desired>, DatabaseError> {
+        let mut snapshot = self.snapshot().await?;
+        let row = snapshot.row(query("SELECT * FROM apps WHERE id = $1").bind(app.as_str())).await?;
+        let Some(record) = row.as_ref().map(read_app).transpose()? else { return Ok(None) };
+        let deployed = find_deployed(&mut snapshot, app).await?;
+        let pending = find_pending(&mut snapshot, app).await?;
+        Ok(Some(Desired {
+            app: record.id,
+            owner: record.owner,
+            formation: record.formation,
+            deployed: with_content(&mut snapshot, deployed).await?,
+            pending: with_content(&mut snapshot, pending).await?,
+            domains: domains(&mut snapshot, app).await?,
+        }))
+    }
+}
+
+async fn with_content(
+    snapshot: &mut Transaction,
+    release: Option<Release>,
+) -> Result<Option<ReleaseContent>, DatabaseError> {
+    match release {
+        Some(release) => content(snapshot, release).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn domains(snapshot: &mut Transaction, app: &AppId) -> Result<Vec<String>, DatabaseError> {
+    let select = query("SELECT host FROM domains WHERE app = $1 ORDER BY host").bind(app.as_str());
+    snapshot.rows(select).await?.iter().map(|row| row.text("host")).collect()
+}

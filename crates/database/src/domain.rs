@@ -1,0 +1,73 @@
+//! Domains: host names that users added to apps.
+
+use deis_model::{AppId, Domain};
+
+use crate::row::{Row, microseconds, now};
+use crate::transaction::query;
+use crate::{Database, DatabaseError, Listing, Slice};
+
+impl Database {
+    /// Adds `domain` to `app`.
+    ///
+    /// `Taken` if any app has it, whatever its case, or if it is the default host of `default_of`, another app.
+    pub async fn add_domain(
+        &self,
+        app: &AppId,
+        owner: &str,
+        domain: &str,
+        default_of: Option<&AppId>,
+    ) -> Result<Domain, DatabaseError> {
+        let (mut transaction, now) = (self.begin().await?, now());
+        if let Some(other) = default_of.filter(|other| *other != app) {
+            let exists = query("SELECT 1 FROM apps WHERE id = $1").bind(other.as_str());
+            if transaction.row(exists).await?.is_some() {
+                return Err(DatabaseError::Taken);
+            }
+        }
+        let insert = "INSERT INTO domains (host, domain, app, owner, created, updated) \
+                      VALUES ($1, $2, $3, $4, $5, $6)";
+        let insert = query(insert)
+            .bind(domain.to_ascii_lowercase())
+            .bind(domain)
+            .bind(app.as_str())
+            .bind(owner)
+            .bind(microseconds(now))
+            .bind(microseconds(now));
+        transaction.execute(insert).await?;
+        transaction.commit().await?;
+        let (app, owner, domain) = (app.clone(), owner.to_owned(), domain.to_owned());
+        Ok(Domain { app, owner, domain, created: now, updated: now })
+    }
+
+    /// The domains of an app, by name.
+    pub async fn domains(&self, app: &AppId, slice: Slice) -> Result<Listing<Domain>, DatabaseError> {
+        let count = query("SELECT COUNT(*) AS total FROM domains WHERE app = $1");
+        let count = self.row(count.bind(app.as_str())).await?;
+        let page = query("SELECT * FROM domains WHERE app = $1 ORDER BY host LIMIT $2 OFFSET $3");
+        let rows = self.rows(page.bind(app.as_str()).bind(slice.limit()).bind(slice.offset())).await?;
+        Listing::read(count, &rows, read_domain)
+    }
+
+    /// Takes `domain`, whatever its case, from `app`; tells whether the app had it.
+    pub async fn remove_domain(&self, app: &AppId, domain: &str) -> Result<bool, DatabaseError> {
+        let delete = query("DELETE FROM domains WHERE app = $1 AND host = $2");
+        let deleted = self.execute(delete.bind(app.as_str()).bind(domain.to_ascii_lowercase())).await?;
+        Ok(deleted > 0)
+    }
+
+    /// All domains in lower case with their apps, by name.
+    pub async fn route_domains(&self) -> Result<Vec<(String, AppId)>, DatabaseError> {
+        let rows = self.rows(query("SELECT host, app FROM domains ORDER BY host")).await?;
+        rows.iter().map(|row| Ok((row.text("host")?, row.app("app")?))).collect()
+    }
+}
+
+fn read_domain(row: &Row) -> Result<Domain, DatabaseError> {
+    Ok(Domain {
+        app: row.app("app")?,
+        owner: row.text("owner")?,
+        domain: row.text("domain")?,
+        created: row.time("created")?,
+        updated: row.time("updated")?,
+    })
+}

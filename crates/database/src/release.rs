@@ -1,0 +1,348 @@
+//! Releases: numbered pairs of build and config, at most one of an app pending.
+
+use deis_model::formation::next_formation;
+use deis_model::{
+    AppId, Build, Config, ConfigChange, Release, ReleaseContent, ReleaseState, ReleaseVersion, summary,
+};
+
+use crate::app::{read_app, write_formation};
+use crate::build::{NewBuild, find_build, insert_build};
+use crate::config::{find_config, insert_config};
+use crate::row::{Row, microseconds, new_uuid, now};
+use crate::transaction::{Transaction, query};
+use crate::{Database, DatabaseError, Listing, Slice};
+
+/// A release that was just made, with what it points at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Released {
+    /// The release: pending, or deployed if it has nothing to run.
+    pub release: Release,
+    /// What to run; none before the first build.
+    pub build: Option<Build>,
+    /// Environment, limits and tags.
+    pub config: Config,
+}
+
+/// A release to be written.
+pub(crate) struct NewRelease<'a> {
+    pub(crate) version: ReleaseVersion,
+    pub(crate) owner: &'a str,
+    pub(crate) summary: String,
+    pub(crate) config: &'a str,
+    pub(crate) build: Option<&'a str>,
+    pub(crate) state: ReleaseState,
+}
+
+impl Database {
+    /// Makes a release of a new build and the current config. `Busy` while another one is pending.
+    pub async fn release_build(&self, app: &AppId, new: NewBuild) -> Result<Released, DatabaseError> {
+        let mut transaction = self.begin().await?;
+        let current = current_unless_busy(&mut transaction, app).await?;
+        let build = insert_build(&mut transaction, app, new).await?;
+        let (owner, summary) = (build.owner.clone(), summary::deployed(&build));
+        let released =
+            create_release(&mut transaction, app, &owner, summary, Some(build), current.config).await?;
+        transaction.commit().await?;
+        Ok(released)
+    }
+
+    /// Makes a release of the current build and the current config with `change` applied. `Busy` likewise.
+    pub async fn release_config(
+        &self,
+        app: &AppId,
+        owner: &str,
+        change: &ConfigChange,
+    ) -> Result<Released, DatabaseError> {
+        let mut transaction = self.begin().await?;
+        let current = current_unless_busy(&mut transaction, app).await?;
+        let config = change.merge(&current.config, new_uuid(), owner.to_owned(), now());
+        insert_config(&mut transaction, app, &config).await?;
+        let summary = summary::configured(&current.config, &config);
+        let released = create_release(&mut transaction, app, owner, summary, current.build, config).await?;
+        transaction.commit().await?;
+        Ok(released)
+    }
+
+    /// Makes a release of the build and config of `target`, by default of the release that served before the current.
+    ///
+    /// `Busy` likewise; `Missing` if there is no such release.
+    pub async fn release_rollback(
+        &self,
+        app: &AppId,
+        owner: &str,
+        target: Option<ReleaseVersion>,
+    ) -> Result<Released, DatabaseError> {
+        let mut transaction = self.begin().await?;
+        let current = current_unless_busy(&mut transaction, app).await?;
+        let target = match target {
+            Some(version) => find_release(&mut transaction, app, version).await?,
+            None => served_before(&mut transaction, app, current.version).await?,
+        };
+        let target = content(&mut transaction, target.ok_or(DatabaseError::Missing)?).await?;
+        let summary = summary::rollback(owner, target.version);
+        let released =
+            create_release(&mut transaction, app, owner, summary, target.build, target.config).await?;
+        transaction.commit().await?;
+        Ok(released)
+    }
+
+    /// The releases of an app, newest first.
+    pub async fn releases(&self, app: &AppId, slice: Slice) -> Result<Listing<Release>, DatabaseError> {
+        let count = query("SELECT COUNT(*) AS total FROM releases WHERE app = $1");
+        let count = self.row(count.bind(app.as_str())).await?;
+        let page = query("SELECT * FROM releases WHERE app = $1 ORDER BY version DESC LIMIT $2 OFFSET $3");
+        let rows = self.rows(page.bind(app.as_str()).bind(slice.limit()).bind(slice.offset())).await?;
+        Listing::read(count, &rows, read_release)
+    }
+
+    /// One release of an app.
+    pub async fn release(
+        &self,
+        app: &AppId,
+        version: ReleaseVersion,
+    ) -> Result<Option<Release>, DatabaseError> {
+        let select = query("SELECT * FROM releases WHERE app = $1 AND version = $2");
+        let row = self.row(select.bind(app.as_str()).bind(i64::from(version.number()))).await?;
+        row.as_ref().map(read_release).transpose()
+    }
+
+    /// The newest release of an app that did not fail, with what it points at.
+    pub async fn current(&self, app: &AppId) -> Result<Option<ReleaseContent>, DatabaseError> {
+        let mut snapshot = self.snapshot().await?;
+        match find_current(&mut snapshot, app).await? {
+            Some(release) => content(&mut snapshot, release).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Notes that the pending release `version` serves, and fits the formation to its build in the same step.
+    ///
+    /// Does nothing if that release is not pending any more.
+    pub async fn mark_deployed(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DatabaseError> {
+        let mut transaction = self.begin().await?;
+        let before = find_deployed(&mut transaction, app).await?;
+        if settle(&mut transaction, app, version, ReleaseState::Deployed, None).await? {
+            fit_formation(&mut transaction, app, before, version).await?;
+        }
+        transaction.commit().await
+    }
+
+    /// Notes that the pending release `version` will not serve, and why. The formation stays.
+    ///
+    /// Does nothing if that release is not pending any more.
+    pub async fn mark_failed(
+        &self,
+        app: &AppId,
+        version: ReleaseVersion,
+        reason: &str,
+    ) -> Result<(), DatabaseError> {
+        let mut transaction = self.begin().await?;
+        settle(&mut transaction, app, version, ReleaseState::Failed, Some(reason)).await?;
+        transaction.commit().await
+    }
+}
+
+/// The newest release that is deployed, within a larger read or change.
+pub(crate) async fn find_deployed(
+    transaction: &mut Transaction,
+    app: &AppId,
+) -> Result<Option<Release>, DatabaseError> {
+    let select = "SELECT * FROM releases WHERE app = $1 AND state = 'deployed' ORDER BY version DESC LIMIT 1";
+    let row = transaction.row(query(select).bind(app.as_str())).await?;
+    row.as_ref().map(read_release).transpose()
+}
+
+/// The pending release, within a larger read or change.
+pub(crate) async fn find_pending(
+    transaction: &mut Transaction,
+    app: &AppId,
+) -> Result<Option<Release>, DatabaseError> {
+    let select = query("SELECT * FROM releases WHERE app = $1 AND state = 'pending'");
+    let row = transaction.row(select.bind(app.as_str())).await?;
+    row.as_ref().map(read_release).transpose()
+}
+
+/// A release with what it points at, within a larger read or change.
+pub(crate) async fn content(
+    transaction: &mut Transaction,
+    release: Release,
+) -> Result<ReleaseContent, DatabaseError> {
+    let build = match &release.build {
+        Some(uuid) => Some(find_build(transaction, uuid).await?),
+        None => None,
+    };
+    let config = find_config(transaction, &release.config).await?;
+    Ok(ReleaseContent { version: release.version, build, config })
+}
+
+/// Writes a release within a larger change.
+pub(crate) async fn insert_release(
+    transaction: &mut Transaction,
+    app: &AppId,
+    new: NewRelease<'_>,
+) -> Result<Release, DatabaseError> {
+    let now = now();
+    let release = Release {
+        uuid: new_uuid(),
+        version: new.version,
+        owner: new.owner.to_owned(),
+        summary: new.summary,
+        config: new.config.to_owned(),
+        build: new.build.map(str::to_owned),
+        state: new.state,
+        failure: None,
+        created: now,
+        updated: now,
+    };
+    let insert = "INSERT INTO releases \
+                  (app, version, uuid, owner, summary, config, build, state, failure, created, updated) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, NULL, $9, $10)";
+    let insert = query(insert)
+        .bind(app.as_str())
+        .bind(i64::from(release.version.number()))
+        .bind(&release.uuid)
+        .bind(&release.owner)
+        .bind(&release.summary)
+        .bind(&release.config)
+        .bind(&release.build)
+        .bind(state_text(release.state))
+        .bind(microseconds(now))
+        .bind(microseconds(now));
+    transaction.execute(insert).await?;
+    Ok(release)
+}
+
+/// Writes the app's next release: pending if it has something to run.
+async fn create_release(
+    transaction: &mut Transaction,
+    app: &AppId,
+    owner: &str,
+    summary: String,
+    build: Option<Build>,
+    config: Config,
+) -> Result<Released, DatabaseError> {
+    let newest = query("SELECT MAX(version) AS newest FROM releases WHERE app = $1").bind(app.as_str());
+    let newest = transaction.row(newest).await?.ok_or(DatabaseError::Missing)?.version("newest")?;
+    let release = NewRelease {
+        version: newest.next(),
+        owner,
+        summary,
+        config: &config.uuid,
+        build: build.as_ref().map(|build| build.uuid.as_str()),
+        state: if build.is_some() { ReleaseState::Pending } else { ReleaseState::Deployed },
+    };
+    let release = insert_release(transaction, app, release).await?;
+    Ok(Released { release, build, config })
+}
+
+/// What the next release starts from, unless the app is busy with one.
+async fn current_unless_busy(
+    transaction: &mut Transaction,
+    app: &AppId,
+) -> Result<ReleaseContent, DatabaseError> {
+    let current = find_current(transaction, app).await?.ok_or(DatabaseError::Missing)?;
+    match current.state {
+        ReleaseState::Pending => Err(DatabaseError::Busy { app: app.clone() }),
+        _ => content(transaction, current).await,
+    }
+}
+
+async fn find_current(transaction: &mut Transaction, app: &AppId) -> Result<Option<Release>, DatabaseError> {
+    let select = "SELECT * FROM releases WHERE app = $1 AND state <> 'failed' ORDER BY version DESC LIMIT 1";
+    let row = transaction.row(query(select).bind(app.as_str())).await?;
+    row.as_ref().map(read_release).transpose()
+}
+
+async fn find_release(
+    transaction: &mut Transaction,
+    app: &AppId,
+    version: ReleaseVersion,
+) -> Result<Option<Release>, DatabaseError> {
+    let select = query("SELECT * FROM releases WHERE app = $1 AND version = $2");
+    let row = transaction.row(select.bind(app.as_str()).bind(i64::from(version.number()))).await?;
+    row.as_ref().map(read_release).transpose()
+}
+
+async fn served_before(
+    transaction: &mut Transaction,
+    app: &AppId,
+    version: ReleaseVersion,
+) -> Result<Option<Release>, DatabaseError> {
+    let select = "SELECT * FROM releases WHERE app = $1 AND state = 'deployed' AND version < $2 \
+                  ORDER BY version DESC LIMIT 1";
+    let select = query(select).bind(app.as_str()).bind(i64::from(version.number()));
+    transaction.row(select).await?.as_ref().map(read_release).transpose()
+}
+
+/// Moves the release out of `pending`; tells whether it was.
+async fn settle(
+    transaction: &mut Transaction,
+    app: &AppId,
+    version: ReleaseVersion,
+    state: ReleaseState,
+    failure: Option<&str>,
+) -> Result<bool, DatabaseError> {
+    let update = "UPDATE releases SET state = $3, failure = $4, updated = $5 \
+                  WHERE app = $1 AND version = $2 AND state = 'pending'";
+    let update = query(update)
+        .bind(app.as_str())
+        .bind(i64::from(version.number()))
+        .bind(state_text(state))
+        .bind(failure)
+        .bind(microseconds(now()));
+    Ok(transaction.execute(update).await? > 0)
+}
+
+async fn fit_formation(
+    transaction: &mut Transaction,
+    app: &AppId,
+    before: Option<Release>,
+    version: ReleaseVersion,
+) -> Result<(), DatabaseError> {
+    let after = find_release(transaction, app, version).await?.ok_or(DatabaseError::Missing)?;
+    let Some(after) = after.build else { return Ok(()) };
+    let after = find_build(transaction, &after).await?;
+    let before = match before.and_then(|release| release.build) {
+        Some(uuid) => Some(find_build(transaction, &uuid).await?),
+        None => None,
+    };
+    let row = transaction.row(query("SELECT * FROM apps WHERE id = $1").bind(app.as_str())).await?;
+    let current = read_app(&row.ok_or(DatabaseError::Missing)?)?.formation;
+    let fitted = next_formation(&current, before.as_ref(), &after);
+    match fitted == current {
+        true => Ok(()),
+        false => write_formation(transaction, app, &fitted).await,
+    }
+}
+
+fn read_release(row: &Row) -> Result<Release, DatabaseError> {
+    Ok(Release {
+        uuid: row.text("uuid")?,
+        version: row.version("version")?,
+        owner: row.text("owner")?,
+        summary: row.text("summary")?,
+        config: row.text("config")?,
+        build: row.optional_text("build")?,
+        state: read_state(&row.text("state")?)?,
+        failure: row.optional_text("failure")?,
+        created: row.time("created")?,
+        updated: row.time("updated")?,
+    })
+}
+
+fn state_text(state: ReleaseState) -> &'static str {
+    match state {
+        ReleaseState::Pending => "pending",
+        ReleaseState::Deployed => "deployed",
+        ReleaseState::Failed => "failed",
+    }
+}
+
+fn read_state(text: &str) -> Result<ReleaseState, DatabaseError> {
+    let states = [ReleaseState::Pending, ReleaseState::Deployed, ReleaseState::Failed];
+    let unknown = || DatabaseError::Column {
+        column: "state".to_owned(),
+        reason: format!("{text:?} is not a state of releases"),
+    };
+    states.into_iter().find(|state| state_text(*state) == text).ok_or_else(unknown)
+}
