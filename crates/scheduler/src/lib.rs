@@ -2,11 +2,16 @@
 //!
 //! A URL picks the adapter: `docker://` (one Docker Engine, or Podman's compatible socket), `memory://`.
 
+pub mod conformance;
+mod docker;
+mod engine;
 mod error;
 mod images;
+mod memory;
 mod output;
 mod scheduler;
 
+pub use engine::{Engine, Options, open};
 pub use error::SchedulerError;
 pub use images::{BuildContainer, BuildOutcome, Credentials, ImageFacts, Images, Progress};
 pub use output::{ContainerOutput, OutputFrame, OutputStream};

@@ -57,6 +57,13 @@ pub trait Scheduler: Send + Sync {
     /// Runs `job` to its end with its output attached and removes its container.
     async fn run(&self, job: &Job, attachment: Attachment) -> Result<JobOutcome, SchedulerError>;
 
+    /// Removes containers of jobs and builds that ended, or outlived their time, more than a minute ago: whoever
+    /// waited for them is gone. Answers how many. To be called now and then.
+    async fn sweep_jobs(&self) -> Result<usize, SchedulerError>;
+
+    /// The engine's name and version, asked now: shows whether it answers.
+    async fn version(&self) -> Result<String, SchedulerError>;
+
     /// Changes as they happen, from now on. Never ends: a lost engine is waited for.
     fn watch(&self) -> BoxStream<'static, Change>;
 }

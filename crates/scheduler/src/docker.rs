@@ -1,0 +1,24 @@
+//! `docker://`: one Docker Engine, API 1.41 or later, over its socket.
+//!
+//! Containers of a platform carry its labels *and* a name that agrees with them. Both are asked for wherever containers
+//! are read or removed: labels alone prove nothing, since images hand their own labels down to containers.
+
+mod apply;
+mod build;
+mod build_in;
+mod connect;
+mod create;
+mod events;
+mod failure;
+mod image;
+mod inspection;
+mod job;
+mod labels;
+mod logs;
+mod network;
+mod observe;
+mod pull;
+mod reference;
+mod remove;
+
+pub(crate) use connect::Docker;
