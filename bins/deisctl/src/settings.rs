@@ -1,0 +1,191 @@
+//! `deisctl config <target> get|set|rm`: settings of the platform, in the original's form and output.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+
+use deis_api::client::InternalClient;
+use deis_api::internal::SettingsPage;
+
+use crate::arguments::{ConfigAction, ConfigCommand};
+use crate::platform::Platform;
+
+/// Settings that are given as the path of a file whose content is stored.
+const FILE_VALUED: [(&str, &str); 4] =
+    [("platform", "sshPrivateKey"), ("router", "sslCert"), ("router", "sslKey"), ("router", "sslDhparam")];
+
+/// The one among them that is stored in base64.
+const ENCODED: (&str, &str) = ("platform", "sshPrivateKey");
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+pub(crate) async fn run(
+    platform: &Platform,
+    command: ConfigCommand,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let target = Target::parse(&command.target)?;
+    match command.action {
+        ConfigAction::Get { keys } => get(&platform.controller().await?, target, &keys, out).await,
+        ConfigAction::Set { pairs } => {
+            // Read before the controller is asked: a wrong path is told even while it is down.
+            let changes =
+                pairs.iter().map(|pair| setting(target, pair)).collect::<anyhow::Result<Vec<_>>>()?;
+            set(&platform.controller().await?, target, &changes, out).await
+        }
+        ConfigAction::Rm { keys } => remove(&platform.controller().await?, target, &keys, out).await,
+    }
+}
+
+/// Whose settings: lower-case letters and hyphens, so that it is one segment of a path.
+#[derive(Clone, Copy)]
+struct Target<'a>(&'a str);
+
+impl<'a> Target<'a> {
+    fn parse(text: &'a str) -> anyhow::Result<Self> {
+        let fits = !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '-');
+        if fits { Ok(Self(text)) } else { bail!("Could not parse target: {text}") }
+    }
+
+    fn path(self) -> String {
+        format!("/internal/config/{}", self.0)
+    }
+}
+
+async fn get(
+    controller: &InternalClient,
+    target: Target<'_>,
+    keys: &[String],
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let request = controller.request(Method::GET, &target.path()).timeout(TIMEOUT);
+    let page: SettingsPage = controller.json(request).await?;
+    if keys.is_empty() {
+        for (key, value) in &page.values {
+            writeln!(out, "{key}={}", value.as_deref().unwrap_or_default())?;
+        }
+    }
+    for key in keys {
+        let value = page.values.get(key).and_then(Option::as_deref);
+        writeln!(out, "{}", value.ok_or_else(|| anyhow!("Key not found (/deis/{}/{key})", target.0))?)?;
+    }
+    Ok(())
+}
+
+async fn set(
+    controller: &InternalClient,
+    target: Target<'_>,
+    changes: &[(String, String)],
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let values = changes.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
+    write(controller, target, values).await?;
+    for (_, value) in changes {
+        writeln!(out, "{value}")?;
+    }
+    Ok(())
+}
+
+async fn remove(
+    controller: &InternalClient,
+    target: Target<'_>,
+    keys: &[String],
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    write(controller, target, keys.iter().map(|key| (key.clone(), None)).collect()).await?;
+    for key in keys {
+        writeln!(out, "{key}")?;
+    }
+    Ok(())
+}
+
+async fn write(
+    controller: &InternalClient,
+    target: Target<'_>,
+    values: BTreeMap<String, Option<String>>,
+) -> anyhow::Result<()> {
+    let request = controller.request(Method::POST, &target.path()).json(&SettingsPage { values });
+    controller.send(request.timeout(TIMEOUT)).await?;
+    Ok(())
+}
+
+/// The key and the value to store of one `key=value`.
+fn setting(target: Target<'_>, pair: &str) -> anyhow::Result<(String, String)> {
+    let (key, value) = pair
+        .split_once('=')
+        .filter(|(key, value)| !key.is_empty() && !value.is_empty())
+        .ok_or_else(|| anyhow!("'{pair}' does not match the pattern 'key=var', ex: foo=bar"))?;
+    if !FILE_VALUED.contains(&(target.0, key)) {
+        return Ok((key.to_owned(), value.to_owned()));
+    }
+    let content = fs::read(expanded(value)).with_context(|| format!("failed to read {value} for {key}"))?;
+    let stored = match (target.0, key) {
+        ENCODED => STANDARD.encode(content),
+        _ => {
+            String::from_utf8(content).with_context(|| format!("{value} is not text, as {key} has to be"))?
+        }
+    };
+    Ok((key.to_owned(), stored))
+}
+
+/// `path` with a leading `~` or `$HOME` replaced by the home directory.
+fn expanded(path: &str) -> PathBuf {
+    let below = ["~/", "$HOME/"].iter().find_map(|prefix| path.strip_prefix(prefix));
+    match (below, std::env::home_dir()) {
+        (Some(below), Some(home)) => home.join(below),
+        _ => path.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(target: &str, pair: &str, expected: Result<(&str, &str), &str>) {
+        let parsed = setting(Target(target), pair).map_err(|error| error.to_string());
+        let parsed = parsed.as_ref().map(|(key, value)| (key.as_str(), value.as_str()));
+        assert_eq!(parsed.map_err(String::as_str), expected, "{pair}");
+    }
+
+    #[test]
+    fn pairs_split_at_the_first_equals_sign() {
+        check("router", "bodySize=5m", Ok(("bodySize", "5m")));
+        check("router", "hsts/enabled=a=b", Ok(("hsts/enabled", "a=b")));
+        check("router", "x=two\nlines", Ok(("x", "two\nlines")));
+    }
+
+    #[test]
+    fn pairs_without_key_or_value_are_refused_in_the_originals_words() {
+        for pair in ["bodySize", "=5m", "bodySize="] {
+            let text = format!("'{pair}' does not match the pattern 'key=var', ex: foo=bar");
+            check("router", pair, Err(&text));
+        }
+    }
+
+    #[test]
+    fn certificates_are_read_from_files_and_the_ssh_key_is_encoded() {
+        let directory = tempfile::tempdir().expect("directory");
+        let path = directory.path().join("key");
+        fs::write(&path, "secret\n").expect("written");
+        let path = path.to_str().expect("text");
+        check("router", &format!("sslKey={path}"), Ok(("sslKey", "secret\n")));
+        check("platform", &format!("sshPrivateKey={path}"), Ok(("sshPrivateKey", "c2VjcmV0Cg==")));
+        check("platform", &format!("sslKey={path}"), Ok(("sslKey", path)));
+        check("router", "sslKey=/nowhere/key", Err("failed to read /nowhere/key for sslKey"));
+    }
+
+    #[test]
+    fn targets_that_are_no_names_are_refused() {
+        for text in ["", "router@1", "../admins", "Router"] {
+            assert!(Target::parse(text).is_err(), "{text}");
+        }
+        assert!(Target::parse("store-gateway").is_ok());
+    }
+}

@@ -1,0 +1,45 @@
+//! `deisctl status`: whether every role is well, the engine answers and the disk has room.
+
+mod host;
+mod report;
+mod table;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use deis_runtime::Role;
+
+use crate::arguments::StatusCommand;
+use crate::platform::Platform;
+
+use report::{Report, RoleReport};
+
+/// Prints the report; the exit code is 1 if anything is wrong.
+pub(crate) async fn run(
+    platform: &Platform,
+    command: StatusCommand,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let report = report(platform, &command.roles).await?;
+    if command.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
+    } else {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
+        write!(out, "{}", table::render(&report, i64::try_from(now).unwrap_or(i64::MAX)))?;
+    }
+    Ok(if report.well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn report(platform: &Platform, wanted: &[Role]) -> anyhow::Result<Report> {
+    let data = platform.data()?;
+    let mut roles = Vec::new();
+    for role in Role::ALL.into_iter().filter(|role| wanted.is_empty() || wanted.contains(role)) {
+        roles.push(match platform.status(role).await {
+            Ok(status) => RoleReport::up(status),
+            Err(error) => RoleReport::down(role, &error),
+        });
+    }
+    let host = vec![host::engine(platform).await, host::stack(platform).await, host::disk(data.root())];
+    Ok(Report::new(roles, host))
+}
