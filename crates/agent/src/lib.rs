@@ -1,1 +1,7 @@
-//! Stub.
+//! What runs beside the containers of a host: the publisher tells where they are reached, logspout what they print.
+
+pub mod logspout;
+pub mod publisher;
+
+mod backoff;
+mod observer;
