@@ -1,0 +1,245 @@
+//! The builder as a component: bound, then run until shutdown.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use deis_api::client::InternalClient;
+use deis_runtime::serve::BindError;
+use deis_runtime::{Shutdown, StatusBoard};
+use deis_scheduler::Images;
+use russh::server::run_stream;
+use russh::{Disconnect, MethodKind, MethodSet};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info, warn};
+
+use crate::cleanup::Cleanup;
+use crate::config::{Config, Limits};
+use crate::connection::{Activity, Connection};
+use crate::host_key;
+use crate::push::Platform;
+use crate::receive::{self, HookPaths, Sessions};
+use crate::repository::Repositories;
+use crate::session::{Ends, Workshop};
+
+/// How long pushes under way at shutdown may take to finish before they are refused.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+/// And how long they may then take to tell their pushers so.
+const SHUTDOWN_WORDS: Duration = Duration::from_secs(2);
+/// How often a connection is looked at.
+const WATCH: Duration = Duration::from_secs(1);
+
+/// Why a builder does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum BuilderError {
+    /// The SSH port.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The host key cannot be read or made.
+    #[error("failed to open the SSH host key in {}: {source}; restore it from a backup, or remove it to have a new one made", path.display())]
+    HostKey {
+        /// Its directory.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A directory cannot be used.
+    #[error("failed to prepare {}: {source}; check that it exists and belongs to the user who runs deisd", path.display())]
+    Directory {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+/// A builder that listens.
+pub struct Builder {
+    workshop: Workshop,
+    ssh: Arc<russh::server::Config>,
+    listener: TcpListener,
+    hooks: UnixListener,
+    status: StatusBoard,
+    address: SocketAddr,
+}
+
+impl Builder {
+    /// Opens directories and keys and listens for SSH and for hooks. Clears what a killed builder left behind.
+    pub async fn bind(
+        config: Config,
+        images: Arc<dyn Images>,
+        status: StatusBoard,
+    ) -> Result<Self, BuilderError> {
+        let ssh = Arc::new(ssh_config(&config)?);
+        let listener = deis_runtime::serve::bind(config.listen).await?;
+        let address = listener.local_addr().map_err(directory(&config.run))?;
+        let repositories = Repositories::new(&config.repositories);
+        for path in [&config.repositories, &config.cache, &config.run] {
+            std::fs::create_dir_all(path).map_err(directory(path))?;
+        }
+        repositories.sweep().map_err(directory(&config.repositories))?;
+        let (hooks, paths) = receive::bind(&config.run).map_err(directory(&config.run))?;
+        status.listens_on(address);
+        let workshop = workshop(config, images, repositories, paths);
+        Ok(Self { workshop, ssh, listener, hooks, status, address })
+    }
+
+    /// Where SSH is served.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown`; pushes under way then have some seconds to finish before they are refused.
+    pub async fn run(self, shutdown: Shutdown) -> io::Result<()> {
+        info!(address = %self.address, "builder listens");
+        let tracker = TaskTracker::new();
+        let stopped = CancellationToken::new();
+        let hooks = receive::serve(self.hooks, self.workshop.sessions.clone());
+        let hooks = tokio::spawn(stopped.clone().run_until_cancelled_owned(hooks));
+        let cleanup = Cleanup::new(&self.workshop, self.status.clone());
+        let cleanup = tokio::spawn(shutdown.clone().run_until_cancelled_owned(cleanup.run()));
+        let door = Door {
+            workshop: self.workshop.clone(),
+            ssh: self.ssh,
+            tracker: tracker.clone(),
+            all: Arc::new(Semaphore::new(self.workshop.platform.settings.limits.connections)),
+            unauthenticated: Arc::new(Semaphore::new(self.workshop.platform.settings.limits.unauthenticated)),
+            closing: shutdown.clone(),
+        };
+        let accepting = door.accept(self.listener);
+        shutdown.run_until_cancelled(accepting).await;
+        tracker.close();
+        if tokio::time::timeout(SHUTDOWN_GRACE, tracker.wait()).await.is_err() {
+            self.workshop.ending.cancel();
+            let _ = tokio::time::timeout(SHUTDOWN_WORDS, tracker.wait()).await;
+        }
+        stopped.cancel();
+        let _ = tokio::join!(hooks, cleanup);
+        Ok(())
+    }
+}
+
+fn directory(path: &std::path::Path) -> impl FnOnce(io::Error) -> BuilderError {
+    let path = path.to_owned();
+    move |source| BuilderError::Directory { path, source }
+}
+
+fn workshop(
+    config: Config,
+    images: Arc<dyn Images>,
+    repositories: Repositories,
+    hooks: HookPaths,
+) -> Workshop {
+    let controller = InternalClient::new(&config.controller, &config.internal_key);
+    let platform = Platform { settings: Arc::new(config), controller, images };
+    let ending = CancellationToken::new();
+    Workshop { platform, repositories, sessions: Sessions::default(), hooks, ending }
+}
+
+fn ssh_config(config: &Config) -> Result<russh::server::Config, BuilderError> {
+    let failed = |source| BuilderError::HostKey { path: config.host_keys.clone(), source };
+    std::fs::create_dir_all(&config.host_keys).map_err(failed)?;
+    let key = host_key::open(&config.host_keys).map_err(failed)?;
+    Ok(russh::server::Config {
+        methods: MethodSet::from(&[MethodKind::PublicKey, MethodKind::KeyboardInteractive][..]),
+        // Keys are no secrets to be guessed: a slow refusal only hurts users with many of them.
+        auth_rejection_time: Duration::from_millis(50),
+        auth_rejection_time_initial: Some(Duration::ZERO),
+        max_auth_attempts: config.limits.auth_attempts,
+        keys: vec![key],
+        inactivity_timeout: Some(Duration::from_secs(600)),
+        keepalive_interval: Some(Duration::from_secs(15)),
+        keepalive_max: 4,
+        nodelay: true,
+        ..russh::server::Config::default()
+    })
+}
+
+/// Lets connections in, within limits.
+struct Door {
+    workshop: Workshop,
+    ssh: Arc<russh::server::Config>,
+    tracker: TaskTracker,
+    all: Arc<Semaphore>,
+    unauthenticated: Arc<Semaphore>,
+    closing: Shutdown,
+}
+
+impl Door {
+    async fn accept(&self, listener: TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, client)) => self.admit(stream, client),
+                Err(error) => {
+                    // Out of file handles, most likely; those that end make room.
+                    warn!(%error, "failed to accept a connection");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+
+    fn admit(&self, stream: TcpStream, client: SocketAddr) {
+        let permits =
+            (self.all.clone().try_acquire_owned(), self.unauthenticated.clone().try_acquire_owned());
+        let (Ok(connection), Ok(unauthenticated)) = permits else {
+            debug!(%client, "turned a connection away: too many");
+            return;
+        };
+        let Ok(server) = stream.local_addr() else { return };
+        let _ = stream.set_nodelay(true);
+        let activity = Arc::new(Activity::default());
+        let ends = Ends { client, server };
+        let handler = Connection::new(self.workshop.clone(), ends, activity.clone(), unauthenticated);
+        let serving = serve(self.ssh.clone(), stream, handler, activity, self.closing.clone(), connection);
+        self.tracker.spawn(serving);
+    }
+}
+
+async fn serve(
+    ssh: Arc<russh::server::Config>,
+    stream: TcpStream,
+    handler: Connection,
+    activity: Arc<Activity>,
+    closing: Shutdown,
+    _permit: OwnedSemaphorePermit,
+) {
+    let limits = handler.limits();
+    let started = tokio::time::timeout(limits.login_grace, run_stream(ssh, stream, handler)).await;
+    let Ok(Ok(session)) = started else { return };
+    let handle = session.handle();
+    tokio::select! {
+        ended = session => debug!(?ended, "connection ended"),
+        reason = watch(&activity, &limits, closing) => {
+            let _ = handle.disconnect(Disconnect::ByApplication, reason.to_owned(), "en".to_owned()).await;
+        }
+    }
+}
+
+/// Returns with the reason when a connection has no right to stay.
+async fn watch(activity: &Activity, limits: &Limits, closing: Shutdown) -> &'static str {
+    let started = Instant::now();
+    let mut used = started;
+    loop {
+        match closing.is_cancelled() {
+            true => tokio::time::sleep(WATCH / 10).await,
+            false => drop(closing.run_until_cancelled(tokio::time::sleep(WATCH)).await),
+        }
+        let authenticated = activity.authenticated.load(Ordering::SeqCst);
+        if !authenticated && started.elapsed() >= limits.login_grace {
+            return "too slow to authenticate";
+        }
+        match activity.running.load(Ordering::SeqCst) {
+            0 if closing.is_cancelled() => return "the builder is restarting",
+            0 if used.elapsed() >= limits.idle => return "nothing was asked for",
+            0 => {}
+            _ => used = Instant::now(),
+        }
+    }
+}

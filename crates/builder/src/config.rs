@@ -1,0 +1,127 @@
+//! What a builder is told at its start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use deis_model::{AppId, Environment};
+use deis_runtime::DataDir;
+use deis_runtime::data_dir::DataDirError;
+use deis_scheduler::Credentials;
+
+/// Everything a builder is told. No `Debug`: it holds secrets.
+#[derive(Clone)]
+pub struct Config {
+    /// Where SSH is served.
+    pub listen: SocketAddr,
+    /// Bare repositories: `<app>.git` and `<app>.lock`.
+    pub repositories: PathBuf,
+    /// Build caches, one directory per app.
+    pub cache: PathBuf,
+    /// The hook and its socket. The path's length matters: a socket's path has at most 107 bytes.
+    pub run: PathBuf,
+    /// SSH host keys.
+    pub host_keys: PathBuf,
+    /// The controller's base URL.
+    pub controller: String,
+    /// Authenticates calls to the controller.
+    pub internal_key: String,
+    /// The registry as images are named after it: `host:port`.
+    pub registry: String,
+    /// Who to be at the registry.
+    pub registry_credentials: Credentials,
+    /// The image that buildpacks run in and that apps built by them run on.
+    pub stack_image: String,
+    /// Environment of buildpack builds, weaker than the app's config: proxies, package mirrors.
+    pub build_environment: Environment,
+    /// Branches that are deployed, the most important first.
+    pub deploy_branches: Vec<String>,
+    /// The port of the router that visitors use, when it is not 80.
+    pub router_port: Option<u16>,
+    /// The program, with arguments, that runs [`crate::hook::pre_receive`].
+    pub hook: Vec<String>,
+    /// What one user or push may use.
+    pub limits: Limits,
+}
+
+/// What one user or push may use.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections at once, whoever they are from.
+    pub connections: usize,
+    /// Of them, how many may be without a user.
+    pub unauthenticated: usize,
+    /// Sessions at once within one connection.
+    pub channels: usize,
+    /// How long a connection may take to authenticate.
+    pub login_grace: Duration,
+    /// How long a connection may stay without a session.
+    pub idle: Duration,
+    /// How many refused keys end a connection.
+    pub auth_attempts: usize,
+    /// The largest pack that is taken, in bytes.
+    pub push_bytes: u64,
+    /// Memory of a buildpack build, in bytes; none is unlimited.
+    pub build_memory_bytes: Option<u64>,
+    /// How long a build may take.
+    pub build: Duration,
+    /// How long a launch may take.
+    pub launch: Duration,
+    /// How often a pusher who waits is told so.
+    pub heartbeat: Duration,
+    /// How many images per app stay on the engine.
+    pub kept_images: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            unauthenticated: 32,
+            channels: 10,
+            login_grace: Duration::from_secs(30),
+            idle: Duration::from_secs(60),
+            auth_attempts: 10,
+            push_bytes: 1024 * 1024 * 1024,
+            build_memory_bytes: None,
+            build: Duration::from_secs(30 * 60),
+            launch: Duration::from_secs(20 * 60),
+            heartbeat: Duration::from_secs(5),
+            kept_images: 5,
+        }
+    }
+}
+
+impl Config {
+    /// The settings of one machine: everything below `data`, the controller and the registry on their usual ports.
+    pub fn new(data: &DataDir, internal_key: &str, registry: Credentials) -> Result<Self, DataDirError> {
+        let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("deisd"));
+        Ok(Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 2223)),
+            repositories: data.directory("repositories")?,
+            cache: data.directory("cache")?,
+            run: data.directory("run")?,
+            host_keys: data.directory("secrets")?,
+            controller: "http://127.0.0.1:8000".to_owned(),
+            internal_key: internal_key.to_owned(),
+            registry: "127.0.0.1:5000".to_owned(),
+            registry_credentials: registry,
+            stack_image: "deis/stack:latest".to_owned(),
+            build_environment: Environment::default(),
+            deploy_branches: vec!["main".to_owned(), "master".to_owned()],
+            router_port: None,
+            hook: vec![program.display().to_string(), "hook".to_owned(), "pre-receive".to_owned()],
+            limits: Limits::default(),
+        })
+    }
+
+    /// The name of an app's image for a commit: `<registry>/<app>:git-<first 8 digits>`.
+    pub(crate) fn image(&self, app: &AppId, sha: &str) -> String {
+        format!("{}/{app}:git-{}", self.registry, short(sha))
+    }
+}
+
+/// The first 8 digits of a commit, as images and builds name it.
+pub(crate) fn short(sha: &str) -> &str {
+    sha.get(..8).unwrap_or(sha)
+}

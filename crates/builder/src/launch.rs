@@ -1,0 +1,144 @@
+//! Handing a finished build over: its image to the registry, its release to the controller.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use deis_api::client::CallError;
+use deis_api::v1::hooks::{BuildHook, BuildHookResponse};
+use deis_model::{AppId, Procfile};
+use tokio::sync::mpsc;
+use tracing::debug;
+
+use crate::config::short;
+use crate::error::PushError;
+use crate::output::Output;
+use crate::push::Platform;
+use crate::user::{User, detail, refusal};
+
+/// How often the registry is tried.
+const TRIES: u32 = 3;
+
+/// What a push was built into.
+pub(crate) struct Build {
+    /// The image with registry and tag.
+    pub(crate) image: String,
+    /// The commit.
+    pub(crate) sha: String,
+    /// Process types.
+    pub(crate) procfile: Procfile,
+    /// Whether a Dockerfile made it.
+    pub(crate) dockerfile: bool,
+}
+
+/// A build on its way to visitors.
+pub(crate) struct Launch<'a> {
+    /// The rest of the platform.
+    pub(crate) platform: &'a Platform,
+    /// Who pushed.
+    pub(crate) user: &'a User,
+    /// To which app.
+    pub(crate) app: &'a AppId,
+    /// What was built.
+    pub(crate) build: Build,
+}
+
+impl Launch<'_> {
+    /// Launches the build; returns when visitors are served and the image is kept.
+    ///
+    /// The engine has the image already, so the release starts while the image goes to the registry.
+    pub(crate) async fn run(&self, output: &Output) -> Result<(), PushError> {
+        output.title("Launching...").await;
+        let released = self.with_heartbeat("the release to serve", self.release(), output);
+        let (released, kept) = tokio::join!(released, self.keep());
+        let released = released?;
+        let release = format!("{}:v{}", self.app, released.release.version);
+        if let Err(reason) = kept {
+            return Err(PushError::NotKept { release, reason });
+        }
+        self.tell(&release, &released, output).await;
+        Ok(())
+    }
+
+    /// Pushes the image to the registry, where other hosts and later starts find it.
+    async fn keep(&self) -> Result<(), String> {
+        let started = Instant::now();
+        let mut kept = self.push_image().await;
+        for tried in 1..TRIES {
+            if kept.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_secs(u64::from(tried))).await;
+            kept = self.push_image().await;
+        }
+        debug!(app = %self.app, elapsed = ?started.elapsed(), kept = kept.is_ok(), "pushed the image");
+        kept
+    }
+
+    async fn push_image(&self) -> Result<(), String> {
+        // The registry's bars are of no use to the pusher, but somebody has to take them.
+        let (progress, mut arriving) = mpsc::channel(64);
+        let credentials = &self.platform.settings.registry_credentials;
+        let push = self.platform.images.push(&self.build.image, credentials, progress);
+        let discard = async { while arriving.recv().await.is_some() {} };
+        let (pushed, ()) = tokio::join!(push, discard);
+        pushed.map_err(|error| error.to_string())
+    }
+
+    async fn release(&self) -> Result<BuildHookResponse, PushError> {
+        let started = Instant::now();
+        let procfile = self.build.procfile.0.iter();
+        let body = BuildHook {
+            receive_user: self.user.name.clone(),
+            receive_repo: self.app.to_string(),
+            image: self.build.image.clone(),
+            sha: short(&self.build.sha).to_owned(),
+            procfile: procfile.map(|(name, command)| (name.to_string(), command.clone())).collect(),
+            dockerfile: if self.build.dockerfile { "true".to_owned() } else { String::new() },
+        };
+        let limit = self.platform.settings.limits.launch;
+        let answer = self.platform.controller.post("/v1/hooks/build", &body, limit).await;
+        debug!(app = %self.app, elapsed = ?started.elapsed(), "the controller answered the build");
+        answer.map_err(|error| self.failure(error, started.elapsed() >= limit))
+    }
+
+    fn failure(&self, error: CallError, late: bool) -> PushError {
+        match error.status().map(|status| status.as_u16()) {
+            None if late => {
+                PushError::LaunchTimeout(self.platform.settings.limits.launch.as_secs().div_ceil(60))
+            }
+            Some(401 | 403 | 404 | 502 | 504) | None => {
+                refusal(error, "launch the build", self.user, self.app)
+            }
+            Some(_) => PushError::Launch(detail(error)),
+        }
+    }
+
+    async fn with_heartbeat<T>(&self, what: &str, work: impl Future<Output = T>, output: &Output) -> T {
+        let started = Instant::now();
+        let mut beat = tokio::time::interval(self.platform.settings.limits.heartbeat);
+        beat.tick().await;
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = beat.tick() => {
+                    let seconds = started.elapsed().as_secs();
+                    output.detail(&format!("waiting for {what} ({seconds} s)")).await;
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, release: &str, released: &BuildHookResponse, output: &Output) {
+        output.detail(&format!("done, {release} deployed to Deis")).await;
+        output.line("").await;
+        if let Some(domain) = released.domains.first() {
+            let port = self.platform.settings.router_port.filter(|port| *port != 80);
+            let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+            output.detail(&format!("http://{domain}{port}")).await;
+            output.line("").await;
+        }
+        output.detail("To learn more, use `deis help` or visit http://deis.io").await;
+        output.line("").await;
+    }
+}

@@ -1,0 +1,195 @@
+//! A push, held back by git until its build serves visitors: decided, built, launched.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use deis_api::client::InternalClient;
+use deis_api::v1::hooks::PushHook;
+use deis_model::{AppId, Procfile};
+use deis_scheduler::Images;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use crate::config::Config;
+use crate::dockerfile::DockerfileBuild;
+use crate::error::PushError;
+use crate::hook::HookRequest;
+use crate::launch::{Build, Launch};
+use crate::output::Output;
+use crate::reference::{Deployment, plan};
+use crate::repository::Repository;
+use crate::slug::SlugBuild;
+use crate::source::Source;
+use crate::user::{User, read_config, refusal};
+
+/// Files in the root of the source that decide how it is built.
+const DECIDING: [&str; 4] = ["Dockerfile", "Procfile", ".dockerignore", ".gitmodules"];
+/// How long the controller may take to allow a push.
+const ANSWER: std::time::Duration = std::time::Duration::from_secs(15);
+
+/// What all pushes share.
+#[derive(Clone)]
+pub(crate) struct Platform {
+    /// Settings.
+    pub(crate) settings: Arc<Config>,
+    /// The controller.
+    pub(crate) controller: InternalClient,
+    /// The engine.
+    pub(crate) images: Arc<dyn Images>,
+}
+
+/// One push by one user to one app.
+pub(crate) struct Push {
+    /// The rest of the platform.
+    pub(crate) platform: Platform,
+    /// Who pushes.
+    pub(crate) user: User,
+    /// To which app.
+    pub(crate) app: AppId,
+    /// Where it is received.
+    pub(crate) repository: Repository,
+    /// `<client ip> <port> <server ip> <port>`.
+    pub(crate) connection: String,
+    /// What the client asked for, as in `git-receive-pack 'blog.git'`.
+    pub(crate) command: String,
+    /// Cancelled when nobody waits for the push any more.
+    pub(crate) gone: CancellationToken,
+}
+
+impl Push {
+    /// Judges what git received; true lets it in. Everything there is to say goes to `output`.
+    pub(crate) async fn receive(&self, request: HookRequest, output: &Output) -> bool {
+        match self.deploy(request, output).await {
+            Ok(()) => true,
+            Err(error) => {
+                self.log(&error);
+                for line in error.lines() {
+                    output.line(line).await;
+                }
+                false
+            }
+        }
+    }
+
+    fn log(&self, failure: &PushError) {
+        let source = std::error::Error::source(failure).map(ToString::to_string);
+        match failure {
+            PushError::Internal { .. } | PushError::DiskFull => {
+                error!(app = %self.app, user = %self.user.name, %failure, source, "push failed");
+            }
+            failure => info!(app = %self.app, user = %self.user.name, %failure, source, "push refused"),
+        }
+    }
+
+    async fn deploy(&self, request: HookRequest, output: &Output) -> Result<(), PushError> {
+        let plan = plan(&request.updates, &self.platform.settings.deploy_branches)?;
+        let Some(deployment) = &plan.deploy else {
+            self.tell_kept(&plan.kept, output).await;
+            return Ok(());
+        };
+        let source = Source {
+            repository: self.repository.path.clone(),
+            quarantine: request.quarantine,
+            sha: deployment.sha.clone(),
+        };
+        let started = Instant::now();
+        let build = tokio::select! {
+            build = self.build(&source, output) => build?,
+            () = self.gone.cancelled() => return Err(PushError::Gone),
+        };
+        debug!(app = %self.app, elapsed = ?started.elapsed(), "built");
+        // From here on the release may come to serve, so the push is carried through whoever listens.
+        let launch = Launch { platform: &self.platform, user: &self.user, app: &self.app, build };
+        launch.run(output).await?;
+        debug!(app = %self.app, elapsed = ?started.elapsed(), "launched");
+        self.tell_kept(&plan.kept, output).await;
+        self.point_head(deployment);
+        Ok(())
+    }
+
+    async fn build(&self, source: &Source, output: &Output) -> Result<Build, PushError> {
+        let files = source.read(&DECIDING).await?;
+        let declared = files.get("Procfile").map(|text| Procfile::parse(text)).transpose()?;
+        let ((), config) = tokio::try_join!(self.authorize(&source.sha), self.config())?;
+        self.check_registry().await?;
+        if files.contains_key(".gitmodules") {
+            output.detail("Submodules are not part of a push; their folders are empty").await;
+        }
+        let image = self.platform.settings.image(&self.app, &source.sha);
+        let found = match files.get("Dockerfile") {
+            Some(dockerfile) => {
+                let ignore = files.get(".dockerignore").map(String::as_str).unwrap_or_default();
+                let build = DockerfileBuild { app: &self.app, source, dockerfile, ignore, image: &image };
+                build.run(&*self.platform.images, output).await?;
+                Procfile::default()
+            }
+            None => self.compile(source, &config, &image, output).await?,
+        };
+        let procfile = declared.unwrap_or(found);
+        Ok(Build { image, sha: source.sha.clone(), procfile, dockerfile: files.contains_key("Dockerfile") })
+    }
+
+    async fn compile(
+        &self,
+        source: &Source,
+        config: &BTreeMap<String, String>,
+        image: &str,
+        output: &Output,
+    ) -> Result<Procfile, PushError> {
+        let settings = &*self.platform.settings;
+        let stack = self.platform.images.inspect(&settings.stack_image).await.map_err(PushError::engine)?;
+        if stack.is_none() {
+            return Err(PushError::NoStack(settings.stack_image.clone()));
+        }
+        let build = SlugBuild { settings, app: &self.app, source, config, image };
+        build.run(&*self.platform.images, output).await
+    }
+
+    /// Has the controller allow and record the push.
+    async fn authorize(&self, sha: &str) -> Result<(), PushError> {
+        let body = PushHook {
+            receive_user: self.user.name.clone(),
+            receive_repo: self.app.to_string(),
+            sha: sha.to_owned(),
+            fingerprint: self.user.fingerprint.clone(),
+            ssh_connection: self.connection.clone(),
+            ssh_original_command: self.command.clone(),
+        };
+        let answer = self.platform.controller.post("/v1/hooks/push", &body, ANSWER).await;
+        let answer = answer.map(|_: serde::de::IgnoredAny| ());
+        answer.map_err(|error| refusal(error, "take the push", &self.user, &self.app))
+    }
+
+    async fn config(&self) -> Result<BTreeMap<String, String>, PushError> {
+        Ok(read_config(&self.platform.controller, &self.user, &self.app).await?.values)
+    }
+
+    /// A registry that is away is better known before a long build than after it.
+    async fn check_registry(&self) -> Result<(), PushError> {
+        let registry = &self.platform.settings.registry;
+        let away = |reason: String| PushError::RegistryAway { registry: registry.clone(), reason };
+        let connect = tokio::net::TcpStream::connect(registry.as_str());
+        match tokio::time::timeout(std::time::Duration::from_secs(3), connect).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(away(error.to_string())),
+            Err(_) => Err(away("no answer in 3 s".to_owned())),
+        }
+    }
+
+    async fn tell_kept(&self, kept: &[String], output: &Output) {
+        let branches = self.platform.settings.deploy_branches.join(" or ");
+        for name in kept {
+            let first = &self.platform.settings.deploy_branches[0];
+            let cure = format!("to deploy it: git push deis {name}:{first}");
+            output.detail(&format!("{name} is kept, but only {branches} is deployed; {cure}")).await;
+        }
+    }
+
+    /// So that a clone checks out what was deployed.
+    fn point_head(&self, deployment: &Deployment) {
+        if let Err(error) = self.repository.point_head(&deployment.branch) {
+            warn!(app = %self.app, %error, "failed to set HEAD");
+        }
+    }
+}

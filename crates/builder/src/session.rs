@@ -1,0 +1,253 @@
+//! One command on one channel of a connection: git as a child process between the client and the repository.
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::Stdio;
+
+use deis_model::AppId;
+use russh::server::Msg;
+use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::process::{Child, ChildStdin};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use crate::command::{Command, Service};
+use crate::error::PushError;
+use crate::git::git;
+use crate::hook;
+use crate::push::{Platform, Push};
+use crate::receive::{HookPaths, Session, Sessions};
+use crate::repository::{Repositories, Repository};
+use crate::user::{User, read_config};
+
+/// The channel number of standard error (RFC 4254, 5.2).
+const STDERR: u32 = 1;
+/// How much is moved at once between git and the client.
+const BUFFER: usize = 32 * 1024;
+
+/// What all sessions share.
+#[derive(Clone)]
+pub(crate) struct Workshop {
+    /// The rest of the platform.
+    pub(crate) platform: Platform,
+    /// Repositories.
+    pub(crate) repositories: Repositories,
+    /// Pushes whose hooks may ask.
+    pub(crate) sessions: Sessions,
+    /// Where hooks are.
+    pub(crate) hooks: HookPaths,
+    /// Cancelled when pushes under way must end.
+    pub(crate) ending: CancellationToken,
+}
+
+/// Where a connection comes from and leads to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ends {
+    /// The client.
+    pub(crate) client: SocketAddr,
+    /// This server.
+    pub(crate) server: SocketAddr,
+}
+
+/// A command of a user on a channel.
+pub(crate) struct Execution {
+    /// What all sessions share.
+    pub(crate) workshop: Workshop,
+    /// Who asks, or why that is not known.
+    pub(crate) user: Result<User, String>,
+    /// From where.
+    pub(crate) ends: Ends,
+    /// What was asked for.
+    pub(crate) request: Vec<u8>,
+}
+
+impl Execution {
+    /// Runs the command on `channel` and closes it with the exit status.
+    pub(crate) async fn run(self, channel: Channel<Msg>) {
+        let (reading, writing) = channel.split();
+        let status = match self.execute(reading, &writing).await {
+            Ok(status) => status,
+            Err(refusal) => {
+                say(&writing, &refusal).await;
+                1
+            }
+        };
+        // The client may be gone already; there is nobody else to tell.
+        let _ = writing.eof().await;
+        let _ = writing.exit_status(status).await;
+        let _ = writing.close().await;
+    }
+
+    async fn execute(
+        &self,
+        reading: ChannelReadHalf,
+        writing: &ChannelWriteHalf<Msg>,
+    ) -> Result<u32, Vec<String>> {
+        let user = self.user.as_ref().map_err(|reason| vec![format!(" !     {reason}")])?;
+        match Command::parse(&self.request).map_err(|error| vec![format!(" !     {error}")])? {
+            Command::Ping => {
+                let _ = writing.data_bytes("pong").await;
+                Ok(0)
+            }
+            Command::Git { service, app } => {
+                let served = self.serve(service, user, &app, reading, writing).await;
+                served.map_err(|error| {
+                    let source = std::error::Error::source(&error).map(ToString::to_string);
+                    info!(%app, user = %user.name, %error, source, "refused");
+                    error.lines()
+                })
+            }
+        }
+    }
+
+    async fn serve(
+        &self,
+        service: Service,
+        user: &User,
+        app: &AppId,
+        reading: ChannelReadHalf,
+        writing: &ChannelWriteHalf<Msg>,
+    ) -> Result<u32, PushError> {
+        read_config(&self.workshop.platform.controller, user, app).await?;
+        let gone = self.workshop.ending.child_token();
+        let (repository, lock) = self.open(service, app).await?;
+        let (child, session) = match service {
+            Service::UploadPack => (self.spawn(service, &repository, None)?, None),
+            Service::ReceivePack => {
+                let session = self.enter(user, app, repository.clone(), gone.clone());
+                (self.spawn(service, &repository, Some(&session))?, Some(session))
+            }
+        };
+        info!(%app, user = %user.name, service = service.as_str(), "serving");
+        let status = attend(child, service, reading, writing, gone).await;
+        drop((session, lock));
+        status.map_err(PushError::io("run git"))
+    }
+
+    /// Opens the repository: under its lock for pushes, and where it has to be made first.
+    async fn open(
+        &self,
+        service: Service,
+        app: &AppId,
+    ) -> Result<(Repository, Option<crate::lock::Lock>), PushError> {
+        let failed = || PushError::io("open the repository");
+        let found = self.workshop.repositories.find(app);
+        if let (Service::UploadPack, Some(repository)) = (service, found) {
+            return Ok((repository, None));
+        }
+        let lock = self.workshop.repositories.lock(app).map_err(failed())?.ok_or(PushError::Busy)?;
+        let repository = self.workshop.repositories.open(app, &lock).await.map_err(failed())?;
+        Ok((repository, Some(lock)))
+    }
+
+    fn enter(&self, user: &User, app: &AppId, repository: Repository, gone: CancellationToken) -> Session {
+        let Ends { client, server } = self.ends;
+        self.workshop.sessions.enter(Push {
+            platform: self.workshop.platform.clone(),
+            user: user.clone(),
+            app: app.clone(),
+            repository,
+            connection: format!("{} {} {} {}", client.ip(), client.port(), server.ip(), server.port()),
+            command: String::from_utf8_lossy(&self.request).into_owned(),
+            gone,
+        })
+    }
+
+    fn spawn(
+        &self,
+        service: Service,
+        repository: &Repository,
+        session: Option<&Session>,
+    ) -> Result<Child, PushError> {
+        let settings = &self.workshop.platform.settings;
+        let mut command = git(&repository.path);
+        command.env_remove("GIT_DIR");
+        if let Some(session) = session {
+            let hooks = &self.workshop.hooks;
+            command.arg("-c").arg(format!("core.hooksPath={}", hooks.directory.display()));
+            command.arg("-c").arg(format!("receive.maxInputSize={}", settings.limits.push_bytes));
+            command.env(hook::SOCKET, &hooks.socket).env(hook::TOKEN, &session.token);
+            let (program, arguments) =
+                settings.hook.split_first().map_or(("deisd", &[][..]), |it| (it.0, it.1));
+            command.env("DEIS_HOOK_PROGRAM", program).env("DEIS_HOOK_ARGUMENTS", arguments.join(" "));
+        }
+        command.arg(service.as_str()).arg(&repository.path);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().map_err(PushError::io("start git"))
+    }
+}
+
+/// Moves bytes between git and the client until git ends; returns its status.
+///
+/// When the client leaves, a fetch is stopped; a push is told so and goes on to its end.
+async fn attend(
+    mut child: Child,
+    service: Service,
+    reading: ChannelReadHalf,
+    writing: &ChannelWriteHalf<Msg>,
+    gone: CancellationToken,
+) -> io::Result<u32> {
+    let stdin = child.stdin.take().expect("it was asked for");
+    let stdout = child.stdout.take().expect("it was asked for");
+    let stderr = child.stderr.take().expect("it was asked for");
+    let input = tokio::spawn(feed(reading, stdin, gone.clone()));
+    let outputs = async {
+        tokio::join!(
+            relay(stdout, writing.make_writer(), &gone),
+            relay(stderr, writing.make_writer_ext(Some(STDERR)), &gone),
+        );
+    };
+    let stopped = async {
+        gone.cancelled().await;
+        if service == Service::ReceivePack {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = outputs => {}
+        () = stopped => child.start_kill()?,
+    }
+    let status = child.wait().await?;
+    input.abort();
+    debug!(?status, "git ended");
+    Ok(status.code().and_then(|code| u32::try_from(code).ok()).unwrap_or(1))
+}
+
+/// Hands the client's bytes to git, and notices when the client leaves.
+async fn feed(mut reading: ChannelReadHalf, stdin: ChildStdin, gone: CancellationToken) {
+    let mut stdin = Some(stdin);
+    loop {
+        match reading.wait().await {
+            Some(ChannelMsg::Data { data }) => {
+                if let Some(open) = &mut stdin
+                    && open.write_all(&data).await.is_err()
+                {
+                    stdin = None;
+                }
+            }
+            Some(ChannelMsg::Eof) => stdin = None,
+            Some(ChannelMsg::Close) | None => break,
+            Some(_) => {}
+        }
+    }
+    gone.cancel();
+}
+
+/// Hands git's bytes to the client; without a client they are dropped, so that git never waits.
+async fn relay(mut from: impl AsyncRead + Unpin, to: impl AsyncWrite, gone: &CancellationToken) {
+    let mut to = std::pin::pin!(to);
+    let mut buffer = vec![0; BUFFER];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        tokio::select! {
+            _ = to.write_all(&buffer[..length]) => {}
+            () = gone.cancelled() => {}
+        }
+    }
+}
+
+async fn say(writing: &ChannelWriteHalf<Msg>, lines: &[String]) {
+    for line in lines {
+        let _ = writing.extended_data_bytes(STDERR, format!("{line}\n")).await;
+    }
+}

@@ -1,0 +1,247 @@
+//! Apps without a Dockerfile: buildpacks compile them in a container of the stack, which becomes the image.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use deis_model::{AppId, Environment, Procfile};
+use deis_runtime::secrets::random_hex;
+use deis_scheduler::{BuildContainer, BuildOutcome, Images};
+
+use crate::config::Config;
+use crate::dockerfile::labels;
+use crate::error::PushError;
+use crate::output::Output;
+use crate::source::{ArchiveWriter, Layout, Source};
+
+/// The runner and the buildpacks: path in the image without the leading `/`, content.
+const SCRIPTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/scripts.rs"));
+
+/// The stack's user that builds and runs apps.
+const APP_USER: u64 = 2000;
+
+/// Runs the build and prints, for the builder, what it says of the app's processes.
+const COMMAND: &str = r#"/runner/build || exit
+for file in Procfile .release; do
+  [ ! -f "/app/$file" ] || printf '\036%s %s\n' "$file" "$(base64 -w 0 "/app/$file")"
+done"#;
+
+/// Marks those lines; no program prints it by chance.
+const MARK: char = '\u{1e}';
+
+/// A buildpack build of one app.
+pub(crate) struct SlugBuild<'a> {
+    /// Where things are.
+    pub(crate) settings: &'a Config,
+    /// The app.
+    pub(crate) app: &'a AppId,
+    /// What was pushed.
+    pub(crate) source: &'a Source,
+    /// The app's config.
+    pub(crate) config: &'a BTreeMap<String, String>,
+    /// The image to make.
+    pub(crate) image: &'a str,
+}
+
+impl SlugBuild<'_> {
+    /// Makes the image; the build's output goes to the pusher. Returns the process types it found.
+    pub(crate) async fn run(&self, images: &dyn Images, output: &Output) -> Result<Procfile, PushError> {
+        let cache = self.open_cache().map_err(PushError::io("open the build cache"))?;
+        let (lines, mut arriving) = Output::channel();
+        let described = Mutex::new(BTreeMap::new());
+        let relay = async {
+            while let Some(line) = arriving.recv().await {
+                match description(&line) {
+                    Some((file, text)) => drop(lock(&described).insert(file, text)),
+                    None => output.line(line.trim_end()).await,
+                }
+            }
+        };
+        let build = images.build_in(self.container(cache), lines.into_progress());
+        let (built, ()) = tokio::join!(build, relay);
+        self.judge(built.map_err(PushError::engine)?)?;
+        let described = described.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        process_types(&described)
+    }
+
+    fn judge(&self, outcome: BuildOutcome) -> Result<(), PushError> {
+        match outcome {
+            BuildOutcome { out_of_memory: true, .. } => Err(PushError::OutOfMemory(self.memory_limit())),
+            BuildOutcome { exit_code: 0, .. } => Ok(()),
+            BuildOutcome { exit_code, .. } => Err(PushError::Build(exit_code)),
+        }
+    }
+
+    fn memory_limit(&self) -> String {
+        match self.settings.limits.build_memory_bytes {
+            Some(bytes) => format!("{} MiB", bytes / 1024 / 1024),
+            None => "what this machine has".to_owned(),
+        }
+    }
+
+    /// The app's cache, writable by the stack's user. Other users of this machine cannot enter the directory above.
+    fn open_cache(&self) -> io::Result<PathBuf> {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.settings.cache.join(self.app.as_str());
+        std::fs::create_dir_all(&path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777))?;
+        Ok(path)
+    }
+
+    fn container(&self, cache: PathBuf) -> BuildContainer {
+        let files = self.source.archive(SlugFiles);
+        BuildContainer {
+            base: self.settings.stack_image.clone(),
+            command: ["bash", "-c", COMMAND].map(str::to_owned).to_vec(),
+            user: Some("app".to_owned()),
+            environment: self.environment(),
+            files,
+            mounts: [(cache.display().to_string(), PathBuf::from("/cache"))].into(),
+            labels: labels(self.app),
+            memory_bytes: self.settings.limits.build_memory_bytes,
+            timeout: self.settings.limits.build,
+            target: self.image.to_owned(),
+            changes: changes(self.app, &self.source.sha),
+        }
+    }
+
+    /// The build's environment: the platform's, the app's config as it is, and what buildpacks expect.
+    fn environment(&self) -> Environment {
+        let keys = self.config.keys().cloned().collect::<Vec<_>>().join(":");
+        let fixed = [
+            ("SOURCE_VERSION", self.source.sha.clone()),
+            ("REQUEST_ID", random_hex()),
+            ("DEIS_APP", self.app.to_string()),
+            ("DEIS_CONFIG_KEYS", keys),
+        ];
+        let mut environment = self.settings.build_environment.0.clone();
+        environment.extend(self.config.clone());
+        environment.extend(fixed.map(|(key, value)| (key.to_owned(), value)));
+        Environment(environment)
+    }
+}
+
+/// What makes the build container an image that runs the app. Config is no part of it.
+fn changes(app: &AppId, sha: &str) -> Vec<String> {
+    let mut changes = vec![
+        "USER app".to_owned(),
+        "WORKDIR /app".to_owned(),
+        "ENV HOME=/app".to_owned(),
+        "ENV PORT=5000".to_owned(),
+        format!("ENV GIT_SHA={sha}"),
+        "EXPOSE 5000".to_owned(),
+        r#"ENTRYPOINT ["/runner/init"]"#.to_owned(),
+        "CMD []".to_owned(),
+    ];
+    changes.extend(labels(app).into_iter().map(|(key, value)| format!("LABEL {key}={value}")));
+    changes
+}
+
+/// A file of the finished app that a line of output describes.
+fn description(line: &str) -> Option<(String, String)> {
+    let (file, text) = line.strip_prefix(MARK)?.split_once(' ')?;
+    let bytes = STANDARD.decode(text.trim_end()).ok()?;
+    Some((file.to_owned(), String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// Process types of the finished app: its Procfile's, else the defaults of its buildpack.
+fn process_types(described: &BTreeMap<String, String>) -> Result<Procfile, PushError> {
+    if let Some(text) = described.get("Procfile") {
+        return Ok(Procfile::parse(text)?);
+    }
+    let release = described.get(".release").map(String::as_str).unwrap_or_default();
+    let defaults = serde_yaml_ng::from_str::<serde_yaml_ng::Value>(release)
+        .ok()
+        .and_then(|release| release.get("default_process_types").cloned())
+        .and_then(|types| serde_yaml_ng::to_string(&types).ok());
+    Ok(defaults.map_or_else(|| Ok(Procfile::default()), |types| Procfile::parse(&types))?)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The files of a build container: the scripts, and the source where the runner looks for it.
+struct SlugFiles;
+
+impl Layout for SlugFiles {
+    fn begin(&mut self, archive: &mut tar::Builder<ArchiveWriter>) -> io::Result<()> {
+        for folder in ["runner", "buildpacks"] {
+            directory(archive, folder, 0)?;
+        }
+        for (path, content) in SCRIPTS {
+            let mut header = tar::Header::new_gnu();
+            header.set_uid(0);
+            header.set_gid(0);
+            header.set_size(content.len() as u64);
+            header.set_mode(if content.starts_with(b"#!") { 0o755 } else { 0o644 });
+            archive.append_data(&mut header, path, *content)?;
+        }
+        directory(archive, "tmp/build", APP_USER)
+    }
+
+    fn place(&self, path: &Path, _: bool) -> Option<PathBuf> {
+        Some(Path::new("tmp/build").join(path))
+    }
+
+    fn owner(&self) -> u64 {
+        APP_USER
+    }
+
+    fn replacement(&self, _: &Path) -> Option<&[u8]> {
+        None
+    }
+}
+
+fn directory(archive: &mut tar::Builder<ArchiveWriter>, path: &str, owner: u64) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(tar::EntryType::Directory);
+    header.set_mode(0o755);
+    header.set_uid(owner);
+    header.set_gid(owner);
+    header.set_size(0);
+    archive.append_data(&mut header, path, io::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(files: &[(&str, &str)], expected: Option<&[&str]>) {
+        let described = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+        let found = process_types(&described).ok().map(|it| it.0.into_keys().collect::<Vec<_>>());
+        let found = found.map(|types| types.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(found, expected.map(|types| types.iter().map(ToString::to_string).collect()), "{files:?}");
+    }
+
+    #[test]
+    fn process_types_come_from_the_procfile_or_the_buildpack() {
+        let release = (".release", "---\ndefault_process_types:\n  web: node server.js\n");
+        check(&[("Procfile", "worker: run"), release], Some(&["worker"]));
+        check(&[release], Some(&["web"]));
+        check(&[(".release", "--- {}")], Some(&[]));
+        check(&[], Some(&[]));
+        check(&[("Procfile", "- a")], None);
+    }
+
+    #[test]
+    fn only_marked_lines_are_descriptions() {
+        let line = format!("{MARK}Procfile {}", STANDARD.encode("web: run 'a'"));
+        assert_eq!(description(&line), Some(("Procfile".to_owned(), "web: run 'a'".to_owned())));
+        assert_eq!(description("Procfile d2Vi"), None);
+        assert_eq!(description(&format!("{MARK}Procfile ???")), None);
+    }
+
+    #[test]
+    fn scripts_are_part_of_the_executable() {
+        for path in ["runner/build", "runner/init"] {
+            assert!(
+                SCRIPTS.iter().any(|(name, content)| *name == path && content.starts_with(b"#!")),
+                "{path}"
+            );
+        }
+    }
+}
