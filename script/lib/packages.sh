@@ -54,7 +54,7 @@ install_packages() {
     return 1
   }
   as_root apt-get -o DPkg::Lock::Timeout=300 update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 \
+  as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=yes apt-get -o DPkg::Lock::Timeout=300 \
     install -y -qq --no-install-recommends "$@"
 }
 

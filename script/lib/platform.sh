@@ -73,6 +73,33 @@ stop_platform() {
   stop "$platform_pid" 60
 }
 
+# The name that our containers and the network carry.
+platform_name() {
+  echo "${DEIS_NETWORK:-deis}"
+}
+
+stop_apps() {
+  engine_answers || return 0
+  docker ps --quiet --filter "label=io.deis.platform=$(platform_name)" | xargs -r docker stop
+}
+
+# Removes what the platform made on the engine. Images are known by our labels or by the name of our registry.
+purge_engine() {
+  engine_answers || return 0
+  local name
+  name=$(platform_name)
+  for label in "io.deis.platform=$name" "io.deis.build=$name"; do
+    docker ps --all --quiet --filter "label=$label" | xargs -r docker rm --force --volumes
+  done
+  {
+    docker images --quiet --filter label=io.deis.build
+    docker images --quiet --filter label=io.deis.stack
+    docker images --quiet "${DEIS_REGISTRY:-127.0.0.1:5000}/*"
+    docker images --quiet "${DEIS_REGISTRY:-127.0.0.1:5000}/*/*"
+  } | sort -u | xargs -r -n 1 docker rmi --force || echo "some images are used by others and stay"
+  docker network ls --quiet --filter label=io.deis.network --filter "name=^$name\$" | xargs -r docker network rm
+}
+
 create_admin() {
   [ -s "$base/admin.password" ] || deisctl admin create admin --password-file "$base/admin.password" >/dev/null
 }

@@ -1,5 +1,5 @@
-# shellcheck shell=bash disable=SC2154  # the script that sources this sets the variables
-# The test runner, and what tests may leave on the engine. Sourced by script/test; expects $work.
+# shellcheck shell=bash disable=SC2034,SC2154  # variables are shared with the script that sources this
+# The test runner, and what tests that were stopped may leave behind. Sourced by script/test; expects $work.
 
 # cargo-nextest, or cargo's own runner where it cannot be installed.
 install_runner() {
@@ -10,6 +10,8 @@ install_runner() {
 # Runs the tests of the workspace and keeps the runner's closing line in $summary.
 run_tests() {
   local status=0 output=$work/output
+  mkdir -p "$work/tmp"
+  export TMPDIR=$work/tmp
   if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --locked --workspace "$@" 2>&1 | tee "$output" || status=$?
     summary=$(sed 's/\x1b\[[0-9;]*m//g' "$output" | grep -E '^ *Summary \[' | tail -n 1 || true)
@@ -26,27 +28,30 @@ sum_results() {
     END { printf "test result: %s. %d passed; %d failed; %d ignored\n", failed ? "FAILED" : "ok", passed, failed, ignored }'
 }
 
-# Notes our containers, images and networks, so that only those that the tests made are removed afterwards.
-note_what_is_there() {
-  ours containers >"$work/containers"
-  ours volumes >"$work/volumes"
-  ours networks >"$work/networks"
-}
+# Platforms of tests have names that begin so; others on the same engine are nobody's to clean up.
+test_platform=deis-test-
 
-ours() {
-  case $1 in
-    containers) docker ps --all --quiet --no-trunc --filter label=io.deis.test ;;
-    volumes) docker volume ls --quiet --filter label=io.deis.test ;;
-    networks) docker network ls --quiet --no-trunc --filter label=io.deis.test ;;
-  esac | sort
-}
-
+# Ends and removes what tests left behind because they were stopped themselves.
 remove_left_behind() {
-  left containers | xargs -r docker rm --force --volumes >/dev/null
-  left volumes | xargs -r docker volume rm --force >/dev/null
-  left networks | xargs -r docker network rm >/dev/null
+  end_processes
+  command -v docker >/dev/null && engine_answers || return 0
+  for label in io.deis.platform io.deis.build; do
+    docker ps --all --filter "label=$label" --format "{{.ID}} {{.Label \"$label\"}}" |
+      of_tests | xargs -r docker rm --force --volumes
+  done
+  docker network ls --filter label=io.deis.network --format '{{.ID}} {{.Name}}' | of_tests | xargs -r docker network rm
 }
 
-left() {
-  ours "$1" | comm -13 "$work/$1" -
+of_tests() {
+  awk -v prefix="$test_platform" 'index($2, prefix) == 1 { print $1 }'
+}
+
+# Every process that a test started has the tests' own directory for temporary files in its environment.
+end_processes() {
+  local directory
+  for directory in /proc/[0-9]*; do
+    if tr '\0' '\n' <"$directory/environ" 2>/dev/null | grep -qxF "TMPDIR=$work/tmp"; then
+      kill -KILL "${directory#/proc/}" 2>/dev/null || true
+    fi
+  done
 }
