@@ -1,1 +1,48 @@
-//! Stub.
+//! The router: visitors' requests to containers, the API's to controllers, git's to builders.
+//!
+//! A component like the others: [`Config`], [`Router::bind`], [`Router::run`]. What it serves comes from the
+//! controller over `deis_api::internal` and is kept on disk, so that it needs no other role to go on serving.
+//!
+//! A request's way: `listener` accepts, `connection` serves one client, `inspect` and `framing` watch its bytes,
+//! `proxy` finds the service in the `table` and rewrites headers, `attempt` tries endpoints picked by `balance`
+//! over links kept in their `pool`, `download` streams the answer back.
+
+mod attempt;
+mod balance;
+mod cidr;
+mod clock;
+mod config;
+mod connection;
+mod counters;
+mod download;
+mod drain;
+mod ejection;
+mod endpoint;
+mod error;
+mod follow;
+mod forwarded;
+mod framing;
+mod health;
+mod hop;
+mod host;
+mod inspect;
+mod link;
+mod listener;
+mod page;
+mod persist;
+mod pool;
+mod proxy;
+mod request_id;
+mod router;
+mod routes;
+mod shared;
+mod table;
+mod tcp;
+mod tunnel;
+mod upgrade;
+mod upload;
+
+pub use cidr::{Cidr, CidrError};
+pub use config::{Config, Limits, Timeouts};
+pub use error::RouterError;
+pub use router::{Addresses, Router};

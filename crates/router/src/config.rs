@@ -1,0 +1,129 @@
+//! What an operator can set.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::Cidr;
+
+/// Settings of one router. No `Debug`: it holds a key.
+#[derive(Clone)]
+pub struct Config {
+    /// Where visitors come in. Default 127.0.0.1:8080.
+    pub http: SocketAddr,
+    /// Where git over SSH comes in. Default 127.0.0.1:2222.
+    pub git: SocketAddr,
+    /// Where load balancers ask whether this router lives, and where `/metrics` is. Default 127.0.0.1:9090.
+    pub health: SocketAddr,
+    /// Base URL of the controller that hands out routes. Default `http://127.0.0.1:8000`.
+    pub controller: String,
+    /// The key that components share.
+    pub internal_key: String,
+    /// Where the last route table is kept; made if missing.
+    pub state_dir: PathBuf,
+    /// Peers whose `X-Forwarded-*`, `X-Request-Id` and `X-Request-Start` are believed: load balancers in front.
+    /// Default: loopback.
+    pub trusted: Vec<Cidr>,
+    /// Bounds, each with a stated behaviour.
+    pub limits: Limits,
+    /// How long each thing may take.
+    pub timeouts: Timeouts,
+    /// Whether each request leaves a line in the platform's journal. Default: no.
+    pub access_log: bool,
+}
+
+/// Bounds of one router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Visitors' connections at a time. At the limit no more are accepted (they wait in the kernel's backlog),
+    /// answers carry `Connection: close` and idle connections are closed, until there is room. Default 10,000.
+    pub connections: usize,
+    /// Git connections at a time; at the limit no more are accepted. Default 1,000.
+    pub git_connections: usize,
+    /// A request's head; larger ones are answered 431. Bytes, default 32 KiB.
+    pub head_bytes: usize,
+    /// A request's body; larger ones are answered 413. Bytes, default 1 GiB.
+    pub body_bytes: u64,
+    /// Idle connections kept to each endpoint. Default 128.
+    pub idle_links: usize,
+}
+
+/// How long each thing may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A client to send a request's head, from its first byte; then the connection is closed. Default 60 s.
+    pub head: Duration,
+    /// A client's connection on which nothing moves; must exceed that of a load balancer in front. Default 1310 s.
+    pub client_idle: Duration,
+    /// A container to accept a connection; then another is tried. Default 5 s.
+    pub connect: Duration,
+    /// A container to answer; then the visitor gets 504. Default 1300 s, as in the original.
+    pub answer: Duration,
+    /// A controller to answer. Default 20 minutes, as in the original.
+    pub controller_answer: Duration,
+    /// All tries together to reach a container that accepts, when none does; then the visitor gets 502. Default 1 s.
+    pub reach: Duration,
+    /// Kept-alive connections to containers. Default 30 s.
+    pub link_idle: Duration,
+    /// The same for requests that cannot be repeated: the container may be closing it right now. Default 800 ms.
+    pub link_idle_unrepeatable: Duration,
+    /// A builder to accept a git connection. Default 10 s.
+    pub git_connect: Duration,
+    /// A git connection on which nothing moves. Default 20 minutes.
+    pub git_idle: Duration,
+    /// Requests under way when the router is asked to end. Default 30 s.
+    pub shutdown: Duration,
+    /// Idle clients' connections at that time: a request that is on its way already is still served. Default 2 s.
+    pub shutdown_idle: Duration,
+}
+
+impl Config {
+    /// Default settings with this key, keeping state in `state_dir`.
+    pub fn new(internal_key: impl Into<String>, state_dir: impl Into<PathBuf>) -> Self {
+        let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        Self {
+            http: local(8080),
+            git: local(2222),
+            health: local(9090),
+            controller: "http://127.0.0.1:8000".to_owned(),
+            internal_key: internal_key.into(),
+            state_dir: state_dir.into(),
+            trusted: Cidr::LOOPBACK.to_vec(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            access_log: false,
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 10_000,
+            git_connections: 1_000,
+            head_bytes: 32 * 1024,
+            body_bytes: 1024 * 1024 * 1024,
+            idle_links: 128,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let minutes = |count: u64| Duration::from_secs(count * 60);
+        Self {
+            head: minutes(1),
+            client_idle: Duration::from_secs(1310),
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(1300),
+            controller_answer: minutes(20),
+            reach: Duration::from_secs(1),
+            link_idle: Duration::from_secs(30),
+            link_idle_unrepeatable: Duration::from_millis(800),
+            git_connect: Duration::from_secs(10),
+            git_idle: minutes(20),
+            shutdown: Duration::from_secs(30),
+            shutdown_idle: Duration::from_secs(2),
+        }
+    }
+}

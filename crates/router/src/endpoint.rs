@@ -1,0 +1,120 @@
+//! An endpoint as the router sees it: an address, who is behind it, what is under way to it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+use deis_model::ContainerName;
+
+use crate::ejection::Ejection;
+use crate::pool::Pool;
+
+/// One address that serves an app or the API. Lives across tables as long as each names it.
+pub(crate) struct Endpoint {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    /// Whether it is taken out.
+    pub(crate) ejection: Ejection,
+    /// Idle connections to it.
+    pub(crate) pool: Pool,
+    container: Option<ContainerName>,
+    in_flight: AtomicUsize,
+    retired: AtomicBool,
+    drained: Arc<Notify>,
+}
+
+impl Endpoint {
+    /// An endpoint with nothing under way; `drained` is told when it is retired and its last request ended.
+    pub(crate) fn new(
+        address: SocketAddr,
+        container: Option<ContainerName>,
+        idle_links: usize,
+        drained: Arc<Notify>,
+    ) -> Self {
+        Self {
+            address,
+            ejection: Ejection::default(),
+            pool: Pool::new(idle_links),
+            container,
+            in_flight: AtomicUsize::new(0),
+            retired: AtomicBool::new(false),
+            drained,
+        }
+    }
+
+    /// Whether it is this address of this container: the same address of another one is another endpoint.
+    pub(crate) fn is(&self, address: SocketAddr, container: Option<&ContainerName>) -> bool {
+        self.address == address && self.container.as_ref() == container
+    }
+
+    /// Counts a request in; none if the endpoint has left the table, and the caller must look there again.
+    ///
+    /// Counting first and asking second, with `retire` and `in_flight` the other way round and all in one order,
+    /// makes sure that either the request sees the retirement or the drain sees the request.
+    pub(crate) fn board(self: &Arc<Self>) -> Option<Flight> {
+        self.in_flight.fetch_add(1, Ordering::SeqCst);
+        let flight = Flight(Arc::clone(self));
+        (!self.retired.load(Ordering::SeqCst)).then_some(flight)
+    }
+
+    /// Ends it: no request boards any more, idle connections are closed, the last to leave tells the drain.
+    pub(crate) fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+        self.pool.close();
+        self.drained.notify_one();
+    }
+
+    /// How many requests are under way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::SeqCst)
+    }
+}
+
+/// A request under way to an endpoint; counted out when dropped.
+pub(crate) struct Flight(Arc<Endpoint>);
+
+impl Flight {
+    /// Where to.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.0
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let before = self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
+        if before == 1 && self.0.retired.load(Ordering::SeqCst) {
+            self.0.drained.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint() -> Arc<Endpoint> {
+        Arc::new(Endpoint::new(([127, 0, 0, 1], 1).into(), None, 1, Arc::default()))
+    }
+
+    #[test]
+    fn requests_are_counted_in_and_out() {
+        let endpoint = endpoint();
+        let first = endpoint.board();
+        let second = endpoint.board();
+        assert!(first.is_some() && second.is_some());
+        assert_eq!(endpoint.in_flight(), 2);
+        drop(first);
+        assert_eq!(endpoint.in_flight(), 1);
+    }
+
+    #[test]
+    fn nothing_boards_a_retired_endpoint() {
+        let endpoint = endpoint();
+        endpoint.retire();
+        assert!(endpoint.board().is_none());
+        assert_eq!(endpoint.in_flight(), 0);
+    }
+}

@@ -1,0 +1,149 @@
+//! Following the controller's routes: asking for the next ones acknowledges the last.
+//!
+//! While the controller is away, or says what cannot be used, the table in force stays: routes are only ever
+//! withdrawn by the controller's word.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use deis_api::client::{CallError, InternalClient};
+use deis_api::internal::{RoutesRequest, RoutesResponse};
+use deis_runtime::{Shutdown, StatusBoard};
+
+use crate::routes::Routes;
+use crate::shared::Shared;
+
+/// The first pause after a failed call; each further failure doubles it.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// How long a report of drained containers may take before the next news are read.
+const REPORT_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Keeps a router's table equal to the controller's.
+pub(crate) struct Follower {
+    shared: Arc<Shared>,
+    client: InternalClient,
+    status: StatusBoard,
+    name: String,
+    routes: Routes,
+    /// Told the routes that came into force, to be kept.
+    kept: watch::Sender<Routes>,
+    failures: u32,
+}
+
+impl Follower {
+    /// Goes on from `routes`, which are in force already.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        status: StatusBoard,
+        routes: Routes,
+        kept: watch::Sender<Routes>,
+    ) -> Self {
+        let client = InternalClient::new(&shared.config.controller, &shared.config.internal_key);
+        let name = format!("router-{}-{:08x}", std::process::id(), rand::random::<u32>());
+        Self { shared, client, status, name, routes, kept, failures: 0 }
+    }
+
+    /// Follows until `shutdown`.
+    pub(crate) async fn run(mut self, shutdown: Shutdown) {
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = self.follow() => {}
+        }
+    }
+
+    async fn follow(&mut self) {
+        loop {
+            match self.ask().await {
+                Ok(response) => self.take(response),
+                Err(error) => self.wait(&error).await,
+            }
+        }
+    }
+
+    /// Asks for news, and while the controller has none, reports generations as they drain.
+    async fn ask(&self) -> Result<RoutesResponse, CallError> {
+        let mut reported = self.shared.drain.drained(self.routes.generation);
+        let request = self.request(reported, true);
+        let mut news = pin!(self.client.routes(&request));
+        loop {
+            tokio::select! {
+                news = &mut news => return news,
+                () = self.shared.drain.changed.notified() => {}
+            }
+            let drained = self.shared.drain.drained(self.routes.generation);
+            // One report at a time and none overtaken by the next request: the controller sees numbers only grow.
+            if drained > reported && self.report(drained).await {
+                reported = drained;
+            }
+        }
+    }
+
+    async fn report(&self, drained: u64) -> bool {
+        let request = self.request(drained, false);
+        let answered = tokio::time::timeout(REPORT_PATIENCE, self.client.routes(&request)).await;
+        // What it says is left for the request that is held, which gets the same.
+        matches!(answered, Ok(Ok(_)))
+    }
+
+    fn request(&self, drained: u64, hold: bool) -> RoutesRequest {
+        RoutesRequest {
+            router: self.name.clone(),
+            epoch: self.routes.epoch.clone(),
+            applied: self.routes.generation,
+            drained,
+            hold,
+        }
+    }
+
+    fn take(&mut self, response: RoutesResponse) {
+        self.note_answer();
+        let is_same_table = response.epoch == self.routes.epoch;
+        match self.routes.apply(response) {
+            Ok(false) => {}
+            Ok(true) => {
+                if !is_same_table {
+                    self.shared.drain.recount(self.routes.generation);
+                }
+                self.shared.enforce(&self.routes);
+                self.kept.send_replace(self.routes.clone());
+                tracing::debug!(generation = self.routes.generation, "routes in force");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "asking the controller for the whole table");
+                self.routes.epoch.clear();
+                self.routes.generation = 0;
+            }
+        }
+    }
+
+    fn note_answer(&mut self) {
+        if std::mem::take(&mut self.failures) > 0 {
+            tracing::info!(controller = self.client.base(), "the controller answers again");
+        }
+        self.status.well("controller");
+    }
+
+    async fn wait(&mut self, error: &CallError) {
+        if self.failures == 0 {
+            tracing::warn!(%error, "serving the last routes while the controller does not give any");
+        }
+        let cure = match error {
+            CallError::Unreachable { .. } => {
+                "start the controller; requests are served by the last routes meanwhile"
+            }
+            CallError::Refused { .. } => "give router and controller the same internal key and version",
+            CallError::Garbled { .. } => "run router and controller of the same version",
+        };
+        self.status.trouble("controller", error, cure);
+        let pause = FIRST_PAUSE.saturating_mul(1 << self.failures.min(6)).min(LONGEST_PAUSE);
+        self.failures += 1;
+        tokio::time::sleep(pause).await;
+    }
+}

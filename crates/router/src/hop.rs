@@ -1,0 +1,130 @@
+//! Headers that concern one connection only and end at the router. Source: RFC 9110 section 7.6.1.
+
+use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, TE, TRANSFER_ENCODING, UPGRADE};
+
+static KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+static PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+
+/// Removes from a request what ends here. `Transfer-Encoding` stays: it has been checked to be `chunked`.
+pub(crate) fn strip_request(headers: &mut HeaderMap) {
+    strip_named_in_connection(headers);
+    headers.remove(&KEEP_ALIVE);
+    headers.remove(&PROXY_CONNECTION);
+    headers.remove(UPGRADE);
+    // What the client accepts is what this router passes on, and trailers are.
+    if headers.get(TE).is_some_and(|value| value != "trailers") {
+        headers.remove(TE);
+    }
+}
+
+/// Removes from an answer what ends here.
+pub(crate) fn strip_response(headers: &mut HeaderMap) {
+    strip_named_in_connection(headers);
+    headers.remove(&KEEP_ALIVE);
+    headers.remove(&PROXY_CONNECTION);
+    headers.remove(UPGRADE);
+    headers.remove(TRANSFER_ENCODING);
+}
+
+/// The protocol that the sender wants to change to, if it asks properly.
+pub(crate) fn upgrade(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let protocol = headers.get(UPGRADE)?;
+    let is_asked = connection_options(headers).any(|option| option.eq_ignore_ascii_case("upgrade"));
+    is_asked.then_some(protocol)
+}
+
+/// Asks for, or agrees to, a change to `protocol`.
+pub(crate) fn set_upgrade(headers: &mut HeaderMap, protocol: HeaderValue) {
+    headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+    headers.insert(UPGRADE, protocol);
+}
+
+fn strip_named_in_connection(headers: &mut HeaderMap) {
+    if !headers.contains_key(CONNECTION) {
+        return;
+    }
+    let named: Vec<HeaderName> = connection_options(headers)
+        .filter(|option| !is_plain(option))
+        .filter_map(|option| option.parse().ok())
+        .filter(|name| !is_needed(name))
+        .collect();
+    for name in named {
+        headers.remove(name);
+    }
+    headers.remove(CONNECTION);
+}
+
+fn connection_options(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).filter(|option| !option.is_empty())
+}
+
+/// Options that name no header, or one that is removed in any case.
+fn is_plain(option: &str) -> bool {
+    ["keep-alive", "close", "upgrade", "te"].iter().any(|plain| option.eq_ignore_ascii_case(plain))
+}
+
+/// What a client must not be able to remove by naming it: the message's own framing and what the router vouches for.
+fn is_needed(name: &HeaderName) -> bool {
+    matches!(name.as_str(), "host" | "content-length" | "transfer-encoding" | "trailer" | "x-request-id")
+        || name.as_str().starts_with("x-forwarded-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+        let parse = |(name, value): &(&'static str, &str)| {
+            (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+        };
+        lines.iter().map(parse).collect()
+    }
+
+    fn names(headers: &HeaderMap) -> Vec<&str> {
+        let mut names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        names
+    }
+
+    #[test]
+    fn what_concerns_the_connection_ends_here() {
+        let mut request = headers(&[
+            ("host", "a"),
+            ("connection", "keep-alive, X-Mine, te"),
+            ("keep-alive", "timeout=5"),
+            ("x-mine", "1"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("proxy-connection", "keep-alive"),
+            ("upgrade", "h2c"),
+        ]);
+        strip_request(&mut request);
+        assert_eq!(names(&request), ["host", "te", "transfer-encoding"]);
+        let mut response =
+            headers(&[("connection", "close"), ("transfer-encoding", "chunked"), ("etag", "1")]);
+        strip_response(&mut response);
+        assert_eq!(names(&response), ["etag"]);
+    }
+
+    #[test]
+    fn a_client_cannot_name_away_what_the_router_needs() {
+        let mut request = headers(&[
+            ("connection", "host, content-length, x-forwarded-for"),
+            ("host", "a"),
+            ("content-length", "2"),
+            ("x-forwarded-for", "b"),
+        ]);
+        strip_request(&mut request);
+        assert_eq!(names(&request), ["content-length", "host", "x-forwarded-for"]);
+    }
+
+    #[test]
+    fn an_upgrade_must_be_named_in_connection() {
+        assert!(
+            upgrade(&headers(&[("upgrade", "websocket"), ("connection", "keep-alive, Upgrade")])).is_some()
+        );
+        assert!(upgrade(&headers(&[("upgrade", "websocket"), ("connection", "keep-alive")])).is_none());
+        assert!(upgrade(&headers(&[("connection", "upgrade")])).is_none());
+    }
+}

@@ -1,0 +1,102 @@
+//! Listening sockets, and accepting from them within a limit.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use deis_runtime::Shutdown;
+
+use crate::error::RouterError;
+
+/// Connections that the kernel keeps waiting at most.
+const BACKLOG: i32 = 4096;
+
+/// How long to wait when the system has no room for another connection.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(50);
+
+/// Listens on `address`. Several routers of one user may do so at once, which lets a new one take over from an old.
+pub(crate) fn listen(address: SocketAddr, purpose: &'static str) -> Result<TcpListener, RouterError> {
+    open(address).map_err(|source| RouterError::Bind { address, purpose, source })
+}
+
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Accepts within a limit until shutdown.
+pub(crate) struct Acceptor {
+    listener: TcpListener,
+    places: Arc<Semaphore>,
+}
+
+impl Acceptor {
+    /// Accepts from `listener` up to `limit` connections at a time.
+    pub(crate) fn new(listener: TcpListener, limit: usize) -> Self {
+        Self { listener, places: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))) }
+    }
+
+    /// Hands each connection to `serve` until `shutdown`, and tells `crowded` when the limit is reached and left.
+    ///
+    /// At the end takes those that wait in the backlog already: closing the socket would reset them.
+    pub(crate) async fn run(
+        self,
+        shutdown: &Shutdown,
+        crowded: impl Fn(bool),
+        serve: impl Fn(TcpStream, SocketAddr, OwnedSemaphorePermit),
+    ) {
+        loop {
+            tokio::select! {
+                biased;
+                (stream, peer, place) = self.next(&crowded) => serve(stream, peer, place),
+                () = shutdown.cancelled() => return,
+            }
+        }
+    }
+
+    async fn next(&self, crowded: &impl Fn(bool)) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+        let place = self.place(crowded).await;
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    // Only costs time if it fails.
+                    let _ = stream.set_nodelay(true);
+                    return (stream, peer, place);
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "failed to accept a connection; raise the limit of open files");
+                    tokio::time::sleep(NO_ROOM_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn place(&self, crowded: &impl Fn(bool)) -> OwnedSemaphorePermit {
+        let never_closed = "the semaphore is never closed";
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return place;
+        }
+        tracing::warn!("as many clients are connected as may be; further ones wait");
+        crowded(true);
+        let place = Arc::clone(&self.places).acquire_owned().await.expect(never_closed);
+        crowded(false);
+        place
+    }
+}
+
+/// Whether only the connection that was to be accepted is gone.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,207 @@
+//! What a visitor sees when the router itself has to answer.
+
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::{Response, StatusCode};
+
+use crate::framing::Fault;
+use crate::host::HostError;
+use crate::request_id::X_REQUEST_ID;
+
+/// Why a request gets no answer from an app.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// It can be read in two ways.
+    #[error("the request is malformed: {0}")]
+    Malformed(Fault),
+    /// Its host is no host.
+    #[error("the request is malformed: {0}")]
+    BadHost(HostError),
+    /// `CONNECT`, or a target that is not a path.
+    #[error("this router forwards requests for paths only")]
+    NotForwarded,
+    /// The client stopped sending the body.
+    #[error("the request's body broke off")]
+    BrokenBody,
+    /// The body is over the limit.
+    #[error("the request's body is larger than this router allows")]
+    TooLarge,
+    /// No route for the host.
+    #[error("no app answers at this address; check its spelling and the app's domains")]
+    UnknownHost,
+    /// A route without endpoints.
+    #[error("the app has no running web process; if it is yours, see `deis ps` and scale web to 1 or more")]
+    NoEndpoints,
+    /// No endpoint accepts a connection.
+    #[error("the app does not accept connections; if it is yours, see `deis logs`")]
+    Unreachable,
+    /// The connection ended before an answer.
+    #[error("the app closed the connection without an answer; if it is yours, see `deis logs`")]
+    NoAnswer,
+    /// What came back is not HTTP.
+    #[error("the app's answer is not HTTP")]
+    Garbled,
+    /// No answer in time.
+    #[error("the app did not answer in time; if it is yours, see `deis logs`")]
+    TimedOut,
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Malformed(fault)
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        Self::BadHost(error)
+    }
+}
+
+impl Failure {
+    /// The status for it.
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::Malformed(_) | Self::BadHost(_) | Self::NotForwarded | Self::BrokenBody => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::UnknownHost => StatusCode::NOT_FOUND,
+            Self::NoEndpoints => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unreachable | Self::NoAnswer | Self::Garbled => StatusCode::BAD_GATEWAY,
+            Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
+        }
+    }
+
+    /// Which of the three between visitor and answer failed.
+    fn side(&self) -> &'static str {
+        match self.status().as_u16() {
+            404 => "router",
+            400..500 => "request",
+            _ => "app",
+        }
+    }
+
+    /// The answer, in the form that the `Accept` of the request's `headers` prefers.
+    pub(crate) fn page(&self, headers: &HeaderMap, request_id: &HeaderValue) -> Response<String> {
+        let id = request_id.to_str().unwrap_or_default();
+        let (content_type, body) = match Form::wanted(headers) {
+            Form::Html => ("text/html; charset=utf-8", self.html(id)),
+            Form::Json => ("application/json", self.json(id)),
+            Form::Text => ("text/plain; charset=utf-8", self.text(id)),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(&X_REQUEST_ID, request_id.clone());
+        response
+    }
+
+    fn html(&self, id: &str) -> String {
+        let (status, side) = (self.status(), self.side());
+        // Messages are constants or name a fault, and ids are checked: nothing needs escaping but backticks' looks.
+        let message = self.to_string().replace('`', "&quot;");
+        format!(
+            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{status}</title>\
+             <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head>\
+             <body><main><h1>{status}</h1><p>{message}.</p><ol>{path}</ol>\
+             <footer>Request {id}</footer></main></body></html>\n",
+            path = path_to_app(side),
+        )
+    }
+
+    fn text(&self, id: &str) -> String {
+        format!("{}\n{self}.\nfailed: {}\nrequest: {id}\n", self.status(), self.side())
+    }
+
+    fn json(&self, id: &str) -> String {
+        let page = serde_json::json!({
+            "status": self.status().as_u16(),
+            "error": self.status().to_string(),
+            "detail": self.to_string(),
+            "failed": self.side(),
+            "request_id": id,
+        });
+        format!("{page}\n")
+    }
+}
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#222;background:#fafafa;margin:0}\
+main{max-width:34em;margin:15vh auto;padding:0 1em}h1{font-size:1.6em}ol{list-style:none;padding:0;display:flex;gap:.5em}\
+li{flex:1;border-top:4px solid #3a3;padding:.3em 0}li.failed{border-color:#c33}li.failed~li{border-color:#ccc}\
+footer{color:#777;font-size:.85em}\
+@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}}";
+
+fn path_to_app(failed: &str) -> String {
+    let step = |name: &&str| {
+        let class = if *name == failed { " class=\"failed\"" } else { "" };
+        format!("<li{class}>{name}</li>")
+    };
+    ["request", "router", "app"].iter().map(step).collect()
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    Html,
+    Json,
+    Text,
+}
+
+impl Form {
+    /// Browsers name HTML, programs JSON; whoever names neither reads plain text best.
+    fn wanted(headers: &HeaderMap) -> Self {
+        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        match (accept.find("text/html"), accept.find("json")) {
+            (Some(html), Some(json)) if json < html => Self::Json,
+            (Some(_), _) => Self::Html,
+            (None, Some(_)) => Self::Json,
+            (None, None) => Self::Text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(failure: Failure, accept: &'static str, content_type: &str, expected: &[&str]) {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(accept));
+        let page = failure.page(&headers, &HeaderValue::from_static("r1"));
+        assert_eq!(page.status(), failure.status());
+        assert_eq!(page.headers()[CONTENT_TYPE], content_type);
+        for text in expected {
+            assert!(page.body().contains(text), "{text:?} in {:?}", page.body());
+        }
+    }
+
+    #[test]
+    fn a_page_says_what_failed_and_which_request_it_was() {
+        let html = "text/html; charset=utf-8";
+        check(Failure::UnknownHost, "text/html,*/*", html, &["404 Not Found", "r1", "\"failed\">router"]);
+        check(Failure::NoEndpoints, "text/html", html, &["503 Service Unavailable", "\"failed\">app"]);
+    }
+
+    #[test]
+    fn programs_get_text_or_json() {
+        check(
+            Failure::UnknownHost,
+            "*/*",
+            "text/plain; charset=utf-8",
+            &["404 Not Found", "failed: router", "r1"],
+        );
+        check(
+            Failure::TimedOut,
+            "application/json",
+            "application/json",
+            &["\"status\":504", "\"failed\":\"app\""],
+        );
+        check(
+            Failure::TooLarge,
+            "application/json, text/html;q=0.1",
+            "application/json",
+            &["\"failed\":\"request\""],
+        );
+    }
+}

@@ -1,0 +1,202 @@
+//! One request: found in the table, its headers rewritten, an answer got and passed on.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, Uri, Version};
+use http_body::Body;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use crate::attempt::{Answer, Order, attempt};
+use crate::download::{Download, Payload};
+use crate::forwarded::{self, Peer};
+use crate::framing::Fault;
+use crate::hop;
+use crate::host::Host;
+use crate::inspect::{Busy, Watch};
+use crate::page::Failure;
+use crate::request_id;
+use crate::shared::Shared;
+use crate::upgrade::{self, Upgrade};
+use crate::upload::Upload;
+
+/// How much of a body that nobody wants is read away, and for how long, so that its sender sees the answer.
+const UNWANTED: (usize, Duration) = (16 * 1024 * 1024, Duration::from_secs(10));
+
+/// Who asks.
+pub(crate) struct Client {
+    /// The other end of the connection.
+    pub(crate) peer: Peer,
+    /// The connection.
+    pub(crate) watch: Arc<Watch>,
+}
+
+/// Answers one request; there is always an answer.
+pub(crate) async fn serve(
+    shared: &Arc<Shared>,
+    client: &Client,
+    mut request: Request<Incoming>,
+) -> Result<Response<Payload>, Infallible> {
+    let started = Instant::now();
+    let (busy, judged) = client.watch.begin();
+    let upgrade = Upgrade::of(&mut request);
+    let (mut head, body) = request.into_parts();
+    let request_id = request_id::ensure(&mut head.headers, client.peer.is_trusted);
+    let upload = Upload::new(body, shared.config.limits.body_bytes);
+    let mut response = match forward(shared, client, &mut head, &upload, upgrade.as_ref(), judged).await {
+        Ok(answer) => accept(shared, answer, upload, upgrade, busy, &head, &request_id),
+        Err(Refusal::Healthy) => healthy(busy),
+        Err(Refusal::Failed(failure)) => refuse(&failure, upload, &head.headers, &request_id, busy),
+    };
+    if shared.wants_connections_closed() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    shared.counters.answered(response.status());
+    if shared.config.access_log {
+        log(&head, client, response.status(), &request_id, started);
+    }
+    Ok(response)
+}
+
+/// Why a request is not passed on.
+enum Refusal {
+    /// It asks the router itself whether it lives.
+    Healthy,
+    /// See there.
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Refusal {
+    fn from(failure: E) -> Self {
+        Self::Failed(failure.into())
+    }
+}
+
+async fn forward(
+    shared: &Shared,
+    client: &Client,
+    head: &mut Parts,
+    upload: &Upload,
+    upgrade: Option<&Upgrade>,
+    judged: Result<(), Fault>,
+) -> Result<Answer, Refusal> {
+    judged?;
+    take_authority(head)?;
+    let host = Host::parse(head.headers.get(HOST).map_or(b"", HeaderValue::as_bytes))?;
+    if upload.size_hint().lower() > shared.config.limits.body_bytes {
+        return Err(Failure::TooLarge.into());
+    }
+    rewrite(&mut head.headers, client, shared, upgrade);
+    let order = Order { host: &host, head, upload, is_upgrade: upgrade.is_some() };
+    match attempt(shared, &order).await {
+        Err(Failure::UnknownHost) if head.uri.path() == "/health-check" => Err(Refusal::Healthy),
+        answer => Ok(answer?),
+    }
+}
+
+/// Makes `GET http://host/path` what it means: `GET /path` with that `Host`. Source: RFC 9112 section 3.2.2.
+fn take_authority(head: &mut Parts) -> Result<(), Failure> {
+    if head.method == Method::CONNECT {
+        return Err(Failure::NotForwarded);
+    }
+    let Some(authority) = head.uri.authority() else { return Ok(()) };
+    let host = HeaderValue::from_str(authority.as_str()).map_err(|_| Failure::NotForwarded)?;
+    let path = head.uri.path_and_query().cloned().ok_or(Failure::NotForwarded)?;
+    head.headers.insert(HOST, host);
+    head.uri = Uri::from(path);
+    Ok(())
+}
+
+fn rewrite(headers: &mut HeaderMap, client: &Client, shared: &Shared, upgrade: Option<&Upgrade>) {
+    hop::strip_request(headers);
+    // The client is told to go on as soon as its body is wanted; the app need not be asked.
+    headers.remove(EXPECT);
+    forwarded::apply(headers, &client.peer, &shared.config.trusted);
+    if let Some(upgrade) = upgrade {
+        hop::set_upgrade(headers, upgrade.protocol.clone());
+    }
+}
+
+fn accept(
+    shared: &Arc<Shared>,
+    answer: Answer,
+    upload: Upload,
+    upgrade: Option<Upgrade>,
+    busy: Busy,
+    head: &Parts,
+    request_id: &HeaderValue,
+) -> Response<Payload> {
+    match (upgrade::is_agreed(&answer.response), upgrade) {
+        (true, Some(upgrade)) => match upgrade.accept(shared, answer) {
+            Ok(response) => response.map(|()| Payload::page(Bytes::new(), busy)),
+            Err(failure) => refuse(&failure, upload, &head.headers, request_id, busy),
+        },
+        (true, None) => refuse(&Failure::Garbled, upload, &head.headers, request_id, busy),
+        (false, _) => pass_on(shared, answer, upload, busy),
+    }
+}
+
+fn pass_on(shared: &Shared, answer: Answer, upload: Upload, busy: Busy) -> Response<Payload> {
+    let (mut head, body) = answer.response.into_parts();
+    hop::strip_response(&mut head.headers);
+    head.version = Version::HTTP_11;
+    let download = Download::new(body, upload, shared.clock, answer.link, answer.flight);
+    Response::from_parts(head, Payload::download(download, busy))
+}
+
+fn refuse(
+    failure: &Failure,
+    upload: Upload,
+    headers: &HeaderMap,
+    request_id: &HeaderValue,
+    busy: Busy,
+) -> Response<Payload> {
+    let mut response = failure.page(headers, request_id).map(|page| Payload::page(page, busy));
+    if matches!(failure, Failure::Malformed(_) | Failure::BrokenBody | Failure::TooLarge) {
+        // Where the next request would begin is not sure, or far away.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if upload.exists() && !matches!(failure, Failure::Malformed(_)) {
+        tokio::spawn(read_away(upload));
+    }
+    response
+}
+
+async fn read_away(mut upload: Upload) {
+    let (mut left, patience) = UNWANTED;
+    let read = async {
+        while let Some(Ok(frame)) = upload.frame().await {
+            left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    // Whether it came to its end or not, it is dropped now.
+    let _ = tokio::time::timeout(patience, read).await;
+}
+
+fn healthy(busy: Busy) -> Response<Payload> {
+    let mut response = Response::new(Payload::page(Bytes::new(), busy));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
+fn log(head: &Parts, client: &Client, status: StatusCode, request_id: &HeaderValue, started: Instant) {
+    tracing::info!(
+        target: "access",
+        peer = %client.watch.peer,
+        host = ?head.headers.get(HOST),
+        method = %head.method,
+        path = head.uri.path(),
+        status = status.as_u16(),
+        milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        request = ?request_id,
+        "request"
+    );
+}

@@ -1,0 +1,140 @@
+//! The router as a component: binding, running, ending without anybody noticing.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use deis_runtime::{Shutdown, StatusBoard};
+
+use crate::config::Config;
+use crate::error::RouterError;
+use crate::follow::Follower;
+use crate::listener::{Acceptor, listen};
+use crate::persist::Keeper;
+use crate::routes::Routes;
+use crate::shared::Shared;
+use crate::{connection, health, tcp};
+
+/// How often idle connections to endpoints are looked through.
+const REAP: Duration = Duration::from_secs(5);
+
+/// Where a router listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Visitors.
+    pub http: SocketAddr,
+    /// Git over SSH.
+    pub git: SocketAddr,
+    /// `/health-check` and `/metrics`.
+    pub health: SocketAddr,
+}
+
+/// The data plane of visitors' requests.
+pub struct Router {
+    shared: Arc<Shared>,
+    http: TcpListener,
+    git: TcpListener,
+    health: TcpListener,
+    addresses: Addresses,
+    keeper: Keeper,
+    routes: Routes,
+    status: StatusBoard,
+}
+
+impl Router {
+    /// Opens all sockets and loads the last table from the state directory. Connections wait until [`Router::run`].
+    ///
+    /// Must be called within a tokio runtime. Several routers of one user can be bound to the same addresses, so a
+    /// new one may start before the old one ends.
+    pub fn bind(config: Config, status: StatusBoard) -> Result<Self, RouterError> {
+        let http = listen(config.http, "visitors' requests")?;
+        let git = listen(config.git, "git over SSH")?;
+        let health = listen(config.health, "health checks")?;
+        let addresses = Addresses {
+            http: local(&http, config.http),
+            git: local(&git, config.git),
+            health: local(&health, config.health),
+        };
+        let keeper = Keeper::open(&config.state_dir, status.clone())?;
+        let routes = keeper.load();
+        status.listens_on(addresses.http);
+        let shared = Arc::new(Shared::new(config, &routes));
+        Ok(Self { shared, http, git, health, addresses, keeper, routes, status })
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Serves until `shutdown`; then accepts nothing new, lets what is under way finish for `timeouts.shutdown`,
+    /// and returns.
+    pub async fn run(self, shutdown: Shutdown) -> Result<(), RouterError> {
+        let Self { shared, http, git, health, keeper, routes, status, addresses } = self;
+        tracing::info!(http = %addresses.http, git = %addresses.git, generation = routes.generation, "routing");
+        let kept = watch::Sender::new(routes.clone());
+        let stopped = Shutdown::new();
+        let keeping = tokio::spawn(keeper.run(kept.subscribe(), stopped.clone()));
+        let following =
+            tokio::spawn(Follower::new(Arc::clone(&shared), status, routes, kept).run(stopped.clone()));
+        let reaping = tokio::spawn(reap(Arc::clone(&shared)));
+        tokio::join!(
+            serve_visitors(&shared, http, &shutdown),
+            serve_git(&shared, git, &shutdown),
+            // Load balancers must hear of the end at once, and then this router is not chosen any more.
+            serve_health(&shared, health, &shutdown),
+        );
+        shared.closing.cancel();
+        shared.tasks.close();
+        let _ = tokio::time::timeout(shared.config.timeouts.shutdown, shared.tasks.wait()).await;
+        shared.ending.cancel();
+        shared.tasks.wait().await;
+        // Until here generations still drained, and the controller had to hear of it.
+        stopped.cancel();
+        reaping.abort();
+        let _ = tokio::join!(following, keeping);
+        Ok(())
+    }
+}
+
+async fn serve_visitors(shared: &Arc<Shared>, listener: TcpListener, shutdown: &Shutdown) {
+    let acceptor = Acceptor::new(listener, shared.config.limits.connections);
+    let crowded = |is_crowded| shared.is_crowded.store(is_crowded, Relaxed);
+    let serve = |stream, peer, place| {
+        shared.counters.connections.add();
+        shared.tasks.spawn(connection::serve(Arc::clone(shared), stream, peer, place));
+    };
+    acceptor.run(shutdown, crowded, serve).await;
+}
+
+async fn serve_git(shared: &Arc<Shared>, listener: TcpListener, shutdown: &Shutdown) {
+    let acceptor = Acceptor::new(listener, shared.config.limits.git_connections);
+    let serve = |stream, _peer, place| {
+        shared.tasks.spawn(tcp::serve(Arc::clone(shared), stream, place));
+    };
+    acceptor.run(shutdown, |_| {}, serve).await;
+}
+
+async fn serve_health(shared: &Arc<Shared>, listener: TcpListener, shutdown: &Shutdown) {
+    let acceptor = Acceptor::new(listener, health::CONNECTIONS);
+    let serve = |stream, _peer, place| {
+        shared.tasks.spawn(health::serve(Arc::clone(shared), stream, place));
+    };
+    acceptor.run(shutdown, |_| {}, serve).await;
+}
+
+async fn reap(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(REAP).await;
+        shared.reap();
+    }
+}
+
+/// The address in fact, which differs from the one asked for if its port was 0.
+fn local(listener: &TcpListener, asked: SocketAddr) -> SocketAddr {
+    listener.local_addr().unwrap_or(asked)
+}

@@ -1,0 +1,95 @@
+//! What every part of one router shares.
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use deis_runtime::Shutdown;
+
+use crate::clock::{Clock, Millis, millis};
+use crate::config::Config;
+use crate::counters::{Counters, Gauges};
+use crate::drain::Drain;
+use crate::routes::Routes;
+use crate::table::{Maker, Table};
+
+/// What every part of one router shares.
+pub(crate) struct Shared {
+    /// Settings.
+    pub(crate) config: Config,
+    /// The time.
+    pub(crate) clock: Clock,
+    /// The table in force.
+    pub(crate) table: ArcSwap<Table>,
+    /// Told the generation whenever another table comes into force.
+    pub(crate) changed: watch::Sender<u64>,
+    /// Endpoints that have left the table.
+    pub(crate) drain: Drain,
+    /// What has been counted.
+    pub(crate) counters: Counters,
+    /// Connections and tunnels.
+    pub(crate) tasks: TaskTracker,
+    /// Cancelled when the router is asked to end: no new work.
+    pub(crate) closing: Shutdown,
+    /// Cancelled when it does end: work under way is given up.
+    pub(crate) ending: CancellationToken,
+    /// Whether as many clients are connected as may be.
+    pub(crate) is_crowded: AtomicBool,
+    maker: Maker,
+}
+
+impl Shared {
+    /// A router that starts with `routes`.
+    pub(crate) fn new(config: Config, routes: &Routes) -> Self {
+        let drain = Drain::default();
+        let maker = Maker::new(&config, drain.changed.clone());
+        let table = maker.build(routes, &Table::default());
+        Self {
+            config,
+            clock: Clock::start(),
+            changed: watch::Sender::new(table.generation),
+            table: ArcSwap::from_pointee(table),
+            drain,
+            counters: Counters::default(),
+            tasks: TaskTracker::new(),
+            closing: Shutdown::new(),
+            ending: CancellationToken::new(),
+            is_crowded: AtomicBool::new(false),
+            maker,
+        }
+    }
+
+    /// Puts `routes` in force. Called by one task only.
+    pub(crate) fn enforce(&self, routes: &Routes) {
+        let previous = self.table.load_full();
+        let next = self.maker.build(routes, &previous);
+        let left = previous.left_by(&next);
+        // First the table, then the retirement: a request that finds its endpoint retired must find another table.
+        self.table.store(next.into());
+        self.drain.retire(routes.generation, left);
+        self.changed.send_replace(routes.generation);
+    }
+
+    /// Whether clients should be told to come back on another connection.
+    pub(crate) fn wants_connections_closed(&self) -> bool {
+        self.closing.is_cancelled() || self.is_crowded.load(Relaxed)
+    }
+
+    /// Closes connections to endpoints that nobody needs.
+    pub(crate) fn reap(&self) {
+        let (now, longest): (Millis, Millis) = (self.clock.now(), millis(self.config.timeouts.link_idle));
+        for endpoint in self.table.load().endpoints() {
+            endpoint.pool.reap(now, longest);
+        }
+    }
+
+    /// What is so at this moment.
+    pub(crate) fn gauges(&self) -> Gauges {
+        let table = self.table.load();
+        let in_flight = table.endpoints().map(|endpoint| endpoint.in_flight()).sum();
+        Gauges { in_flight, apps: table.app_count(), generation: table.generation }
+    }
+}

@@ -1,0 +1,58 @@
+//! Git over SSH: plain TCP on to a builder.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::shared::Shared;
+use crate::tunnel;
+
+/// How often a builder is looked for, and how long in between, before the client is turned away.
+const TRIES: u32 = 6;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Carries one git client's bytes to a builder; closes the connection if none can be reached.
+pub(crate) async fn serve(shared: Arc<Shared>, client: TcpStream, _place: OwnedSemaphorePermit) {
+    let carry = async {
+        match reach(&shared).await {
+            Some(builder) => tunnel::run(client, builder, shared.config.timeouts.git_idle).await,
+            None => tracing::warn!("a git client was turned away: no builder can be reached"),
+        }
+    };
+    tokio::select! {
+        () = carry => {}
+        () = shared.ending.cancelled() => {}
+    }
+}
+
+async fn reach(shared: &Shared) -> Option<TcpStream> {
+    for _ in 0..TRIES {
+        let builders = in_random_order(&shared.table.load().builders);
+        for address in builders {
+            if let Some(stream) = connect(address, shared.config.timeouts.git_connect).await {
+                return Some(stream);
+            }
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+    None
+}
+
+async fn connect(address: SocketAddr, timeout: Duration) -> Option<TcpStream> {
+    let connected = tokio::time::timeout(timeout, TcpStream::connect(address)).await;
+    let stream = connected.map_err(std::io::Error::from).and_then(|connected| connected);
+    let stream = stream.and_then(|stream| stream.set_nodelay(true).map(|()| stream));
+    stream
+        .inspect_err(|error| tracing::debug!(%address, %error, "a builder does not accept connections"))
+        .ok()
+}
+
+fn in_random_order(builders: &[SocketAddr]) -> Vec<SocketAddr> {
+    use rand::seq::SliceRandom;
+    let mut builders = builders.to_vec();
+    builders.shuffle(&mut rand::rng());
+    builders
+}

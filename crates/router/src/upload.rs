@@ -1,0 +1,138 @@
+//! A request's body on its way to a container, streamed and never kept.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+/// A request's body. Clones share it: a try that never touched it leaves it to the next.
+#[derive(Clone)]
+pub(crate) struct Upload(Option<Arc<Source>>);
+
+struct Source {
+    body: Mutex<Incoming>,
+    /// How many bytes are still allowed.
+    left: AtomicU64,
+    touched: AtomicBool,
+    ended: AtomicBool,
+    too_large: AtomicBool,
+    broken: AtomicBool,
+}
+
+/// Why a body cannot be passed on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UploadError {
+    /// The client stopped or garbled it.
+    #[error("failed to read the request's body")]
+    Broken(#[source] hyper::Error),
+    /// It is larger than allowed.
+    #[error("the request's body is larger than this router allows")]
+    TooLarge,
+}
+
+impl Upload {
+    /// Passes on `body` up to `limit` bytes.
+    pub(crate) fn new(body: Incoming, limit: u64) -> Self {
+        if body.is_end_stream() {
+            return Self(None);
+        }
+        Self(Some(Arc::new(Source {
+            body: Mutex::new(body),
+            left: AtomicU64::new(limit),
+            touched: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            too_large: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
+        })))
+    }
+
+    /// Whether there is a body at all.
+    pub(crate) fn exists(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether a part of it has been taken: it cannot be sent again.
+    pub(crate) fn is_touched(&self) -> bool {
+        self.0.as_ref().is_some_and(|source| source.touched.load(Relaxed))
+    }
+
+    /// Whether nothing is left to send.
+    pub(crate) fn is_sent(&self) -> bool {
+        self.0.as_ref().is_none_or(|source| source.ended.load(Relaxed))
+    }
+
+    /// Whether it was larger than allowed.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.0.as_ref().is_some_and(|source| source.too_large.load(Relaxed))
+    }
+
+    /// Whether the client stopped sending it.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.0.as_ref().is_some_and(|source| source.broken.load(Relaxed))
+    }
+}
+
+impl Source {
+    fn poll_frame(&self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        let mut body = self.lock();
+        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
+        self.touched.store(true, Relaxed);
+        let result = match frame {
+            None => None,
+            Some(Ok(frame)) => Some(self.count(frame)),
+            Some(Err(error)) => {
+                self.broken.store(true, Relaxed);
+                Some(Err(UploadError::Broken(error)))
+            }
+        };
+        if result.is_none() || body.is_end_stream() {
+            self.ended.store(true, Relaxed);
+        }
+        Poll::Ready(result)
+    }
+
+    fn count(&self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, UploadError> {
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        match self.left.load(Relaxed).checked_sub(length) {
+            Some(left) => {
+                self.left.store(left, Relaxed);
+                Ok(frame)
+            }
+            None => {
+                self.too_large.store(true, Relaxed);
+                Err(UploadError::TooLarge)
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Incoming> {
+        self.body.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = UploadError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
+        match &self.0 {
+            Some(source) => source.poll_frame(context),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(|source| source.lock().is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or_else(|| SizeHint::with_exact(0), |source| source.lock().size_hint())
+    }
+}
