@@ -6,6 +6,7 @@ use axum::{
 };
 use deis_store::StoreError;
 use http::{HeaderValue, StatusCode, header};
+use hyper::ext::ReasonPhrase;
 use serde_json::json;
 use std::io;
 use tracing::error;
@@ -141,6 +142,13 @@ impl IntoResponse for RequestError {
         let body = json!({ "errors": [{ "code": code, "message": self.message() }] });
         let mut response = (status, Json(body)).into_response();
         self.headers(&mut response);
+        if status == StatusCode::INSUFFICIENT_STORAGE {
+            // The Docker Engine reads no body of a 5xx, but shows this; and it knows that to try again is no use by
+            // these very words.
+            response
+                .extensions_mut()
+                .insert(ReasonPhrase::from_static(b"no space left on device of the registry"));
+        }
         response
     }
 }

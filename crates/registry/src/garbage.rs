@@ -5,8 +5,16 @@
 //! `freshness`). Killed anywhere, the next collection finishes the work.
 
 use crate::{
-    body, catalog, digest::Digest, error::RequestError, freshness::remove_if_old, layout, manifest,
-    manifest_content::ManifestContent, repository::RepositoryName, state::State, tag::Reference, tags,
+    body, catalog,
+    digest::Digest,
+    error::RequestError,
+    freshness::{is_old, remove_if_old},
+    layout, manifest,
+    manifest_content::ManifestContent,
+    repository::RepositoryName,
+    state::State,
+    tag::Reference,
+    tags,
 };
 use axum::{Json, body::Body, extract};
 use futures::TryStreamExt;
@@ -90,18 +98,11 @@ async fn clean_repository(
     if let Some(keep) = keep {
         report.tags += remove_tags(state, name, keep).await?;
     }
-    let mut manifests = read_manifests(state, name).await?;
-    let roots = match keep {
-        Some(keep) => roots(state, name, keep).await?,
-        None => manifests.keys().copied().collect(),
-    };
-    let live = reachable(&manifests, roots);
-    let dead: Vec<_> = manifests.keys().filter(|digest| !live.contains(digest)).copied().collect();
-    for digest in dead {
-        if remove_manifest(state, name, &digest, &manifests[&digest]).await? {
-            manifests.remove(&digest);
-            report.manifests += 1;
-        }
+    let (mut manifests, young) = read_manifests(state, name).await?;
+    if let Some(keep) = keep {
+        let roots = roots(state, name, keep).await?;
+        let live = reachable(&manifests, roots.union(&young).copied().collect());
+        report.manifests += remove_manifests(state, name, &mut manifests, live).await?;
     }
     let used = manifests.values().flat_map(|content| &content.blobs).copied().collect();
     remove_links(state, name, used).await
@@ -122,19 +123,26 @@ async fn remove_tags(
     Ok(removed)
 }
 
-async fn read_manifests(state: &State, name: &RepositoryName) -> Result<Manifests, RequestError> {
+/// What the repository's manifests say, and which of them were pushed or asked for a short while ago.
+async fn read_manifests(
+    state: &State,
+    name: &RepositoryName,
+) -> Result<(Manifests, HashSet<Digest>), RequestError> {
     let metas: Vec<_> = state.store.list(&layout::manifests(name), None).try_collect().await?;
-    let mut manifests = Manifests::new();
+    let (mut manifests, mut young) = (Manifests::new(), HashSet::new());
     for meta in metas {
         let Some(digest) = Digest::parse_hex(meta.key.last_segment()) else {
             continue;
         };
+        if !is_old(&meta, state.limits.garbage_grace) {
+            young.insert(digest);
+        }
         // One that cannot be read ends the collection: what it refers to is not known, so nothing may go.
         if let Some(content) = manifest::read_content(state, name, &digest).await? {
             manifests.insert(digest, content);
         }
     }
-    Ok(manifests)
+    Ok((manifests, young))
 }
 
 /// What the remaining tags stand for, and the digests to keep.
@@ -169,16 +177,29 @@ fn reachable(manifests: &Manifests, roots: HashSet<Digest>) -> HashSet<Digest> {
     live
 }
 
-/// Tells whether the manifest went: it stays when it was pushed or asked for meanwhile.
-async fn remove_manifest(
+/// Removes the manifests that are not `live`, from the store and from `manifests`, and tells how many.
+async fn remove_manifests(
     state: &State,
     name: &RepositoryName,
-    digest: &Digest,
-    content: &ManifestContent,
-) -> Result<bool, RequestError> {
-    let removed = remove_if_old(state, &layout::manifest(name, digest)).await?.is_some();
-    if removed {
-        manifest::delete_referrer(state, name, digest, content).await?;
+    manifests: &mut Manifests,
+    mut live: HashSet<Digest>,
+) -> Result<u64, RequestError> {
+    let mut dead: Vec<_> = manifests.keys().filter(|digest| !live.contains(digest)).copied().collect();
+    // Lists first: one that is spared, because it was asked for just now, spares what it lists.
+    dead.sort_by_key(|digest| manifests[digest].manifests.is_empty());
+    let mut removed = 0;
+    for digest in dead {
+        if live.contains(&digest) {
+            continue;
+        }
+        if remove_if_old(state, &layout::manifest(name, &digest)).await?.is_none() {
+            live.extend(reachable(manifests, HashSet::from([digest])));
+            continue;
+        }
+        if let Some(content) = manifests.remove(&digest) {
+            manifest::delete_referrer(state, name, &digest, &content).await?;
+            removed += 1;
+        }
     }
     Ok(removed)
 }

@@ -32,13 +32,15 @@ pub(crate) async fn get(
     Ok(describe(&digest, &bytes)?.body(bytes.into()))
 }
 
-/// "Checking if content exists in the registry".
+/// "Checking if content exists in the registry". It counts as young from now on: an index may be about to list it.
 pub(crate) async fn head(
     state: &State,
     name: &RepositoryName,
     reference: &Reference,
 ) -> Result<Response, RequestError> {
+    let _building = state.removal.read().await;
     let (digest, bytes) = find(state, name, reference).await?;
+    refresh(state, &layout::manifest(name, &digest)).await?;
     Ok(describe(&digest, &bytes)?.empty())
 }
 

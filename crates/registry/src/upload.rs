@@ -2,7 +2,7 @@
 
 use crate::{
     blob,
-    body::{Bounds, stream},
+    body::{Bounds, Incoming},
     digest::Digest,
     error::RequestError,
     freshness::is_old,
@@ -180,11 +180,15 @@ impl<'a> Upload<'a> {
     async fn receive(&self, offset: u64, body: Body) -> Result<u64, RequestError> {
         let _permit = self.state.writers.acquire().await.expect("the semaphore is never closed");
         let limits = &self.state.limits;
-        let content = stream(body, Bounds { limit: limits.blob_bytes, offset, idle: limits.idle });
-        let (content, follower) = self.follow(offset, content);
+        let incoming = Incoming::new(body, Bounds { limit: limits.blob_bytes, offset, idle: limits.idle });
+        let (content, follower) = self.follow(offset, incoming.stream());
         let size = match self.state.store.append_upload(&self.key, offset, content).await {
             Ok(size) => size,
-            Err(error) => return Err(self.given_up(error).await),
+            Err(error) => {
+                let refused = self.given_up(error).await;
+                incoming.discard().await;
+                return Err(refused);
+            }
         };
         if let Some(digest) = follower.map(|follower| follower.digest()).filter(|digest| digest.size == size)
         {

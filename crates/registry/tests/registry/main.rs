@@ -1,0 +1,14 @@
+//! The registry from outside: over HTTP, and with the clients that people use.
+
+#![cfg(test)]
+
+mod access;
+mod blobs;
+mod client;
+mod docker;
+mod garbage;
+mod manifests;
+mod oracle;
+mod referrers;
+mod skopeo;
+mod uploads;
