@@ -17,8 +17,8 @@ plain_git() {
 }
 
 log_in() {
-  deis apps:list >/dev/null 2>&1 ||
-    deis login "$(platform_url)" --username=admin --password="$(cat "$base/admin.password")"
+  # The password is typed, not given as an option: options are seen in the list of processes.
+  deis apps:list >/dev/null 2>&1 || deis login "$(platform_url)" --username=admin <"$base/admin.password"
   [ -f "$base/ssh/quickstart" ] || make_key
   deis keys:list | grep -q '^quickstart ' || deis keys:add "$base/ssh/quickstart.pub"
 }

@@ -60,6 +60,7 @@ launch_platform() {
 
 platform_answers() {
   local status
+  deisctl status controller builder registry router >/dev/null || return
   status=$(curl -s -m 5 -o /dev/null -w '%{http_code}' -H "Host: deis.$DEIS_DOMAIN" "http://$(router_address)/v1/")
   # The API asks for a token: it is the controller that answers.
   [ "$status" = 401 ]

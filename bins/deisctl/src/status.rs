@@ -36,10 +36,14 @@ async fn report(platform: &Platform, wanted: &[Role]) -> anyhow::Result<Report> 
     let mut roles = Vec::new();
     for role in Role::ALL.into_iter().filter(|role| wanted.is_empty() || wanted.contains(role)) {
         roles.push(match platform.status(role).await {
-            Ok(status) => RoleReport::up(status),
+            Ok(status) => RoleReport::up(role, status),
             Err(error) => RoleReport::down(role, &error),
         });
     }
-    let host = vec![host::engine(platform).await, host::stack(platform).await, host::disk(data.root())];
+    // Who asks about one role waits for that role, whatever else is wrong with the machine.
+    let host = match wanted {
+        [] => vec![host::engine(platform).await, host::stack(platform).await, host::disk(data.root())],
+        _ => Vec::new(),
+    };
     Ok(Report::new(roles, host))
 }

@@ -74,14 +74,21 @@ impl Report {
 
 impl RoleReport {
     /// A role that answered.
-    pub(super) fn up(status: RoleStatus) -> Self {
+    pub(super) fn up(role: Role, status: RoleStatus) -> Self {
+        let mut problems = status.problems;
+        if problems.is_empty() && status.address.is_empty() && listens(role) {
+            problems.push(Problem {
+                cause: "is still starting: it does not listen yet".to_owned(),
+                cure: format!("wait a moment; if it stays so, see `deisctl journal {role}`"),
+            });
+        }
         let facts = Facts {
             version: status.version,
             pid: status.pid,
             up_since: status.up_since,
             address: status.address,
         };
-        Self { role: status.role, up: true, facts: Some(facts), problems: status.problems }
+        Self { role: role.to_string(), up: true, facts: Some(facts), problems }
     }
 
     /// A role that did not answer, because of `error`.
@@ -92,4 +99,9 @@ impl RoleReport {
         };
         Self { role: role.to_string(), up: false, facts: None, problems: vec![problem] }
     }
+}
+
+/// Whether others call the role; the rest only call others and have no address.
+fn listens(role: Role) -> bool {
+    !matches!(role, Role::Publisher | Role::Logspout)
 }

@@ -94,8 +94,8 @@ mod tests {
     fn problems_stand_below_the_table_with_their_cures() {
         let problem = Problem { cause: "the controller is away".into(), cure: "start it".into() };
         let roles = vec![
-            RoleReport::up(status(Role::Logger, Vec::new())),
-            RoleReport::up(status(Role::Router, vec![problem])),
+            RoleReport::up(Role::Logger, status(Role::Logger, Vec::new())),
+            RoleReport::up(Role::Router, status(Role::Router, vec![problem])),
             RoleReport::down(Role::Builder, &anyhow::anyhow!("connection refused")),
         ];
         let host = vec![Check { subject: "disk", found: "5 GB free".into(), problems: Vec::new() }];
@@ -118,10 +118,19 @@ mod tests {
 
     #[test]
     fn all_is_well_only_without_any_problem() {
-        let well = Report::new(vec![RoleReport::up(status(Role::Logger, Vec::new()))], Vec::new());
+        let well =
+            Report::new(vec![RoleReport::up(Role::Logger, status(Role::Logger, Vec::new()))], Vec::new());
         assert!(well.well);
         let down = Report::new(vec![RoleReport::down(Role::Logger, &anyhow::anyhow!("gone"))], Vec::new());
         assert!(!down.well);
+    }
+
+    #[test]
+    fn a_role_that_should_listen_but_does_not_yet_is_not_well() {
+        let starting =
+            |role| RoleReport::up(role, RoleStatus { address: String::new(), ..status(role, Vec::new()) });
+        assert!(!Report::new(vec![starting(Role::Builder)], Vec::new()).well);
+        assert!(Report::new(vec![starting(Role::Publisher), starting(Role::Logspout)], Vec::new()).well);
     }
 
     #[test]
