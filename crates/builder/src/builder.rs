@@ -28,9 +28,7 @@ use crate::receive::{self, HookPaths, Sessions};
 use crate::repository::Repositories;
 use crate::session::{Ends, Workshop};
 
-/// How long pushes under way at shutdown may take to finish before they are refused.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
-/// And how long they may then take to tell their pushers so.
+/// How long pushes that are refused at shutdown may take to tell their pushers so.
 const SHUTDOWN_WORDS: Duration = Duration::from_secs(2);
 /// How often a connection is looked at.
 const WATCH: Duration = Duration::from_secs(1);
@@ -115,7 +113,8 @@ impl Builder {
         let accepting = door.accept(self.listener);
         shutdown.run_until_cancelled(accepting).await;
         tracker.close();
-        if tokio::time::timeout(SHUTDOWN_GRACE, tracker.wait()).await.is_err() {
+        let grace = self.workshop.platform.settings.limits.shutdown_grace;
+        if tokio::time::timeout(grace, tracker.wait()).await.is_err() {
             self.workshop.ending.cancel();
             let _ = tokio::time::timeout(SHUTDOWN_WORDS, tracker.wait()).await;
         }

@@ -9,6 +9,8 @@ use deis_runtime::StatusBoard;
 use tracing::{info, warn};
 
 use crate::dockerfile::APP_LABEL;
+use crate::kept::Kept;
+use crate::repository::Repository;
 use crate::session::Workshop;
 
 /// How often.
@@ -63,6 +65,7 @@ impl Cleanup {
             if existing.contains(&app) {
                 if let Some(repository) = repositories.find(&app) {
                     repository.collect_garbage(&lock).await?;
+                    self.remove_old_images(&app, &repository).await;
                 }
                 continue;
             }
@@ -77,6 +80,14 @@ impl Cleanup {
             }
         }
         Ok(())
+    }
+
+    async fn remove_old_images(&self, app: &AppId, repository: &Repository) {
+        let platform = &self.workshop.platform;
+        let kept = Kept::of(repository, platform.settings.limits.kept_images);
+        if let Err(error) = kept.remove_others(app, &*platform.images).await {
+            warn!(%app, %error, "failed to remove old images");
+        }
     }
 
     async fn clean_images(&self, existing: &BTreeSet<AppId>) -> bool {

@@ -69,6 +69,8 @@ pub struct Limits {
     pub launch: Duration,
     /// How often a pusher who waits is told so.
     pub heartbeat: Duration,
+    /// How long pushes under way at shutdown may take to finish before they are refused.
+    pub shutdown_grace: Duration,
     /// How many images per app stay on the engine.
     pub kept_images: usize,
 }
@@ -87,6 +89,7 @@ impl Default for Limits {
             build: Duration::from_secs(30 * 60),
             launch: Duration::from_secs(20 * 60),
             heartbeat: Duration::from_secs(5),
+            shutdown_grace: Duration::from_secs(10),
             kept_images: 5,
         }
     }

@@ -59,6 +59,8 @@ pub(crate) enum PushError {
     LaunchTimeout(u64),
     #[error("the connection broke, so the build was stopped")]
     Gone,
+    #[error("the builder is restarting; nothing was changed, push again in a minute")]
+    Restarting,
     #[error("failed to {action}; an operator finds more in the builder's log")]
     Internal {
         action: &'static str,

@@ -16,6 +16,7 @@ mod git;
 pub mod hook;
 mod host_key;
 mod ignore;
+mod kept;
 mod key;
 mod launch;
 mod lock;

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::dockerfile::DockerfileBuild;
 use crate::error::PushError;
 use crate::hook::HookRequest;
+use crate::kept::Kept;
 use crate::launch::{Build, Launch};
 use crate::output::Output;
 use crate::reference::{Deployment, plan};
@@ -53,8 +54,10 @@ pub(crate) struct Push {
     pub(crate) connection: String,
     /// What the client asked for, as in `git-receive-pack 'blog.git'`.
     pub(crate) command: String,
-    /// Cancelled when nobody waits for the push any more.
-    pub(crate) gone: CancellationToken,
+    /// Cancelled when the client leaves.
+    pub(crate) left: CancellationToken,
+    /// Cancelled when the builder ends.
+    pub(crate) ending: CancellationToken,
 }
 
 impl Push {
@@ -96,7 +99,8 @@ impl Push {
         let started = Instant::now();
         let build = tokio::select! {
             build = self.build(&source, output) => build?,
-            () = self.gone.cancelled() => return Err(PushError::Gone),
+            () = self.left.cancelled() => return Err(PushError::Gone),
+            () = self.ending.cancelled() => return Err(PushError::Restarting),
         };
         debug!(app = %self.app, elapsed = ?started.elapsed(), "built");
         // From here on the release may come to serve, so the push is carried through whoever listens.
@@ -105,7 +109,22 @@ impl Push {
         debug!(app = %self.app, elapsed = ?started.elapsed(), "launched");
         self.tell_kept(&plan.kept, output).await;
         self.point_head(deployment);
+        self.remove_old_images();
         Ok(())
+    }
+
+    fn kept(&self) -> Kept {
+        Kept::of(&self.repository, self.platform.settings.limits.kept_images)
+    }
+
+    /// The pusher need not wait for it.
+    fn remove_old_images(&self) {
+        let (kept, app, images) = (self.kept(), self.app.clone(), self.platform.images.clone());
+        tokio::spawn(async move {
+            if let Err(error) = kept.remove_others(&app, &*images).await {
+                warn!(%app, %error, "failed to remove old images");
+            }
+        });
     }
 
     async fn build(&self, source: &Source, output: &Output) -> Result<Build, PushError> {
@@ -117,6 +136,7 @@ impl Push {
             output.detail("Submodules are not part of a push; their folders are empty").await;
         }
         let image = self.platform.settings.image(&self.app, &source.sha);
+        self.kept().remember(&image).map_err(PushError::io("note the image"))?;
         let found = match files.get("Dockerfile") {
             Some(dockerfile) => {
                 let ignore = files.get(".dockerignore").map(String::as_str).unwrap_or_default();

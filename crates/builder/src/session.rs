@@ -110,17 +110,17 @@ impl Execution {
         writing: &ChannelWriteHalf<Msg>,
     ) -> Result<u32, PushError> {
         read_config(&self.workshop.platform.controller, user, app).await?;
-        let gone = self.workshop.ending.child_token();
+        let left = CancellationToken::new();
         let (repository, lock) = self.open(service, app).await?;
         let (child, session) = match service {
             Service::UploadPack => (self.spawn(service, &repository, None)?, None),
             Service::ReceivePack => {
-                let session = self.enter(user, app, repository.clone(), gone.clone());
+                let session = self.enter(user, app, repository.clone(), left.clone());
                 (self.spawn(service, &repository, Some(&session))?, Some(session))
             }
         };
         info!(%app, user = %user.name, service = service.as_str(), "serving");
-        let status = attend(child, service, reading, writing, gone).await;
+        let status = attend(child, service, reading, writing, left).await;
         drop((session, lock));
         status.map_err(PushError::io("run git"))
     }
@@ -141,7 +141,7 @@ impl Execution {
         Ok((repository, Some(lock)))
     }
 
-    fn enter(&self, user: &User, app: &AppId, repository: Repository, gone: CancellationToken) -> Session {
+    fn enter(&self, user: &User, app: &AppId, repository: Repository, left: CancellationToken) -> Session {
         let Ends { client, server } = self.ends;
         self.workshop.sessions.enter(Push {
             platform: self.workshop.platform.clone(),
@@ -150,7 +150,8 @@ impl Execution {
             repository,
             connection: format!("{} {} {} {}", client.ip(), client.port(), server.ip(), server.port()),
             command: String::from_utf8_lossy(&self.request).into_owned(),
-            gone,
+            left,
+            ending: self.workshop.ending.clone(),
         })
     }
 
@@ -186,20 +187,20 @@ async fn attend(
     service: Service,
     reading: ChannelReadHalf,
     writing: &ChannelWriteHalf<Msg>,
-    gone: CancellationToken,
+    left: CancellationToken,
 ) -> io::Result<u32> {
     let stdin = child.stdin.take().expect("it was asked for");
     let stdout = child.stdout.take().expect("it was asked for");
     let stderr = child.stderr.take().expect("it was asked for");
-    let input = tokio::spawn(feed(reading, stdin, gone.clone()));
+    let input = tokio::spawn(feed(reading, stdin, left.clone()));
     let outputs = async {
         tokio::join!(
-            relay(stdout, writing.make_writer(), &gone),
-            relay(stderr, writing.make_writer_ext(Some(STDERR)), &gone),
+            relay(stdout, writing.make_writer(), &left),
+            relay(stderr, writing.make_writer_ext(Some(STDERR)), &left),
         );
     };
     let stopped = async {
-        gone.cancelled().await;
+        left.cancelled().await;
         if service == Service::ReceivePack {
             std::future::pending::<()>().await;
         }
@@ -215,7 +216,7 @@ async fn attend(
 }
 
 /// Hands the client's bytes to git, and notices when the client leaves.
-async fn feed(mut reading: ChannelReadHalf, stdin: ChildStdin, gone: CancellationToken) {
+async fn feed(mut reading: ChannelReadHalf, stdin: ChildStdin, left: CancellationToken) {
     let mut stdin = Some(stdin);
     loop {
         match reading.wait().await {
@@ -231,17 +232,17 @@ async fn feed(mut reading: ChannelReadHalf, stdin: ChildStdin, gone: Cancellatio
             Some(_) => {}
         }
     }
-    gone.cancel();
+    left.cancel();
 }
 
 /// Hands git's bytes to the client; without a client they are dropped, so that git never waits.
-async fn relay(mut from: impl AsyncRead + Unpin, to: impl AsyncWrite, gone: &CancellationToken) {
+async fn relay(mut from: impl AsyncRead + Unpin, to: impl AsyncWrite, left: &CancellationToken) {
     let mut to = std::pin::pin!(to);
     let mut buffer = vec![0; BUFFER];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         tokio::select! {
             _ = to.write_all(&buffer[..length]) => {}
-            () = gone.cancelled() => {}
+            () = left.cancelled() => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use deis_model::{AppId, Environment, Procfile};
+use deis_model::{AppId, ConfigKey, Environment, Procfile};
 use deis_runtime::secrets::random_hex;
 use deis_scheduler::{BuildContainer, BuildOutcome, Images};
 
@@ -92,7 +92,7 @@ impl SlugBuild<'_> {
     }
 
     fn container(&self, cache: PathBuf) -> BuildContainer {
-        let files = self.source.archive(SlugFiles);
+        let files = self.source.archive(SlugFiles { config: self.config.clone() });
         BuildContainer {
             base: self.settings.stack_image.clone(),
             command: ["bash", "-c", COMMAND].map(str::to_owned).to_vec(),
@@ -108,17 +108,15 @@ impl SlugBuild<'_> {
         }
     }
 
-    /// The build's environment: the platform's, the app's config as it is, and what buildpacks expect.
+    /// The build's environment but for the app's config, which the runner reads from files: no variable of an app's
+    /// can upset the build, and none is part of the container's description.
     fn environment(&self) -> Environment {
-        let keys = self.config.keys().cloned().collect::<Vec<_>>().join(":");
         let fixed = [
             ("SOURCE_VERSION", self.source.sha.clone()),
             ("REQUEST_ID", random_hex()),
             ("DEIS_APP", self.app.to_string()),
-            ("DEIS_CONFIG_KEYS", keys),
         ];
         let mut environment = self.settings.build_environment.0.clone();
-        environment.extend(self.config.clone());
         environment.extend(fixed.map(|(key, value)| (key.to_owned(), value)));
         Environment(environment)
     }
@@ -164,8 +162,10 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// The files of a build container: the scripts, and the source where the runner looks for it.
-struct SlugFiles;
+/// The files of a build container: the scripts, and source and config where the runner looks for them.
+struct SlugFiles {
+    config: BTreeMap<String, String>,
+}
 
 impl Layout for SlugFiles {
     fn begin(&mut self, archive: &mut tar::Builder<ArchiveWriter>) -> io::Result<()> {
@@ -173,12 +173,13 @@ impl Layout for SlugFiles {
             directory(archive, folder, 0)?;
         }
         for (path, content) in SCRIPTS {
-            let mut header = tar::Header::new_gnu();
-            header.set_uid(0);
-            header.set_gid(0);
-            header.set_size(content.len() as u64);
-            header.set_mode(if content.starts_with(b"#!") { 0o755 } else { 0o644 });
-            archive.append_data(&mut header, path, *content)?;
+            let mode = if content.starts_with(b"#!") { 0o755 } else { 0o644 };
+            file(archive, path, content, mode, 0)?;
+        }
+        directory(archive, "tmp/env", APP_USER)?;
+        for (key, value) in self.config.iter().filter(|(key, _)| ConfigKey::parse(key).is_ok()) {
+            // The runner deletes them with the rest of /tmp before the container becomes an image.
+            file(archive, &format!("tmp/env/{key}"), value.as_bytes(), 0o600, APP_USER)?;
         }
         directory(archive, "tmp/build", APP_USER)
     }
@@ -194,6 +195,21 @@ impl Layout for SlugFiles {
     fn replacement(&self, _: &Path) -> Option<&[u8]> {
         None
     }
+}
+
+fn file(
+    archive: &mut tar::Builder<ArchiveWriter>,
+    path: &str,
+    content: &[u8],
+    mode: u32,
+    owner: u64,
+) -> io::Result<()> {
+    let mut header = tar::Header::new_gnu();
+    header.set_size(content.len() as u64);
+    header.set_mode(mode);
+    header.set_uid(owner);
+    header.set_gid(owner);
+    archive.append_data(&mut header, path, content)
 }
 
 fn directory(archive: &mut tar::Builder<ArchiveWriter>, path: &str, owner: u64) -> io::Result<()> {

@@ -1,0 +1,118 @@
+//! What is left behind, repaired and removed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::fixture::Platform;
+
+/// Waits until `done`, for at most some seconds.
+async fn wait(what: &str, done: impl Fn() -> bool) {
+    for _ in 0..100 {
+        if done() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{what} did not happen");
+}
+
+async fn check_repair(damage: impl Fn(&Path)) {
+    let platform = Platform::start().await;
+    let client = platform.client().await;
+    client.push().await.succeeded();
+    damage(&platform.data.path().join("repositories/blog.git"));
+    client.commit("next", "push").await;
+    client.push().await.succeeded().says("blog:v3 deployed");
+    let names = std::fs::read_dir(platform.data.path().join("repositories")).unwrap();
+    let aside =
+        names.filter(|name| name.as_ref().unwrap().file_name().to_string_lossy().starts_with("blog.broken-"));
+    assert_eq!(aside.count(), 1, "the broken one is kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_without_config_still_takes_pushes() {
+    let platform = Platform::start().await;
+    let client = platform.client().await;
+    client.push().await.succeeded();
+    std::fs::remove_file(platform.data.path().join("repositories/blog.git/config")).unwrap();
+    client.commit("next", "push").await;
+    client.push().await.succeeded().says("blog:v3 deployed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_with_a_damaged_config_is_replaced() {
+    check_repair(|path| std::fs::write(path.join("config"), "\0\0[core").unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_without_head_is_replaced() {
+    check_repair(|path| std::fs::remove_file(path.join("HEAD")).unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_lost_its_objects_is_replaced() {
+    check_repair(|path| std::fs::remove_dir_all(path.join("objects/pack")).unwrap()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pushes_go_on_after_a_restart() {
+    let platform = Platform::start().await;
+    let client = platform.client().await;
+    client.push().await.succeeded();
+    let platform = platform.restart().await;
+    let client = client.at(platform.port).await;
+    client.commit("next", "push").await;
+    client.push().await.succeeded().says("blog:v3 deployed");
+    platform.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn apps_that_are_gone_leave_nothing_behind() {
+    let platform = Platform::start().await;
+    let client = platform.client().await;
+    client.push().await.succeeded();
+    assert_eq!(platform.images.knows().images.len(), 1);
+    platform.controller.knows().apps.clear();
+    let platform = platform.restart().await;
+    let repositories = platform.data.path().join("repositories");
+    wait("removal", || std::fs::read_dir(&repositories).unwrap().count() == 0).await;
+    wait("removal of images", || platform.images.knows().images.is_empty()).await;
+    assert!(!platform.data.path().join("cache/blog").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_removed_while_the_controller_is_away() {
+    let mut platform = Platform::start().await;
+    let client = platform.client().await;
+    client.push().await.succeeded();
+    platform.controller.stop().await;
+    let platform = platform.restart().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(platform.data.path().join("repositories/blog.git").exists());
+    assert_eq!(platform.images.knows().images.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_newest_images_stay() {
+    let platform = Platform::start_with(|config| config.limits.kept_images = 2).await;
+    let client = platform.client().await;
+    for number in 0..4 {
+        client.commit("count", &number.to_string()).await;
+        client.push().await.succeeded();
+    }
+    wait("removal", || platform.images.knows().images.len() == 2).await;
+    let newest = platform.images.knows().pushed.last().cloned().unwrap();
+    assert!(platform.images.knows().images.contains(&newest));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_under_way_at_shutdown_is_refused_with_the_reason() {
+    let platform =
+        Platform::start_with(|config| config.limits.shutdown_grace = Duration::from_millis(100)).await;
+    let client = platform.client().await;
+    platform.images.knows().build = Duration::from_secs(60);
+    let pushing = client.start_push();
+    wait("the build", || platform.controller.knows().pushes.len() == 1).await;
+    platform.stop().await;
+    pushing.end().await.failed().says("the builder is restarting");
+}

@@ -1,0 +1,8 @@
+//! The builder as its users meet it: real git and ssh, a controller and an engine that live in the test.
+
+mod cleanup;
+mod engine;
+mod fixture;
+mod push;
+mod refusal;
+mod session;
