@@ -1,0 +1,31 @@
+//! Use cases: what callers may do, in terms of the platform and not of HTTP.
+
+mod access;
+mod apps;
+mod build;
+mod config;
+mod container;
+mod deploys;
+mod domain;
+mod events;
+mod hook;
+mod key;
+mod log;
+mod password;
+mod perm;
+mod platform;
+mod refusal;
+mod release;
+mod run;
+mod scale;
+mod setting;
+mod token;
+mod user;
+
+pub use container::ContainerView;
+pub use deploys::{DeployError, Deploys};
+pub use events::Events;
+pub use log::LogLines;
+pub use platform::Platform;
+pub use refusal::Refusal;
+pub use user::{NewPassword, Registration};

@@ -1,0 +1,69 @@
+//! Domains: host names that lead to an app.
+
+use std::time::Duration;
+
+use deis_database::{DatabaseError, Listing, Slice};
+use deis_model::domain::parse_domain;
+use deis_model::permission::Action;
+use deis_model::{AppId, Domain, ReleaseState, User};
+
+use super::apps::RESERVED;
+use super::{Platform, Refusal};
+
+/// How long a change of domains waits for routers. They learn of it in any case.
+const ROUTERS_WAIT: Duration = Duration::from_secs(5);
+
+impl Platform {
+    /// The domains of an app, by name.
+    pub async fn domains(&self, caller: &User, id: &str, slice: Slice) -> Result<Listing<Domain>, Refusal> {
+        let app = self.app(caller, id, Action::View).await?.id;
+        Ok(self.database.domains(&app, slice).await?)
+    }
+
+    /// Adds a domain and waits until routers know it.
+    pub async fn add_domain(&self, caller: &User, id: &str, domain: &str) -> Result<Domain, Refusal> {
+        let app = self.app(caller, id, Action::Change).await?.id;
+        let domain = parse_domain(domain).map_err(|error| Refusal::field("domain", error))?;
+        let taken =
+            || Refusal::field("domain", format!("The domain {domain} is already in use by another app"));
+        let below = self.name_below_platform(&domain);
+        if below.as_ref().is_some_and(|name| name.as_str() == RESERVED) {
+            return Err(taken());
+        }
+        let added = match self.database.add_domain(&app, &caller.username, &domain, below.as_ref()).await {
+            Err(DatabaseError::Taken) => return Err(taken()),
+            added => added?,
+        };
+        self.events.say(&app, format!("domain {domain} added"));
+        self.await_routers(&app).await;
+        Ok(added)
+    }
+
+    /// Removes a domain and waits until routers have forgotten it.
+    pub async fn remove_domain(&self, caller: &User, id: &str, domain: &str) -> Result<(), Refusal> {
+        let app = self.app(caller, id, Action::Delete).await?.id;
+        if !self.database.remove_domain(&app, domain).await? {
+            return Err(Refusal::NotFound);
+        }
+        self.events.say(&app, format!("domain {domain} removed"));
+        self.await_routers(&app).await;
+        Ok(())
+    }
+
+    /// The app whose default host `domain` is, or would be.
+    fn name_below_platform(&self, domain: &str) -> Option<AppId> {
+        let host = domain.to_ascii_lowercase();
+        AppId::parse(host.strip_suffix(&*self.domain)?.strip_suffix('.')?).ok()
+    }
+
+    async fn await_routers(&self, app: &AppId) {
+        self.deploys.wake(app);
+        let Ok(Some(current)) = self.database.current(app).await else { return };
+        let release = self.database.release(app, current.version).await;
+        if release.is_ok_and(|release| release.is_some_and(|found| found.state == ReleaseState::Deployed)) {
+            let routed = self.deploys.await_release(app, current.version);
+            // Slow routers are no reason to refuse what is already written.
+            let _ = tokio::time::timeout(ROUTERS_WAIT, routed).await;
+        }
+    }
+}

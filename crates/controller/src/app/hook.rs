@@ -1,0 +1,69 @@
+//! Hooks: what the builder asks and reports on behalf of the user who pushes.
+
+use deis_api::v1::hooks::{BuildHook, PushHook};
+use deis_database::{NewBuild, NewPush, Push, Slice};
+use deis_model::permission::Action;
+use deis_model::{AppId, Config, Procfile, ReleaseVersion, User};
+
+use super::{Platform, Refusal};
+
+/// How many domains a pusher is told about.
+const LISTED_DOMAINS: u32 = 100;
+
+impl Platform {
+    /// Refuses unless the user may push to the app; records the push.
+    pub async fn push(&self, hook: PushHook) -> Result<(AppId, Push), Refusal> {
+        let (user, app) = self.pusher(&hook.receive_user, &hook.receive_repo).await?;
+        let push = NewPush {
+            owner: user.username,
+            sha: hook.sha,
+            fingerprint: hook.fingerprint,
+            receive_user: hook.receive_user,
+            receive_repo: hook.receive_repo,
+            ssh_connection: hook.ssh_connection,
+            ssh_original_command: hook.ssh_original_command,
+        };
+        let push = self.database.add_push(&app, push).await?;
+        Ok((app, push))
+    }
+
+    /// The config with which the app is built.
+    pub async fn pushed_config(&self, username: &str, repository: &str) -> Result<(AppId, Config), Refusal> {
+        let (user, app) = self.pusher(username, repository).await?;
+        self.config(&user, app.as_str()).await
+    }
+
+    /// Releases what the builder made and waits until it serves; returns the release and the app's hosts.
+    pub async fn pushed_build(
+        &self,
+        hook: BuildHook,
+        procfile: Procfile,
+    ) -> Result<(ReleaseVersion, Vec<String>), Refusal> {
+        let (user, app) = self.pusher(&hook.receive_user, &hook.receive_repo).await?;
+        // Builders of the original named the bare app and left registry and tag to the controller.
+        let image = match hook.image == app.as_str() {
+            true => format!("{}/{app}:git-{}", self.registry_host, hook.sha),
+            false => hook.image,
+        };
+        let new = NewBuild {
+            owner: user.username.clone(),
+            image,
+            sha: hook.sha,
+            procfile,
+            dockerfile: hook.dockerfile,
+        };
+        let released = self.release_build(&app, &user, new).await?;
+        let domains = self.database.domains(&app, Slice::first(LISTED_DOMAINS)).await?;
+        let own = domains.items.into_iter().map(|domain| domain.domain);
+        Ok((released.release.version, std::iter::once(self.default_host(&app)).chain(own).collect()))
+    }
+
+    async fn pusher(&self, username: &str, repository: &str) -> Result<(User, AppId), Refusal> {
+        let user = self.known_user(username).await?;
+        if !user.is_active {
+            return Err(Refusal::Forbidden);
+        }
+        let app = self.app(&user, repository, Action::Change).await?.id;
+        Ok((user, app))
+    }
+}

@@ -1,0 +1,148 @@
+//! All paths of the API. Every one is reached with and without a slash at its end; nothing redirects.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRef};
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, post};
+
+use deis_api::client::InternalClient;
+use deis_database::Database;
+use deis_runtime::auth::InternalKey;
+use deis_runtime::require_internal_key;
+
+use super::envelope::{finish_what_was_begun, wrap};
+use super::reply::{method_not_allowed, not_found};
+use super::{
+    apps, auth, builds, config, containers, domains, hooks, internal, keys, logs, perms, releases, run, users,
+};
+use crate::app::{Deploys, Events, Platform};
+
+/// The largest body of a request, in bytes.
+const BODY_LIMIT: usize = 8 * 1024 * 1024;
+
+/// Everything that the API works with. No `Debug`: it holds a secret.
+pub struct ApiState {
+    /// Desired state.
+    pub database: Database,
+    /// Makes it true.
+    pub deploys: Arc<dyn Deploys>,
+    /// The apps' own logs.
+    pub events: Events,
+    /// Apps are reached at `<app>.<domain>`.
+    pub domain: String,
+    /// Keeps the logs.
+    pub logger: InternalClient,
+    /// The registry as images are named after it: `host:port`.
+    pub registry_host: String,
+    /// Authenticates other components.
+    pub internal_key: String,
+}
+
+/// What handlers share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    platform: Platform,
+    internal_key: InternalKey,
+}
+
+impl FromRef<Shared> for Platform {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.platform.clone()
+    }
+}
+
+impl FromRef<Shared> for InternalKey {
+    fn from_ref(shared: &Shared) -> Self {
+        shared.internal_key.clone()
+    }
+}
+
+/// The API with everything that answers have in common.
+pub fn api(state: ApiState) -> Router {
+    let ApiState { database, deploys, events, domain, logger, registry_host, internal_key } = state;
+    let platform = Platform::new(database, deploys, events, &domain, logger, &registry_host);
+    let internal_key = InternalKey::new(&internal_key);
+    let guarded = internal_routes().layer(from_fn_with_state(internal_key.clone(), require_internal_key));
+    let shared = Shared { platform, internal_key };
+    Router::new()
+        .route("/healthz", get(healthz))
+        .merge(account_routes())
+        .merge(app_routes())
+        .merge(release_routes())
+        .merge(guarded)
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(from_fn(finish_what_was_begun))
+        .layer(from_fn(wrap))
+        .with_state(shared)
+}
+
+fn account_routes() -> Router<Shared> {
+    let router = Router::new();
+    let router = both(router, "/v1", get(auth::root));
+    let router = both(router, "/v1/auth/register", post(auth::register));
+    let router = both(router, "/v1/auth/login", post(auth::log_in));
+    let router = both(router, "/v1/auth/cancel", delete(auth::cancel));
+    let router = both(router, "/v1/auth/passwd", post(auth::change_password));
+    let router = both(router, "/v1/auth/tokens", post(auth::regenerate));
+    let router = both(router, "/v1/users", get(users::list));
+    let router = both(router, "/v1/admin/perms", get(perms::admins).post(perms::make_admin));
+    let router = both(router, "/v1/admin/perms/{username}", delete(perms::unmake_admin));
+    let router = both(router, "/v1/keys", get(keys::list).post(keys::create));
+    // A key's id takes everything to the end, slashes included.
+    let router = router.route("/v1/keys/{*id}", get(keys::show).delete(keys::delete));
+    let router = both(router, "/v1/hooks/push", post(hooks::push));
+    let router = both(router, "/v1/hooks/config", post(hooks::config));
+    let router = both(router, "/v1/hooks/build", post(hooks::build));
+    both(router, "/v1/hooks/builds", post(hooks::build))
+}
+
+fn app_routes() -> Router<Shared> {
+    let router = Router::new();
+    let router = both(router, "/v1/apps", get(apps::list).post(apps::create));
+    let router = both(router, "/v1/apps/{id}", get(apps::show).post(apps::update).delete(apps::destroy));
+    let router = both(router, "/v1/apps/{id}/logs", get(logs::show));
+    let router = both(router, "/v1/apps/{id}/run", post(run::run));
+    let router = both(router, "/v1/apps/{id}/scale", post(apps::scale));
+    let router = both(router, "/v1/apps/{id}/domains", get(domains::list).post(domains::create));
+    let router = both(router, "/v1/apps/{id}/domains/{domain}", delete(domains::delete));
+    let router = both(router, "/v1/apps/{id}/perms", get(perms::list).post(perms::grant));
+    both(router, "/v1/apps/{id}/perms/{username}", delete(perms::revoke))
+}
+
+fn release_routes() -> Router<Shared> {
+    let router = Router::new();
+    let router = both(router, "/v1/apps/{id}/builds", get(builds::list).post(builds::create));
+    let router = both(router, "/v1/apps/{id}/builds/{uuid}", get(builds::show));
+    let router = both(router, "/v1/apps/{id}/config", get(config::show).post(config::change));
+    let router = both(router, "/v1/apps/{id}/releases", get(releases::list));
+    let router = both(router, "/v1/apps/{id}/releases/rollback", post(releases::roll_back));
+    let router = both(router, "/v1/apps/{id}/releases/{version}", get(releases::show));
+    let router = both(router, "/v1/apps/{id}/containers", get(containers::list));
+    let router = both(router, "/v1/apps/{id}/containers/restart", post(containers::restart_all));
+    let router = both(router, "/v1/apps/{id}/containers/{type}", get(containers::list_type));
+    let router = both(router, "/v1/apps/{id}/containers/{type}/restart", post(containers::restart_type));
+    let router = both(router, "/v1/apps/{id}/containers/{type}/{num}", get(containers::show));
+    both(router, "/v1/apps/{id}/containers/{type}/{num}/restart", post(containers::restart_one))
+}
+
+fn internal_routes() -> Router<Shared> {
+    Router::new()
+        .route("/internal/keys/{fingerprint}", get(internal::key))
+        .route("/internal/apps", get(internal::apps))
+        .route("/internal/config/{target}", get(internal::settings).post(internal::change_settings))
+        .route("/internal/admins", post(internal::ensure_admin))
+}
+
+fn both(router: Router<Shared>, path: &str, methods: MethodRouter<Shared>) -> Router<Shared> {
+    router.route(path, methods.clone()).route(&format!("{path}/"), methods)
+}
+
+async fn healthz() -> Response {
+    (StatusCode::OK, "OK").into_response()
+}
