@@ -1,6 +1,6 @@
 //! Releases: numbered pairs of build and config, at most one of an app pending.
 
-use deis_model::formation::next_formation;
+use deis_model::intent::effective_formation;
 use deis_model::{
     AppId, Build, Config, ConfigChange, Release, ReleaseContent, ReleaseState, ReleaseVersion, summary,
 };
@@ -120,9 +120,8 @@ impl Database {
     /// Does nothing if that release is not pending any more.
     pub async fn mark_deployed(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DatabaseError> {
         let mut transaction = self.begin().await?;
-        let before = find_deployed(&mut transaction, app).await?;
         if settle(&mut transaction, app, version, ReleaseState::Deployed, None).await? {
-            fit_formation(&mut transaction, app, before, version).await?;
+            fit_formation(&mut transaction, app, version).await?;
         }
         transaction.commit().await
     }
@@ -296,20 +295,16 @@ async fn settle(
 async fn fit_formation(
     transaction: &mut Transaction,
     app: &AppId,
-    before: Option<Release>,
     version: ReleaseVersion,
 ) -> Result<(), DatabaseError> {
-    let after = find_release(transaction, app, version).await?.ok_or(DatabaseError::Missing)?;
-    let Some(after) = after.build else { return Ok(()) };
-    let after = find_build(transaction, &after).await?;
-    let before = match before.and_then(|release| release.build) {
-        Some(uuid) => Some(find_build(transaction, &uuid).await?),
-        None => None,
-    };
+    let release = find_release(transaction, app, version).await?.ok_or(DatabaseError::Missing)?;
+    let Some(build) = release.build else { return Ok(()) };
+    let build = find_build(transaction, &build).await?;
     let row = transaction.row(query("SELECT * FROM apps WHERE id = $1").bind(app.as_str())).await?;
     let current = read_app(&row.ok_or(DatabaseError::Missing)?)?.formation;
-    let fitted = next_formation(&current, before.as_ref(), &after);
-    match fitted == current {
+    let fitted = effective_formation(&current, &build);
+    // An empty formation would get the default with the next build, but this one was scaled to zero.
+    match fitted == current || fitted.is_empty() {
         true => Ok(()),
         false => write_formation(transaction, app, &fitted).await,
     }

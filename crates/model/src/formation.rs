@@ -16,28 +16,11 @@ pub fn default_formation(build: &Build) -> Formation {
     }
 }
 
-/// The formation under which a release of `after` runs in place of one of `before`.
-pub fn next_formation(current: &Formation, before: Option<&Build>, after: &Build) -> Formation {
-    match current.is_empty() {
-        true => default_formation(after),
-        false => without_removed_types(current, before, after),
-    }
-}
-
 /// `requested` laid over `current`; process types that are not mentioned keep their number.
 pub fn scaled(current: &Formation, requested: &Formation) -> Formation {
     let mut formation = current.clone();
     formation.extend(requested.iter().map(|(process, replicas)| (process.clone(), *replicas)));
     formation
-}
-
-/// `current` without the types that `before` declared and `after` does not.
-///
-/// Types that neither declares stay, as `cmd` of an image without a Procfile.
-fn without_removed_types(current: &Formation, before: Option<&Build>, after: &Build) -> Formation {
-    let declared = |process: &ProcessType| before.is_some_and(|build| build.procfile.declares(process));
-    let stays = |process: &ProcessType| after.procfile.declares(process) || !declared(process);
-    current.iter().filter(|(process, _)| stays(process)).map(|(process, n)| (process.clone(), *n)).collect()
 }
 
 #[cfg(test)]
@@ -91,15 +74,5 @@ pub(crate) mod tests {
             text(&scaled(&current, &formation(&[("web", 3), ("clock", 1)]))),
             "clock=1 web=3 worker=2"
         );
-    }
-
-    #[test]
-    fn types_that_left_the_procfile_leave_the_formation() {
-        let current: Formation =
-            [(ProcessType::web(), 1), (ProcessType::cmd(), 1), (ProcessType::parse("worker").unwrap(), 2)]
-                .into();
-        let (before, after) = (build("buildpack", "web worker"), build("buildpack", "web"));
-        assert_eq!(text(&without_removed_types(&current, Some(&before), &after)), "cmd=1 web=1");
-        assert_eq!(text(&without_removed_types(&current, None, &after)), "cmd=1 web=1 worker=2");
     }
 }
