@@ -47,14 +47,18 @@ step_watch() {
   while kill -0 "$command" 2>/dev/null; do
     sleep 0.1
     if [ -t 1 ]; then
-      last=$(tail -n 1 "$log" | tr -dc '[:print:]')
+      last=$(last_line)
       printf '\r\033[K%5ds  %-34s %s' "$((SECONDS - begun))" "$name" "${last:0:$((width > 60 ? width - 50 : 10))}"
     elif [ $((SECONDS - shown)) -ge 15 ]; then
       shown=$SECONDS
-      last=$(tail -n 1 "$log" | tr -dc '[:print:]')
+      last=$(last_line)
       printf '%5ds  %-34s %s\n' "$((SECONDS - begun))" "$name" "${last:0:90}"
     fi
   done
+}
+
+last_line() {
+  tail -n 1 "$log" | sed '/^--- /d' | tr -dc '[:print:]'
 }
 
 step_line() {
