@@ -2,7 +2,6 @@
 //!
 //! A URL picks the adapter: `docker://` (one Docker Engine, or Podman's compatible socket), `memory://`.
 
-pub mod conformance;
 mod docker;
 mod engine;
 mod error;

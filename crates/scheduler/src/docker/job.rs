@@ -33,9 +33,8 @@ impl Docker {
         let id = created.map_err(|error| self.creation_failed(&job.image, &job.name, &error))?;
         let ran = tokio::time::timeout(attachment.timeout, self.attend(&id, &name, attachment.output)).await;
         let removed = self.discard(&id).await;
-        let outcome = ran.unwrap_or_else(|_| {
-            Err(SchedulerError::TimedOut { subject: name, seconds: attachment.timeout.as_secs() })
-        })?;
+        let late = SchedulerError::TimedOut { subject: name, seconds: attachment.timeout.as_secs() };
+        let outcome = ran.unwrap_or(Err(late))?;
         removed.map(|()| outcome)
     }
 

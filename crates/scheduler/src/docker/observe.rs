@@ -36,7 +36,7 @@ impl Docker {
         summary: ContainerSummary,
     ) -> Result<Option<ContainerStatus>, SchedulerError> {
         let (Some(id), Some(listed)) = (summary.id, summary.state) else { return Ok(None) };
-        let Some(inspection) = self.inspection(&id, &listed.to_string()).await? else { return Ok(None) };
+        let Some(inspection) = self.inspection(&id, listed.as_ref()).await? else { return Ok(None) };
         let labels = summary.labels.unwrap_or_default();
         let state = state(listed, inspection.exit_code);
         let ip = inspection.ip.filter(|_| state == ContainerState::Up);

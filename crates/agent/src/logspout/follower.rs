@@ -1,0 +1,83 @@
+//! Reading the output of one container.
+
+use std::time::Duration;
+
+use deis_api::internal::LogRecord;
+use deis_model::ContainerStatus;
+use deis_scheduler::{Engine, OutputFrame, SchedulerError};
+use futures::StreamExt;
+use tokio::sync::mpsc;
+use tracing::debug;
+
+use super::position::Position;
+use super::record::record;
+use crate::backoff::Backoff;
+
+/// A line and where in the container's output it ends.
+pub(super) struct Line {
+    pub(super) record: LogRecord,
+    pub(super) container: String,
+    pub(super) position: Position,
+}
+
+/// The output of a container was read to its end.
+pub(super) struct Ended {
+    pub(super) id: String,
+    pub(super) started_at: i64,
+}
+
+/// Reads one container.
+pub(super) struct Follower {
+    engine: Engine,
+    container: ContainerStatus,
+    lines: mpsc::Sender<Line>,
+    position: Position,
+    backoff: Backoff,
+}
+
+impl Follower {
+    /// One that hands what comes after `position` to `lines`.
+    pub(super) fn new(
+        engine: Engine,
+        container: ContainerStatus,
+        lines: mpsc::Sender<Line>,
+        position: Position,
+    ) -> Self {
+        let backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(5));
+        Self { engine, container, lines, position, backoff }
+    }
+
+    /// Reads to the end: until the container stops or is removed. An engine that goes away is waited for.
+    pub(super) async fn run(mut self) -> Ended {
+        while let Err(error) = self.read().await {
+            debug!(container = %self.container.name, %error, "failed to read output; trying again");
+            tokio::time::sleep(self.backoff.wait()).await;
+        }
+        Ended { id: self.container.id, started_at: self.container.started_at }
+    }
+
+    async fn read(&mut self) -> Result<(), SchedulerError> {
+        // Asked for from just before the position, and what is known of that moment left out.
+        let begun = self.position;
+        let mut frames = self.engine.output.follow(&self.container.id, begun.timestamp - 1).await?;
+        let mut known = begun.lines;
+        while let Some(frame) = frames.next().await {
+            let frame = frame?;
+            self.backoff.reset();
+            if known > 0 && frame.timestamp == begun.timestamp {
+                known -= 1;
+            } else if self.hand_on(&frame).await.is_err() {
+                // Nobody takes lines any more: logspout is leaving.
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn hand_on(&mut self, frame: &OutputFrame) -> Result<(), mpsc::error::SendError<Line>> {
+        self.position = self.position.after(frame.timestamp);
+        let record = record(&self.container.name, frame);
+        let container = self.container.id.clone();
+        self.lines.send(Line { record, container, position: self.position }).await
+    }
+}
