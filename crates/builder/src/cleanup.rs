@@ -58,19 +58,10 @@ impl Cleanup {
     }
 
     async fn clean_directories(&self, existing: &BTreeSet<AppId>) -> io::Result<()> {
-        let repositories = &self.workshop.repositories;
-        for app in repositories.apps()? {
-            // A push under way makes its own order.
-            let Some(lock) = repositories.lock(&app)? else { continue };
-            if existing.contains(&app) {
-                if let Some(repository) = repositories.find(&app) {
-                    repository.collect_garbage(&lock).await?;
-                    self.remove_old_images(&app, &repository).await;
-                }
-                continue;
+        for app in self.workshop.repositories.apps()? {
+            if let Err(error) = self.clean_repository(&app, existing.contains(&app)).await {
+                warn!(%app, %error, "failed to clean a repository");
             }
-            info!(%app, "removing the repository of an app that is gone");
-            repositories.remove(&app, lock)?;
         }
         for entry in std::fs::read_dir(&self.workshop.platform.settings.cache)? {
             let entry = entry?;
@@ -78,6 +69,24 @@ impl Cleanup {
             if app.is_ok_and(|app| !existing.contains(&app)) {
                 std::fs::remove_dir_all(entry.path())?;
             }
+        }
+        Ok(())
+    }
+
+    async fn clean_repository(&self, app: &AppId, exists: bool) -> io::Result<()> {
+        let repositories = &self.workshop.repositories;
+        // A push under way makes its own order.
+        let Some(lock) = repositories.lock(app)? else { return Ok(()) };
+        match repositories.find(app) {
+            Some(repository) if exists => {
+                repository.collect_garbage(&lock).await?;
+                self.remove_old_images(app, &repository).await;
+            }
+            Some(_) => {
+                info!(%app, "removing the repository of an app that is gone");
+                repositories.remove(app, lock)?;
+            }
+            None => {}
         }
         Ok(())
     }

@@ -38,8 +38,8 @@ pub struct Config {
     pub deploy_branches: Vec<String>,
     /// The port of the router that visitors use, when it is not 80.
     pub router_port: Option<u16>,
-    /// The program, with arguments, that runs [`crate::hook::pre_receive`].
-    pub hook: Vec<String>,
+    /// The program that runs [`crate::hook::pre_receive`] when called with `hook pre-receive`.
+    pub hook_program: PathBuf,
     /// What one user or push may use.
     pub limits: Limits,
 }
@@ -63,6 +63,8 @@ pub struct Limits {
     pub push_bytes: u64,
     /// Memory of a buildpack build, in bytes; none is unlimited.
     pub build_memory_bytes: Option<u64>,
+    /// How long a session may go without a byte in either direction.
+    pub stalled: Duration,
     /// How long a build may take.
     pub build: Duration,
     /// How long a launch may take.
@@ -86,6 +88,7 @@ impl Default for Limits {
             auth_attempts: 10,
             push_bytes: 1024 * 1024 * 1024,
             build_memory_bytes: None,
+            stalled: Duration::from_secs(5 * 60),
             build: Duration::from_secs(30 * 60),
             launch: Duration::from_secs(20 * 60),
             heartbeat: Duration::from_secs(5),
@@ -98,7 +101,6 @@ impl Default for Limits {
 impl Config {
     /// The settings of one machine: everything below `data`, the controller and the registry on their usual ports.
     pub fn new(data: &DataDir, internal_key: &str, registry: Credentials) -> Result<Self, DataDirError> {
-        let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("deisd"));
         Ok(Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 2223)),
             repositories: data.directory("repositories")?,
@@ -113,7 +115,7 @@ impl Config {
             build_environment: Environment::default(),
             deploy_branches: vec!["main".to_owned(), "master".to_owned()],
             router_port: None,
-            hook: vec![program.display().to_string(), "hook".to_owned(), "pre-receive".to_owned()],
+            hook_program: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("deisd")),
             limits: Limits::default(),
         })
     }

@@ -29,7 +29,7 @@ pub(crate) enum PushError {
     Procfile(#[from] ProcfileError),
     #[error("{0} is larger than 1 MiB, which cannot be right")]
     FileTooLarge(String),
-    #[error("the stack image {0} is missing; an operator makes it with `deisctl install stack`")]
+    #[error("the stack image {0} is missing; an operator makes it with `deisctl stack build`")]
     NoStack(String),
     #[error("the Dockerfile build failed: {0}")]
     DockerfileBuild(String),

@@ -14,6 +14,8 @@ use crate::reference::RefUpdate;
 
 /// Where the builder listens, in the hook's environment.
 pub(crate) const SOCKET: &str = "DEIS_HOOK_SOCKET";
+/// The program that git's hook executes, in the hook's environment.
+pub(crate) const PROGRAM: &str = "DEIS_HOOK_PROGRAM";
 /// What the session is known by, in the hook's environment.
 pub(crate) const TOKEN: &str = "DEIS_HOOK_TOKEN";
 /// Git keeps the pushed objects apart until the hook agrees; these say where.

@@ -49,8 +49,7 @@ impl Launch<'_> {
     pub(crate) async fn run(&self, output: &Output) -> Result<(), PushError> {
         output.title("Launching...").await;
         let released = self.with_heartbeat("the release to serve", self.release(), output);
-        let (released, kept) = tokio::join!(released, self.keep());
-        let released = released?;
+        let (released, kept) = tokio::try_join!(released, async { Ok(self.keep().await) })?;
         let release = format!("{}:v{}", self.app, released.release.version);
         if let Err(reason) = kept {
             return Err(PushError::NotKept { release, reason });

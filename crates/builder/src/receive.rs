@@ -23,7 +23,7 @@ const MAX_REQUEST: u64 = 16 * 1024 * 1024;
 /// How long a hook may take to say what it wants.
 const REQUEST_TIME: Duration = Duration::from_secs(30);
 /// What git runs. The program is passed beside, so that its path is never part of a script.
-const SCRIPT: &str = "#!/bin/sh\nexec \"$DEIS_HOOK_PROGRAM\" $DEIS_HOOK_ARGUMENTS\n";
+const SCRIPT: &str = "#!/bin/sh\nexec \"$DEIS_HOOK_PROGRAM\" hook pre-receive\n";
 
 /// Sessions whose hooks may ask.
 #[derive(Clone, Default)]

@@ -3,12 +3,14 @@
 use std::io;
 use std::net::SocketAddr;
 use std::process::Stdio;
+use std::time::Duration;
 
 use deis_model::AppId;
 use russh::server::Msg;
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
@@ -16,6 +18,7 @@ use crate::command::{Command, Service};
 use crate::error::PushError;
 use crate::git::git;
 use crate::hook;
+use crate::lock::Lock;
 use crate::push::{Platform, Push};
 use crate::receive::{HookPaths, Session, Sessions};
 use crate::repository::{Repositories, Repository};
@@ -23,6 +26,9 @@ use crate::user::{User, read_config};
 
 /// The channel number of standard error (RFC 4254, 5.2).
 const STDERR: u32 = 1;
+/// How often, and with which pause, a lock is tried before the app counts as being pushed to.
+const LOCK_TRIES: usize = 4;
+const LOCK_PAUSE: Duration = Duration::from_millis(200);
 /// How much is moved at once between git and the client.
 const BUFFER: usize = 32 * 1024;
 
@@ -120,25 +126,38 @@ impl Execution {
             }
         };
         info!(%app, user = %user.name, service = service.as_str(), "serving");
-        let status = attend(child, service, reading, writing, left).await;
+        let attendance = Attendance { left, pulse: Notify::new(), stalled: self.stalled() };
+        let status = attendance.run(child, service, reading, writing).await;
         drop((session, lock));
         status.map_err(PushError::io("run git"))
     }
 
     /// Opens the repository: under its lock for pushes, and where it has to be made first.
-    async fn open(
-        &self,
-        service: Service,
-        app: &AppId,
-    ) -> Result<(Repository, Option<crate::lock::Lock>), PushError> {
+    async fn open(&self, service: Service, app: &AppId) -> Result<(Repository, Option<Lock>), PushError> {
         let failed = || PushError::io("open the repository");
         let found = self.workshop.repositories.find(app);
         if let (Service::UploadPack, Some(repository)) = (service, found) {
             return Ok((repository, None));
         }
-        let lock = self.workshop.repositories.lock(app).map_err(failed())?.ok_or(PushError::Busy)?;
+        let lock = self.lock(app).await?;
         let repository = self.workshop.repositories.open(app, &lock).await.map_err(failed())?;
         Ok((repository, Some(lock)))
+    }
+
+    /// Takes the app's lock, if need be after the clean-up's short hold.
+    async fn lock(&self, app: &AppId) -> Result<Lock, PushError> {
+        for _ in 0..LOCK_TRIES {
+            let lock = self.workshop.repositories.lock(app).map_err(PushError::io("lock the repository"))?;
+            if let Some(lock) = lock {
+                return Ok(lock);
+            }
+            tokio::time::sleep(LOCK_PAUSE).await;
+        }
+        Err(PushError::Busy)
+    }
+
+    fn stalled(&self) -> Duration {
+        self.workshop.platform.settings.limits.stalled
     }
 
     fn enter(&self, user: &User, app: &AppId, repository: Repository, left: CancellationToken) -> Session {
@@ -169,9 +188,7 @@ impl Execution {
             command.arg("-c").arg(format!("core.hooksPath={}", hooks.directory.display()));
             command.arg("-c").arg(format!("receive.maxInputSize={}", settings.limits.push_bytes));
             command.env(hook::SOCKET, &hooks.socket).env(hook::TOKEN, &session.token);
-            let (program, arguments) =
-                settings.hook.split_first().map_or(("deisd", &[][..]), |it| (it.0, it.1));
-            command.env("DEIS_HOOK_PROGRAM", program).env("DEIS_HOOK_ARGUMENTS", arguments.join(" "));
+            command.env(hook::PROGRAM, &settings.hook_program);
         }
         command.arg(service.as_str()).arg(&repository.path);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -179,70 +196,96 @@ impl Execution {
     }
 }
 
-/// Moves bytes between git and the client until git ends; returns its status.
-///
-/// When the client leaves, a fetch is stopped; a push is told so and goes on to its end.
-async fn attend(
-    mut child: Child,
-    service: Service,
-    reading: ChannelReadHalf,
-    writing: &ChannelWriteHalf<Msg>,
+/// Moving bytes between git and a client.
+struct Attendance {
+    /// Cancelled when the client leaves.
     left: CancellationToken,
-) -> io::Result<u32> {
-    let stdin = child.stdin.take().expect("it was asked for");
-    let stdout = child.stdout.take().expect("it was asked for");
-    let stderr = child.stderr.take().expect("it was asked for");
-    let input = tokio::spawn(feed(reading, stdin, left.clone()));
-    let outputs = async {
-        tokio::join!(
-            relay(stdout, writing.make_writer(), &left),
-            relay(stderr, writing.make_writer_ext(Some(STDERR)), &left),
-        );
-    };
-    let stopped = async {
-        left.cancelled().await;
-        if service == Service::ReceivePack {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = outputs => {}
-        () = stopped => child.start_kill()?,
-    }
-    let status = child.wait().await?;
-    input.abort();
-    debug!(?status, "git ended");
-    Ok(status.code().and_then(|code| u32::try_from(code).ok()).unwrap_or(1))
+    /// Notified of every byte. Git itself sends some every five seconds while a push is built.
+    pulse: Notify,
+    /// How long there may be none.
+    stalled: Duration,
 }
 
-/// Hands the client's bytes to git, and notices when the client leaves.
-async fn feed(mut reading: ChannelReadHalf, stdin: ChildStdin, left: CancellationToken) {
-    let mut stdin = Some(stdin);
-    loop {
-        match reading.wait().await {
-            Some(ChannelMsg::Data { data }) => {
-                if let Some(open) = &mut stdin
-                    && open.write_all(&data).await.is_err()
-                {
-                    stdin = None;
+impl Attendance {
+    /// Attends to git until it ends; returns its status.
+    ///
+    /// When the client leaves, a fetch is stopped; a push is told so and goes on to its end.
+    async fn run(
+        &self,
+        mut child: Child,
+        service: Service,
+        reading: ChannelReadHalf,
+        writing: &ChannelWriteHalf<Msg>,
+    ) -> io::Result<u32> {
+        let stdin = child.stdin.take().expect("it was asked for");
+        let stdout = child.stdout.take().expect("it was asked for");
+        let stderr = child.stderr.take().expect("it was asked for");
+        let outputs = async {
+            tokio::join!(
+                self.relay(stdout, writing.make_writer()),
+                self.relay(stderr, writing.make_writer_ext(Some(STDERR))),
+            );
+        };
+        let input = async {
+            self.feed(reading, stdin).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = outputs => {}
+            () = input => {}
+            () = self.stopped(service) => child.start_kill()?,
+        }
+        let status = child.wait().await?;
+        debug!(?status, "git ended");
+        Ok(status.code().and_then(|code| u32::try_from(code).ok()).unwrap_or(1))
+    }
+
+    /// Returns when git is to be killed.
+    async fn stopped(&self, service: Service) {
+        loop {
+            tokio::select! {
+                () = self.left.cancelled(), if service == Service::UploadPack => return,
+                beat = tokio::time::timeout(self.stalled, self.pulse.notified()) => {
+                    if beat.is_err() {
+                        self.left.cancel();
+                        return;
+                    }
                 }
             }
-            Some(ChannelMsg::Eof) => stdin = None,
-            Some(ChannelMsg::Close) | None => break,
-            Some(_) => {}
         }
     }
-    left.cancel();
-}
 
-/// Hands git's bytes to the client; without a client they are dropped, so that git never waits.
-async fn relay(mut from: impl AsyncRead + Unpin, to: impl AsyncWrite, left: &CancellationToken) {
-    let mut to = std::pin::pin!(to);
-    let mut buffer = vec![0; BUFFER];
-    while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        tokio::select! {
-            _ = to.write_all(&buffer[..length]) => {}
-            () = left.cancelled() => {}
+    /// Hands the client's bytes to git, and notices when the client leaves.
+    async fn feed(&self, mut reading: ChannelReadHalf, stdin: ChildStdin) {
+        let mut stdin = Some(stdin);
+        loop {
+            match reading.wait().await {
+                Some(ChannelMsg::Data { data }) => {
+                    self.pulse.notify_one();
+                    if let Some(open) = &mut stdin
+                        && open.write_all(&data).await.is_err()
+                    {
+                        stdin = None;
+                    }
+                }
+                Some(ChannelMsg::Eof) => stdin = None,
+                Some(ChannelMsg::Close) | None => break,
+                Some(_) => {}
+            }
+        }
+        self.left.cancel();
+    }
+
+    /// Hands git's bytes to the client; without a client they are dropped, so that git never waits.
+    async fn relay(&self, mut from: impl AsyncRead + Unpin, to: impl AsyncWrite) {
+        let mut to = std::pin::pin!(to);
+        let mut buffer = vec![0; BUFFER];
+        while let Ok(length @ 1..) = from.read(&mut buffer).await {
+            self.pulse.notify_one();
+            tokio::select! {
+                _ = to.write_all(&buffer[..length]) => {}
+                () = self.left.cancelled() => {}
+            }
         }
     }
 }

@@ -23,9 +23,9 @@ async fn check_repair(damage: impl Fn(&Path)) {
     damage(&platform.data.path().join("repositories/blog.git"));
     client.commit("next", "push").await;
     client.push().await.succeeded().says("blog:v3 deployed");
-    let names = std::fs::read_dir(platform.data.path().join("repositories")).unwrap();
-    let aside =
-        names.filter(|name| name.as_ref().unwrap().file_name().to_string_lossy().starts_with("blog.broken-"));
+    let names = std::fs::read_dir(platform.data.path().join("repositories")).expect("it is read");
+    let names = names.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+    let aside = names.filter(|name| name.starts_with("blog.broken-"));
     assert_eq!(aside.count(), 1, "the broken one is kept");
 }
 

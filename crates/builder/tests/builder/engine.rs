@@ -101,6 +101,7 @@ async fn the_flask_example_is_built_by_a_real_engine() {
         assert_eq!(facts.environment.0["PORT"], "5000");
         assert!(facts.environment.0.contains_key("GIT_SHA"));
         assert!(!facts.environment.0.contains_key("SECRET"));
+        assert!(images.list("io.deis.app=blog").await.unwrap().contains(&image));
         images.remove_image(&image).await.unwrap();
         client.commit("extra.py", &format!("# {:?}", started.elapsed())).await;
     }

@@ -26,7 +26,7 @@ async fn a_push_is_built_launched_and_reported() {
 
     let images = platform.images.knows();
     let built = &images.builds[0];
-    assert_eq!(images.pushed, [built.image.clone()]);
+    assert_eq!(images.pushed, std::slice::from_ref(&built.image));
     assert_eq!(built.files["tmp/build/Procfile"].owner, 2000);
     assert_eq!(built.files["runner/build"].mode, 0o755);
     let secret = &built.files["tmp/env/SECRET"];

@@ -77,3 +77,36 @@ async fn the_host_key_is_private_and_survives_a_restart() {
     assert_eq!(std::fs::read(&key).unwrap(), made);
     platform.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_in_which_nothing_happens_frees_the_app() {
+    let platform = Platform::start_with(|config| config.limits.stalled = Duration::from_millis(300)).await;
+    let client = platform.client().await;
+    let mut silent = client.ssh_command(&["git-receive-pack 'blog.git'"]);
+    let mut silent =
+        silent.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let _stdin = silent.stdin.take();
+    let ended = tokio::time::timeout(Duration::from_secs(5), silent.wait()).await.expect("it is ended");
+    assert!(!ended.unwrap().success());
+    client.push().await.succeeded();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_pushes_and_clones_go_through() {
+    let platform = Platform::start().await;
+    let client = platform.client().await;
+    let mut seed = 1_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        seed.to_be_bytes()[0]
+    })
+    .take(20_000_000)
+    .collect();
+    std::fs::write(client.path("noise"), noise).unwrap();
+    client.git(&["add", "noise"]).await.succeeded();
+    client.git(&["commit", "--quiet", "--message", "noise"]).await.succeeded();
+    client.git(&["push", "deis", "main:topic"]).await.succeeded();
+    let url = format!("ssh://git@127.0.0.1:{}/blog.git", platform.port);
+    client.git(&["clone", "--quiet", "--branch", "topic", &url, "copy"]).await.succeeded();
+    assert_eq!(std::fs::metadata(client.path("copy/noise")).unwrap().len(), 20_000_000);
+}
