@@ -20,7 +20,7 @@ log_in() {
   # The password is typed, not given as an option: options are seen in the list of processes.
   deis apps:list >/dev/null 2>&1 || deis login "$(platform_url)" --username=admin <"$base/admin.password"
   [ -f "$base/ssh/quickstart" ] || make_key
-  deis keys:list | grep -q '^quickstart ' || deis keys:add "$base/ssh/quickstart.pub"
+  grep -q '^quickstart ' <<<"$(deis keys:list)" || deis keys:add "$base/ssh/quickstart.pub"
 }
 
 make_key() {
@@ -32,7 +32,7 @@ push_example() {
   [ -d "$base/$example/.git" ] || copy_example
   plain_git config core.sshCommand "$(ssh_command)"
   plain_git remote set-url deis "$(push_url)"
-  deis apps:list | grep -qx "$example" || deis create "$example" --no-remote
+  deis apps:info -a "$example" >/dev/null 2>&1 || deis create "$example" --no-remote
   timeout 1200 git -C "$base/$example" push deis master 2>&1
 }
 
@@ -48,7 +48,10 @@ copy_example() {
 }
 
 push_url() {
-  echo "ssh://git@deis.$DEIS_DOMAIN:${DEIS_GIT##*:}/$example.git"
+  local host=deis.$DEIS_DOMAIN
+  # Not every ssh can look names below localhost up.
+  case $DEIS_DOMAIN in localhost | *.localhost) host=localhost ;; esac
+  echo "ssh://git@$host:${DEIS_GIT##*:}/$example.git"
 }
 
 # ssh with the key and known hosts of this platform only, whatever ~/.ssh holds.
