@@ -54,7 +54,8 @@ pub trait Scheduler: Send + Sync {
     /// The containers of `app`, or of all apps, in the order of their names. Jobs are included as type `run`.
     async fn observe(&self, app: Option<&AppId>) -> Result<Vec<ContainerStatus>, SchedulerError>;
 
-    /// Runs `job` to its end with its output attached and removes its container.
+    /// Runs `job` to its end with its output attached and removes its container, a moment later: what it printed is
+    /// read from it for the app's log.
     async fn run(&self, job: &Job, attachment: Attachment) -> Result<JobOutcome, SchedulerError>;
 
     /// Removes containers of jobs and builds that ended, or outlived their time, more than a minute ago: whoever

@@ -128,7 +128,13 @@ impl Roster {
             entry.found && entry.judgement.is_none() && entry.next_probe <= now + LONGEST_WAIT
         };
         let decided = patience_over || !self.entries.values().any(undecided);
-        (self.complete && decided).then(|| self.entries.values().filter_map(Entry::report).collect())
+        (self.complete && decided).then(|| self.endpoints())
+    }
+
+    fn endpoints(&self) -> Vec<ReportedEndpoint> {
+        let mut endpoints: Vec<_> = self.entries.values().filter_map(Entry::report).collect();
+        endpoints.sort_by(|one, other| one.container.cmp(&other.container));
+        endpoints
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bollard::container::{AttachContainerResults, LogOutput};
 use bollard::errors::Error;
 use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, ListContainersOptionsBuilder, WaitContainerOptionsBuilder,
+    AttachContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+    WaitContainerOptionsBuilder,
 };
 use futures::StreamExt;
 use tokio::sync::mpsc::Sender;
@@ -20,6 +21,9 @@ use crate::{Attachment, JobOutcome, OutputFrame, OutputStream, SchedulerError};
 /// How long after its end or deadline a container that nobody waits for is kept.
 const SWEEP_AFTER: Duration = Duration::from_secs(60);
 
+/// How long the container of an ended job is kept, for logspout to read: the engine drops output with its container.
+const KEPT_FOR: Duration = Duration::from_secs(1);
+
 impl Docker {
     pub(super) async fn run_job(
         &self,
@@ -32,10 +36,22 @@ impl Docker {
         let created = self.create(&job.name, self.job(job, deadline)).await;
         let id = created.map_err(|error| self.creation_failed(&job.image, &job.name, &error))?;
         let ran = tokio::time::timeout(attachment.timeout, self.attend(&id, &name, attachment.output)).await;
-        let removed = self.discard(&id).await;
+        self.dismiss(id, !matches!(ran, Ok(Ok(_)))).await;
         let late = SchedulerError::TimedOut { subject: name, seconds: attachment.timeout.as_secs() };
-        let outcome = ran.unwrap_or(Err(late))?;
-        removed.map(|()| outcome)
+        ran.unwrap_or(Err(late))
+    }
+
+    /// Ends a job's container and removes it when its output was read; if this fails, the sweep finds it.
+    async fn dismiss(&self, id: String, runs: bool) {
+        if runs {
+            let _ = self.client.kill_container(&id, None).await;
+        }
+        let client = self.client.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(KEPT_FOR).await;
+            let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+            let _ = client.remove_container(&id, Some(options)).await;
+        });
     }
 
     async fn attend(

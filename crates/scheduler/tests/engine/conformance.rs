@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::fixture::{Fixture, archive};
-use deis_model::{ContainerState, ProcessType};
+use deis_model::ContainerState;
 use deis_scheduler::{Attachment, Change, SchedulerError};
 use futures::StreamExt;
 use tokio::sync::mpsc;
@@ -148,8 +148,7 @@ async fn a_job_tells_its_output_and_status(fixture: &Fixture) {
         (0, "busybox\nsh\n-c\necho one; echo $GREETING; exit 7\n")
     };
     assert_eq!((outcome.expect("ran").exit_code, text.as_str()), expected);
-    let left = fixture.observe("blog").await;
-    assert!(left.iter().all(|one| one.name.workload.process != ProcessType::run()), "{left:?}");
+    fixture.until_gone("blog").await;
 }
 
 async fn changes_are_watched(fixture: &Fixture) {

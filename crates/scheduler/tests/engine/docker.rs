@@ -231,7 +231,9 @@ async fn a_job_that_takes_too_long_is_killed() {
     let job = fixture.job("job", 1, "sleep 60");
     let late = fixture.engine.scheduler.run(&job, attachment).await.expect_err("too long");
     assert!(matches!(late, SchedulerError::TimedOut { seconds: 2, .. }), "{late}");
-    assert!(fixture.observe("job").await.is_empty());
+    let killed = |one: &deis_model::ContainerStatus| one.state == deis_model::ContainerState::Crashed;
+    assert!(fixture.observe("job").await.iter().all(killed));
+    fixture.until_gone("job").await;
     fixture.clean().await;
 }
 

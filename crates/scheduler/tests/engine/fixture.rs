@@ -114,6 +114,17 @@ impl Fixture {
         panic!("no container came to be as wanted: {:?}", self.observe(app).await);
     }
 
+    /// Waits until `app` has no containers.
+    pub(crate) async fn until_gone(&self, app: &str) {
+        for _ in 0..200 {
+            if self.observe(app).await.is_empty() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("containers stay: {:?}", self.observe(app).await);
+    }
+
     /// Removes all that this fixture made.
     pub(crate) async fn clean(self) {
         for container in self.engine.scheduler.observe(None).await.expect("observe") {
