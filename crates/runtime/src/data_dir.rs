@@ -1,8 +1,8 @@
 //! The data directory: everything the platform keeps on this machine.
 
-use std::io;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use crate::Role;
 
@@ -37,7 +37,7 @@ impl DataDir {
     pub fn open(root: &Path) -> Result<Self, DataDirError> {
         let failed = |source| DataDirError { path: root.to_owned(), source };
         create_private(root).map_err(failed)?;
-        std::fs::set_permissions(root, std::fs::Permissions::from_mode(0o700)).map_err(failed)?;
+        fs::set_permissions(root, fs::Permissions::from_mode(0o700)).map_err(failed)?;
         let root = root.canonicalize().map_err(failed)?;
         Ok(Self { root })
     }
@@ -60,6 +60,18 @@ impl DataDir {
     }
 }
 
+/// Where data is kept unless something else is said: `/var/lib/deis` for root, else `$XDG_DATA_HOME/deis` or
+/// `~/.local/share/deis`.
+pub fn default_root(variable: impl Fn(&str) -> Option<String>) -> PathBuf {
+    let is_root = fs::metadata("/proc/self").is_ok_and(|found| found.uid() == 0);
+    let shared = || variable("XDG_DATA_HOME").filter(|path| path.starts_with('/')).map(PathBuf::from);
+    let home = || variable("HOME").map(|home| Path::new(&home).join(".local/share"));
+    match (is_root, shared().or_else(home)) {
+        (false, Some(base)) => base.join("deis"),
+        _ => PathBuf::from("/var/lib/deis"),
+    }
+}
+
 fn create_private(path: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

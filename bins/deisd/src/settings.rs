@@ -1,0 +1,65 @@
+//! Settings, understood.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::setting::Resolved;
+
+/// What this process is to do and where.
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) domain: String,
+    /// This machine's name in reports.
+    pub(crate) host: String,
+    pub(crate) http: SocketAddr,
+    pub(crate) git: SocketAddr,
+    pub(crate) health: SocketAddr,
+    pub(crate) controller: SocketAddr,
+    pub(crate) registry: SocketAddr,
+    pub(crate) logger: SocketAddr,
+    pub(crate) builder: SocketAddr,
+    pub(crate) scheduler: String,
+    pub(crate) database: String,
+    pub(crate) store: String,
+    pub(crate) stack_image: String,
+    pub(crate) network: String,
+    pub(crate) ready_timeout: Duration,
+    pub(crate) drain_timeout: Duration,
+    pub(crate) stop_grace: Duration,
+    pub(crate) log_retention_bytes: u64,
+}
+
+impl Resolved {
+    /// Understands every setting, or names the first that cannot be.
+    pub(crate) fn parse(&self) -> anyhow::Result<Settings> {
+        let text = |key| self.text(key).to_owned();
+        let seconds = |key| self.parse_value(key).map(Duration::from_secs);
+        Ok(Settings {
+            data_dir: self.data_dir.clone(),
+            domain: text("domain").to_ascii_lowercase(),
+            host: Some(text("host")).filter(|name| !name.is_empty()).unwrap_or_else(host_name),
+            http: self.parse_value("http")?,
+            git: self.parse_value("git")?,
+            health: self.parse_value("health")?,
+            controller: self.parse_value("controller")?,
+            registry: self.parse_value("registry")?,
+            logger: self.parse_value("logger")?,
+            builder: self.parse_value("builder")?,
+            scheduler: text("scheduler"),
+            database: text("database"),
+            store: text("store"),
+            stack_image: text("stack_image"),
+            network: text("network"),
+            ready_timeout: seconds("ready_timeout_seconds")?,
+            drain_timeout: seconds("drain_timeout_seconds")?,
+            stop_grace: seconds("stop_grace_seconds")?,
+            log_retention_bytes: self.parse_value::<u64>("log_retention_megabytes")?.saturating_mul(1 << 20),
+        })
+    }
+}
+
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".to_owned())
+}

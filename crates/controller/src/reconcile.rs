@@ -1,0 +1,141 @@
+//! The reconciler: makes what runs match what is wanted, one app at a time, again and again.
+//!
+//! A pass reads desired and observed state, plans and executes. It leaves nothing half done that the next pass,
+//! in this process or another, would not finish.
+
+mod app_state;
+mod deploys;
+mod failure;
+mod job;
+mod pass;
+mod patience;
+mod restart;
+mod resync;
+mod retire;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use deis_database::Database;
+use deis_model::AppId;
+use deis_runtime::Shutdown;
+use deis_scheduler::{ContainerOutput, Scheduler};
+use tracing::warn;
+
+use crate::app::Events;
+use crate::routes::{Reports, RouteBook};
+use app_state::{AppState, Next};
+
+/// How deploys behave.
+#[derive(Clone, Debug)]
+pub struct DeploySettings {
+    /// The platform's domain: apps are reached at `<app>.<domain>`.
+    pub domain: String,
+    /// How long a release may take to become ready before it fails.
+    pub ready_timeout: Duration,
+    /// How long requests under way may take before the container behind them is stopped anyway.
+    pub drain_timeout: Duration,
+    /// How long a container has between SIGTERM and SIGKILL.
+    pub stop_grace: Duration,
+    /// How long a one-off command may run.
+    pub job_timeout: Duration,
+}
+
+/// Deploys, scales, restarts and removes. Cheap to clone.
+#[derive(Clone)]
+pub struct Reconciler {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    database: Database,
+    scheduler: Arc<dyn Scheduler>,
+    output: Arc<dyn ContainerOutput>,
+    book: Arc<RouteBook>,
+    reports: Arc<Reports>,
+    events: Events,
+    settings: DeploySettings,
+    shutdown: Shutdown,
+    apps: Mutex<HashMap<AppId, Arc<AppState>>>,
+}
+
+/// What a reconciler works with.
+pub struct Parts {
+    /// Desired state.
+    pub database: Database,
+    /// Runs containers.
+    pub scheduler: Arc<dyn Scheduler>,
+    /// Explains why containers ended.
+    pub output: Arc<dyn ContainerOutput>,
+    /// Told to routers.
+    pub book: Arc<RouteBook>,
+    /// Heard from publishers.
+    pub reports: Arc<Reports>,
+    /// The apps' own logs.
+    pub events: Events,
+    /// How deploys behave.
+    pub settings: DeploySettings,
+    /// Ends all work.
+    pub shutdown: Shutdown,
+}
+
+impl Reconciler {
+    /// A reconciler at rest: [`Reconciler::run`] sets it to work.
+    pub fn new(parts: Parts) -> Self {
+        let Parts { database, scheduler, output, book, reports, events, settings, shutdown } = parts;
+        let apps = Mutex::default();
+        let shared = Shared { database, scheduler, output, book, reports, events, settings, shutdown, apps };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Has every one of `apps` looked at soon.
+    pub fn wake_all(&self, apps: BTreeSet<AppId>) {
+        apps.iter().for_each(|app| self.wake_app(app));
+    }
+
+    /// Has `app` looked at soon: by the task that already works on it, or a new one.
+    fn wake_app(&self, app: &AppId) {
+        let state = self.state(app);
+        if state.note_dirty() {
+            let (reconciler, app) = (self.clone(), app.clone());
+            tokio::spawn(async move { reconciler.work(&app, &state).await });
+        }
+    }
+
+    fn state(&self, app: &AppId) -> Arc<AppState> {
+        let mut apps = self.shared.apps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(apps.entry(app.clone()).or_default())
+    }
+
+    /// Passes over `app` until nothing is left to do.
+    async fn work(&self, app: &AppId, state: &AppState) {
+        while !self.shared.shutdown.is_cancelled() {
+            let next = match self.pass(app, state).await {
+                Ok(next) => next,
+                Err(error) => {
+                    warn!(app = %app, error = %error, "failed to reconcile; trying again");
+                    Next::after(Duration::from_secs(2))
+                }
+            };
+            state.note_progress();
+            if next.is_settled() {
+                if state.rest() {
+                    return;
+                }
+                continue;
+            }
+            self.wait(state, next).await;
+        }
+    }
+
+    async fn wait(&self, state: &AppState, next: Next) {
+        let mut routes = self.shared.book.subscribe();
+        tokio::select! {
+            () = state.woken() => {}
+            () = tokio::time::sleep(next.delay()) => {}
+            _ = routes.changed(), if next.follows_routes() => {}
+            () = self.shared.shutdown.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! What the reconciler remembers of one app between passes. Losing it costs time, never correctness.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use deis_model::plan::Verdict;
+use deis_model::{ContainerName, Formation, ProcessType, ReleaseVersion};
+use tokio::sync::{Notify, watch};
+
+/// The state of one app's reconciliation.
+pub(super) struct AppState {
+    phase: Mutex<Phase>,
+    woken: Notify,
+    /// Held during a pass.
+    pub(super) memory: tokio::sync::Mutex<Memory>,
+    /// Names being stopped and removed in the background.
+    pub(super) removing: Mutex<BTreeSet<ContainerName>>,
+    /// Where the app stood at the end of the last pass.
+    pub(super) standing: watch::Sender<Standing>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Idle,
+    Working,
+    WorkingDirty,
+}
+
+/// What passes hand to each other.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// When the pending release was first seen.
+    pub(super) pending_since: Option<(ReleaseVersion, Instant)>,
+    /// Unwanted containers and how long they may finish requests.
+    pub(super) draining: BTreeMap<ContainerName, Draining>,
+    /// Exposed ports of the images of releases.
+    pub(super) ports: HashMap<ReleaseVersion, Vec<u16>>,
+    /// Containers that wait for their turn to be made anew.
+    pub(super) restarting: VecDeque<ContainerName>,
+    /// Containers being made anew.
+    pub(super) replacing: BTreeSet<ContainerName>,
+    /// Extra containers while others are made anew.
+    pub(super) surge: BTreeMap<ProcessType, u32>,
+}
+
+/// An unwanted container that may still have requests under way.
+#[derive(Clone, Copy)]
+pub(super) struct Draining {
+    /// The route table's generation without it.
+    pub(super) generation: u64,
+    /// It is stopped at this time whatever is under way.
+    pub(super) deadline: Instant,
+}
+
+/// Where an app stood at the end of a pass.
+#[derive(Clone, Default)]
+pub(super) struct Standing {
+    /// Counts passes.
+    pub(super) passes: u64,
+    /// The formation that the pass worked towards.
+    pub(super) formation: Formation,
+    /// How the containers of the deployed release are.
+    pub(super) verdict: Option<Verdict>,
+    /// Why the engine refused, if it did.
+    pub(super) refusal: Option<String>,
+    /// Whether containers wait to be made anew.
+    pub(super) restarting: bool,
+}
+
+impl Default for AppState {
+    fn default() -> Self {
+        Self {
+            phase: Mutex::new(Phase::Idle),
+            woken: Notify::new(),
+            memory: tokio::sync::Mutex::default(),
+            removing: Mutex::default(),
+            standing: watch::channel(Standing::default()).0,
+        }
+    }
+}
+
+impl AppState {
+    /// Notes that something changed. Whether the caller must start a task, because none works on the app.
+    pub(super) fn note_dirty(&self) -> bool {
+        let mut phase = lock(&self.phase);
+        let was_idle = *phase == Phase::Idle;
+        *phase = if was_idle { Phase::Working } else { Phase::WorkingDirty };
+        drop(phase);
+        self.woken.notify_one();
+        was_idle
+    }
+
+    /// Ends the task's work, unless something changed meanwhile. Whether it ended.
+    pub(super) fn rest(&self) -> bool {
+        let mut phase = lock(&self.phase);
+        let rests = *phase == Phase::Working;
+        *phase = if rests { Phase::Idle } else { Phase::Working };
+        rests
+    }
+
+    /// Waits for [`AppState::note_dirty`].
+    pub(super) async fn woken(&self) {
+        self.woken.notified().await;
+    }
+
+    /// Tells those who wait that a pass is over.
+    pub(super) fn note_progress(&self) {
+        self.standing.send_modify(|standing| standing.passes += 1);
+    }
+
+    /// Names being removed now.
+    pub(super) fn removing_now(&self) -> BTreeSet<ContainerName> {
+        lock(&self.removing).clone()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// When to look at an app again, unless something wakes it earlier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Next {
+    delay: Option<Duration>,
+    follows_routes: bool,
+}
+
+impl Next {
+    /// Nothing is left to do.
+    pub(super) const SETTLED: Self = Self { delay: None, follows_routes: false };
+
+    /// At once.
+    pub(super) const NOW: Self = Self { delay: Some(Duration::ZERO), follows_routes: false };
+
+    /// After `delay`.
+    pub(super) fn after(delay: Duration) -> Self {
+        Self { delay: Some(delay), follows_routes: false }
+    }
+
+    /// When routers acknowledge something, or after `delay`.
+    pub(super) fn after_routes(delay: Duration) -> Self {
+        Self { delay: Some(delay), follows_routes: true }
+    }
+
+    /// The earlier of both.
+    pub(super) fn or(self, other: Self) -> Self {
+        let delay = match (self.delay, other.delay) {
+            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
+            (mine, theirs) => mine.or(theirs),
+        };
+        Self { delay, follows_routes: self.follows_routes || other.follows_routes }
+    }
+
+    pub(super) fn is_settled(self) -> bool {
+        self.delay.is_none()
+    }
+
+    pub(super) fn delay(self) -> Duration {
+        self.delay.unwrap_or_default()
+    }
+
+    pub(super) fn follows_routes(self) -> bool {
+        self.follows_routes
+    }
+}

@@ -1,0 +1,199 @@
+//! What the API asks of the reconciler.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deis_model::plan::Verdict;
+use deis_model::{
+    AppId, ContainerName, ContainerStatus, Formation, ProcessType, ReleaseState, ReleaseVersion, intent,
+};
+use tokio::sync::watch;
+
+use crate::app::{DeployError, Deploys};
+
+use super::Reconciler;
+use super::app_state::Standing;
+use super::patience::Patience;
+
+/// How long the API waits for routers to acknowledge what is already in force for new ones.
+const ROUTERS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the removal of an app's containers is waited for.
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(120);
+
+#[async_trait]
+impl Deploys for Reconciler {
+    fn wake(&self, app: &AppId) {
+        self.wake_app(app);
+    }
+
+    async fn await_release(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DeployError> {
+        let state = self.state(app);
+        let mut standing = state.standing.subscribe();
+        self.wake_app(app);
+        loop {
+            standing.mark_unchanged();
+            let release =
+                self.shared.database.release(app, version).await.map_err(DeployError::from_database)?;
+            let release = release.ok_or(DeployError::Gone)?;
+            match release.state {
+                ReleaseState::Pending => {}
+                ReleaseState::Failed => return Err(DeployError::Failed(release.failure.unwrap_or_default())),
+                ReleaseState::Deployed => {
+                    self.await_routed(app, &mut standing).await;
+                    return Ok(());
+                }
+            }
+            let _ = tokio::time::timeout(Duration::from_secs(1), standing.changed()).await;
+        }
+    }
+
+    async fn scale(&self, app: &AppId, formation: Formation) -> Result<(), DeployError> {
+        let database = &self.shared.database;
+        let desired =
+            database.desired(app).await.map_err(DeployError::from_database)?.ok_or(DeployError::Gone)?;
+        database.set_formation(app, &formation).await.map_err(DeployError::from_database)?;
+        match self.await_formation(app, &formation).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                database.set_formation(app, &desired.formation).await.map_err(DeployError::from_database)?;
+                self.wake_app(app);
+                Err(error)
+            }
+        }
+    }
+
+    async fn restart(
+        &self,
+        app: &AppId,
+        process: Option<&ProcessType>,
+        number: Option<u32>,
+    ) -> Result<Vec<ContainerStatus>, DeployError> {
+        let targets = self.restart_targets(app, process, number).await?;
+        if targets.is_empty() {
+            return Ok(Vec::new());
+        }
+        let state = self.state(app);
+        state.memory.lock().await.queue_restart(&targets);
+        state.standing.send_modify(|standing| standing.restarting = true);
+        self.wake_app(app);
+        self.await_standing(app, |standing| (!standing.restarting).then(|| settled(standing)).flatten())
+            .await?;
+        let containers = self.containers(app).await;
+        Ok(containers.into_iter().filter(|container| targets.contains(&container.name)).collect())
+    }
+
+    async fn containers(&self, app: &AppId) -> Vec<ContainerStatus> {
+        self.shared.scheduler.observe(Some(app)).await.unwrap_or_default()
+    }
+
+    async fn remove_app(&self, app: &AppId) {
+        self.wake_app(app);
+        let patience = Patience::new(REMOVAL_TIMEOUT);
+        while !self.shared.scheduler.observe(Some(app)).await.is_ok_and(|found| found.is_empty()) {
+            if !patience.lasts().await {
+                return;
+            }
+        }
+    }
+
+    async fn run(&self, app: &AppId, command: &str) -> Result<(i64, String), DeployError> {
+        self.run_job(app, command).await
+    }
+
+    async fn idle(&self, app: &AppId, timeout: Duration) -> bool {
+        let patience = Patience::new(timeout);
+        loop {
+            let desired = self.shared.database.desired(app).await;
+            if desired.is_ok_and(|desired| desired.is_none_or(|desired| desired.pending.is_none())) {
+                return true;
+            }
+            if !patience.lasts().await {
+                return false;
+            }
+        }
+    }
+}
+
+impl Reconciler {
+    /// Waits until a pass after the deploy has published the app's route and every router serves by it.
+    async fn await_routed(&self, app: &AppId, standing: &mut watch::Receiver<Standing>) {
+        let before = standing.borrow().passes;
+        self.wake_app(app);
+        let passed = standing.wait_for(|standing| standing.passes > before);
+        let _ = tokio::time::timeout(ROUTERS_TIMEOUT, passed).await;
+        self.shared.book.await_applied(self.shared.book.generation(), ROUTERS_TIMEOUT).await;
+    }
+
+    /// Waits until `formation` runs, or will not.
+    async fn await_formation(&self, app: &AppId, formation: &Formation) -> Result<(), DeployError> {
+        let before = self.state(app).standing.borrow().passes;
+        self.wake_app(app);
+        self.await_standing(app, |standing| {
+            let is_newer = standing.passes > before && standing.formation == *formation;
+            is_newer.then(|| settled(standing)).flatten()
+        })
+        .await?;
+        self.shared.book.await_applied(self.shared.book.generation(), ROUTERS_TIMEOUT).await;
+        Ok(())
+    }
+
+    /// Waits until `judge` has an opinion, at most as long as a deploy may take.
+    async fn await_standing(
+        &self,
+        app: &AppId,
+        judge: impl Fn(&Standing) -> Option<Result<(), DeployError>>,
+    ) -> Result<(), DeployError> {
+        let mut receiver = self.state(app).standing.subscribe();
+        let opinion = async {
+            loop {
+                let opinion = judge(&receiver.borrow_and_update());
+                match opinion {
+                    Some(opinion) => return opinion,
+                    None => drop(receiver.changed().await),
+                }
+            }
+        };
+        match tokio::time::timeout(self.shared.settings.ready_timeout, opinion).await {
+            Ok(opinion) => opinion,
+            Err(_) => Err(DeployError::Failed(self.why_waiting(app).await)),
+        }
+    }
+
+    async fn why_waiting(&self, app: &AppId) -> String {
+        let verdict = self.state(app).standing.borrow().verdict.clone();
+        let Some(Verdict::Waiting(names)) = verdict else {
+            return format!("{app} was not brought to what was asked for in time; see deis logs");
+        };
+        self.explain_delay(&names, &[], &self.containers(app).await).await
+    }
+
+    async fn restart_targets(
+        &self,
+        app: &AppId,
+        process: Option<&ProcessType>,
+        number: Option<u32>,
+    ) -> Result<Vec<ContainerName>, DeployError> {
+        let database = &self.shared.database;
+        let desired =
+            database.desired(app).await.map_err(DeployError::from_database)?.ok_or(DeployError::Gone)?;
+        let Some(release) = &desired.deployed else { return Ok(Vec::new()) };
+        let workloads = intent::workloads(&desired, release, &[]);
+        let named =
+            workloads.iter().filter(|workload| process.is_none_or(|process| *process == workload.id.process));
+        let all = named.flat_map(|workload| {
+            (1..=workload.replicas).map(|number| ContainerName { workload: workload.id.clone(), number })
+        });
+        Ok(all.filter(|name| number.is_none_or(|number| number == name.number)).collect())
+    }
+}
+
+/// Whether an app has come to rest: well, or with containers that crash (which is the app's own affair), or refused.
+fn settled(standing: &Standing) -> Option<Result<(), DeployError>> {
+    if let Some(refusal) = &standing.refusal {
+        return Some(Err(DeployError::Failed(refusal.clone())));
+    }
+    match &standing.verdict {
+        Some(Verdict::Ready | Verdict::Failed(..)) => Some(Ok(())),
+        _ => None,
+    }
+}

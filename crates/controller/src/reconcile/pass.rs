@@ -1,0 +1,307 @@
+//! One pass over one app.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use deis_model::plan::{Plan, Verdict, judge, plan};
+use deis_model::{
+    AppId, ContainerName, ContainerStatus, Desired, ProcessType, ReleaseContent, ReleaseVersion, Workload,
+    intent,
+};
+use deis_scheduler::SchedulerError;
+use tracing::info;
+
+use super::app_state::{AppState, Memory, Next};
+use super::{Reconciler, failure};
+
+/// How soon to look again at containers that count as ready by staying up.
+const STAY_UP_LOOK: Duration = Duration::from_millis(250);
+/// How soon to look again at what should wake us by itself.
+const SLOW_LOOK: Duration = Duration::from_secs(1);
+/// How soon to try again what the engine refused.
+const REFUSED_LOOK: Duration = Duration::from_secs(5);
+
+/// Why a pass could not be finished.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PassError {
+    /// Desired state is out of reach.
+    #[error(transparent)]
+    Database(#[from] deis_database::DatabaseError),
+    /// The engine is out of reach or refuses.
+    #[error(transparent)]
+    Scheduler(#[from] SchedulerError),
+}
+
+impl Reconciler {
+    /// Looks at `app` once and does what can be done now.
+    pub(super) async fn pass(&self, app: &AppId, state: &AppState) -> Result<Next, PassError> {
+        let mut memory = state.memory.lock().await;
+        let desired = self.shared.database.desired(app).await?;
+        let Some(desired) = desired else { return self.tear_down(app, state, &mut memory).await };
+        self.publish(&desired, state, &memory);
+        let containers = self.observe(app, state).await?;
+        // Only what this pass published the routes without may be retired by it.
+        let replacing = memory.replacing.clone();
+        let deployed = self.deployed(&desired, &mut memory).await?;
+        let next = self.converge(&desired, &deployed, &containers, state, &mut memory).await?;
+        let pending = match &desired.pending {
+            Some(release) => self.advance(&desired, release, &containers, &mut memory).await?,
+            None => Pending::none(),
+        };
+        let wanted: Vec<Workload> = deployed.workloads.into_iter().chain(pending.workloads).collect();
+        let unwanted = unwanted(&plan(&wanted, &containers), &replacing);
+        let retiring = self.retire(app, unwanted, state, &mut memory);
+        Ok(next.or(pending.next).or(retiring))
+    }
+
+    /// The app's containers but those being removed.
+    async fn observe(&self, app: &AppId, state: &AppState) -> Result<Vec<ContainerStatus>, SchedulerError> {
+        let mut containers = self.shared.scheduler.observe(Some(app)).await?;
+        let removing = state.removing_now();
+        containers.retain(|container| !removing.contains(&container.name));
+        Ok(containers)
+    }
+
+    /// Writes the app's route from what publishers report. The generation from which it is in force.
+    fn publish(&self, desired: &Desired, state: &AppState, memory: &Memory) -> u64 {
+        let deployed = desired.deployed.as_ref().map(|release| release.version);
+        let routable = intent::routable(desired);
+        let removing = state.removing_now();
+        let endpoints = self.shared.reports.ready_endpoints(&desired.app, |endpoint| {
+            let name = &endpoint.container;
+            let surge = memory.surge.get(&name.workload.process).copied().unwrap_or(0);
+            Some(name.workload.release) == deployed
+                && routable
+                    .get(&name.workload.process)
+                    .is_some_and(|replicas| name.number <= replicas + surge)
+                && !removing.contains(name)
+                && !memory.replacing.contains(name)
+        });
+        self.shared.book.publish(intent::route(desired, &self.shared.settings.domain, endpoints))
+    }
+
+    /// The workloads of the release that serves, extra ones for a restart included.
+    ///
+    /// When its image cannot be had, what runs of it is kept as it is, and the refusal says why nothing is added.
+    async fn deployed(&self, desired: &Desired, memory: &mut Memory) -> Result<Deployed, SchedulerError> {
+        let Some(release) = &desired.deployed else { return Ok(Deployed::default()) };
+        let (mut workloads, refusal) = match self.workloads(desired, release, memory).await {
+            Ok(workloads) => (workloads, None),
+            Err(error @ SchedulerError::Away { .. }) => return Err(error),
+            Err(error) => (intent::workloads(desired, release, &[]), Some(error.to_string())),
+        };
+        for workload in &mut workloads {
+            workload.replicas += memory.surge.get(&workload.id.process).copied().unwrap_or(0);
+        }
+        Ok(Deployed { workloads, refusal })
+    }
+
+    /// The workloads of `release`, with its image in place.
+    async fn workloads(
+        &self,
+        desired: &Desired,
+        release: &ReleaseContent,
+        memory: &mut Memory,
+    ) -> Result<Vec<Workload>, SchedulerError> {
+        let Some(build) = &release.build else { return Ok(Vec::new()) };
+        if !memory.ports.contains_key(&release.version) {
+            let facts = self.shared.scheduler.prepare(&build.image).await?;
+            memory.ports.insert(release.version, facts.ports);
+        }
+        Ok(intent::workloads(desired, release, &memory.ports[&release.version]))
+    }
+
+    /// Keeps the deployed release as it should be, and notes how it stands.
+    async fn converge(
+        &self,
+        desired: &Desired,
+        deployed: &Deployed,
+        containers: &[ContainerStatus],
+        state: &AppState,
+        memory: &mut Memory,
+    ) -> Result<Next, PassError> {
+        let refusal = self.apply_deployed(deployed, containers, memory).await;
+        let deployed = &deployed.workloads;
+        let verdict = self.judge(deployed, containers);
+        let restarts_more = memory.advance_restart(&verdict, deployed);
+        let is_refused = refusal.is_some();
+        let waiting = matches!(verdict, Verdict::Waiting(_));
+        self.sync_identities(desired, deployed).await?;
+        state.standing.send_modify(|standing| {
+            standing.formation.clone_from(&desired.formation);
+            standing.verdict = Some(verdict);
+            standing.refusal = refusal;
+            standing.restarting = !memory.restarting.is_empty() || !memory.replacing.is_empty();
+        });
+        Ok(match (is_refused, waiting) {
+            _ if restarts_more => Next::NOW,
+            (true, _) => Next::after(REFUSED_LOOK),
+            (false, true) => Next::after(look_again(deployed)),
+            (false, false) => Next::SETTLED,
+        })
+    }
+
+    /// Why the engine refuses what is missing of the deployed release, if it does.
+    async fn apply_deployed(
+        &self,
+        deployed: &Deployed,
+        containers: &[ContainerStatus],
+        memory: &Memory,
+    ) -> Option<String> {
+        match &deployed.refusal {
+            Some(refusal) => Some(refusal.clone()),
+            None => {
+                let plan = plan(&deployed.workloads, containers);
+                self.apply(&plan, &memory.replacing).await.err().map(|error| error.to_string())
+            }
+        }
+    }
+
+    /// Applies what is missing, but for containers being made anew, whose old selves must go first.
+    async fn apply(&self, plan: &Plan, replacing: &BTreeSet<ContainerName>) -> Result<(), SchedulerError> {
+        let is_replaced = |workload: &Workload| replacing.iter().any(|name| name.workload == workload.id);
+        for workload in plan.apply.iter().filter(|workload| !is_replaced(workload)) {
+            self.shared.scheduler.apply(workload).await?;
+        }
+        Ok(())
+    }
+
+    fn judge(&self, wanted: &[Workload], containers: &[ContainerStatus]) -> Verdict {
+        judge(wanted, containers, unix_nanoseconds(), |container| self.shared.reports.is_ready(container))
+    }
+
+    /// Gives every wanted container its identity in the API.
+    async fn sync_identities(&self, desired: &Desired, deployed: &[Workload]) -> Result<(), PassError> {
+        let numbers = |workload: &Workload| {
+            let id = workload.id.clone();
+            let count = desired.formation.get(&id.process).copied().unwrap_or(workload.replicas);
+            (1..=count.min(workload.replicas)).map(move |number| (id.release, id.process.clone(), number))
+        };
+        let wanted: Vec<(ReleaseVersion, ProcessType, u32)> = deployed.iter().flat_map(numbers).collect();
+        Ok(self.shared.database.sync_containers(&desired.app, &wanted).await?)
+    }
+
+    /// Brings a pending release one step on: starts it, or judges it deployed or failed.
+    async fn advance(
+        &self,
+        desired: &Desired,
+        release: &ReleaseContent,
+        containers: &[ContainerStatus],
+        memory: &mut Memory,
+    ) -> Result<Pending, PassError> {
+        let since = memory.note_pending(release.version);
+        let workloads = match self.start(desired, release, containers, memory).await {
+            Ok(workloads) => workloads,
+            Err(error @ SchedulerError::Away { .. }) => return Err(error.into()),
+            Err(error) => return self.fail(desired, release, error.to_string()).await,
+        };
+        let overdue = since.elapsed() >= self.shared.settings.ready_timeout;
+        match self.judge(&workloads, containers) {
+            Verdict::Ready => {
+                self.shared.database.mark_deployed(&desired.app, release.version).await?;
+                info!(app = %desired.app, release = %release.version, "deployed");
+                Ok(Pending { workloads, next: Next::NOW })
+            }
+            Verdict::Failed(name, failure) => {
+                let reason = self.explain_failure(&name, &failure, containers).await;
+                self.fail(desired, release, reason).await
+            }
+            Verdict::Waiting(names) if overdue => {
+                let reason = self.explain_delay(&names, &workloads, containers).await;
+                self.fail(desired, release, reason).await
+            }
+            Verdict::Waiting(_) => {
+                let next = Next::after(look_again(&workloads));
+                Ok(Pending { workloads, next })
+            }
+        }
+    }
+
+    async fn start(
+        &self,
+        desired: &Desired,
+        release: &ReleaseContent,
+        containers: &[ContainerStatus],
+        memory: &mut Memory,
+    ) -> Result<Vec<Workload>, SchedulerError> {
+        let workloads = self.workloads(desired, release, memory).await?;
+        self.apply(&plan(&workloads, containers), &BTreeSet::new()).await?;
+        Ok(workloads)
+    }
+
+    async fn fail(
+        &self,
+        desired: &Desired,
+        release: &ReleaseContent,
+        reason: String,
+    ) -> Result<Pending, PassError> {
+        info!(app = %desired.app, release = %release.version, reason, "release failed");
+        self.shared.database.mark_failed(&desired.app, release.version, &reason).await?;
+        for line in failure::log_lines(release.version, &reason) {
+            self.shared.events.say(&desired.app, line);
+        }
+        Ok(Pending { workloads: Vec::new(), next: Next::NOW })
+    }
+
+    /// Takes an app that is gone out of the routes, then removes its containers.
+    async fn tear_down(&self, app: &AppId, state: &AppState, memory: &mut Memory) -> Result<Next, PassError> {
+        self.shared.book.withdraw(app);
+        let containers = self.observe(app, state).await?;
+        let (jobs, others): (Vec<_>, Vec<_>) = containers
+            .into_iter()
+            .partition(|container| container.name.workload.process == ProcessType::run());
+        let names = jobs.into_iter().chain(others).map(|container| container.name).collect();
+        let next = self.retire(app, names, state, memory);
+        state.standing.send_modify(|standing| *standing = Default::default());
+        Ok(next)
+    }
+}
+
+impl Memory {
+    /// When this pending release was first seen by this process.
+    fn note_pending(&mut self, version: ReleaseVersion) -> Instant {
+        match self.pending_since {
+            Some((held, since)) if held == version => since,
+            _ => {
+                let now = Instant::now();
+                self.pending_since = Some((version, now));
+                now
+            }
+        }
+    }
+}
+
+/// The release that serves, as it should run.
+#[derive(Default)]
+struct Deployed {
+    workloads: Vec<Workload>,
+    /// Why its image cannot be had.
+    refusal: Option<String>,
+}
+
+/// What a pending release asks of the rest of the pass.
+struct Pending {
+    workloads: Vec<Workload>,
+    next: Next,
+}
+
+impl Pending {
+    fn none() -> Self {
+        Self { workloads: Vec::new(), next: Next::SETTLED }
+    }
+}
+
+fn unwanted(plan: &Plan, replacing: &BTreeSet<ContainerName>) -> BTreeSet<ContainerName> {
+    plan.retire.iter().chain(replacing).cloned().collect()
+}
+
+fn look_again(workloads: &[Workload]) -> Duration {
+    let has_portless = workloads.iter().any(|workload| workload.port.is_none());
+    if has_portless { STAY_UP_LOOK } else { SLOW_LOOK }
+}
+
+/// Now, as engines count.
+pub(super) fn unix_nanoseconds() -> i64 {
+    let passed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(passed.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,87 @@
+//! Retiring containers: off the routes, drained, stopped, removed.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use deis_model::{AppId, ContainerName};
+use tracing::warn;
+
+use super::Reconciler;
+use super::app_state::{AppState, Draining, Memory, Next};
+
+/// How soon to look again at containers that drain, should no router say anything.
+const DRAIN_LOOK: Duration = Duration::from_secs(1);
+
+/// How long after a failed removal it is tried again.
+const RETRY_REMOVAL: Duration = Duration::from_secs(2);
+
+impl Reconciler {
+    /// Stops and removes those of `unwanted` that have no request under way any more; the others drain on.
+    ///
+    /// The route table must already be without them.
+    pub(super) fn retire(
+        &self,
+        app: &AppId,
+        unwanted: BTreeSet<ContainerName>,
+        state: &AppState,
+        memory: &mut Memory,
+    ) -> Next {
+        memory.draining.retain(|name, _| unwanted.contains(name));
+        let mut still_draining = false;
+        for name in unwanted {
+            let draining = *memory.draining.entry(name.clone()).or_insert_with(|| self.begin_draining());
+            if self.is_drained(&name, draining) {
+                memory.draining.remove(&name);
+                self.remove_in_background(app, name, state);
+            } else {
+                still_draining = true;
+            }
+        }
+        if still_draining { Next::after_routes(DRAIN_LOOK) } else { Next::SETTLED }
+    }
+
+    fn begin_draining(&self) -> Draining {
+        let deadline = Instant::now() + self.shared.settings.drain_timeout;
+        Draining { generation: self.shared.book.generation(), deadline }
+    }
+
+    fn is_drained(&self, name: &ContainerName, draining: Draining) -> bool {
+        !name.workload.process.is_routable()
+            || self.shared.book.is_drained(draining.generation)
+            || Instant::now() >= draining.deadline
+    }
+
+    /// Containers may take long to stop; the app's next deploy does not wait for that.
+    fn remove_in_background(&self, app: &AppId, name: ContainerName, state: &AppState) {
+        if !state.note_removing(&name) {
+            return;
+        }
+        let (reconciler, app) = (self.clone(), app.clone());
+        tokio::spawn(async move {
+            let grace = reconciler.shared.settings.stop_grace;
+            let state = reconciler.state(&app);
+            match reconciler.shared.scheduler.remove_container(&name, grace).await {
+                Ok(()) => {
+                    state.memory.lock().await.replacing.remove(&name);
+                }
+                Err(error) => {
+                    warn!(container = %name, error = %error, "failed to remove; trying again");
+                    tokio::time::sleep(RETRY_REMOVAL).await;
+                }
+            }
+            state.note_removed(&name);
+            reconciler.wake_app(&app);
+        });
+    }
+}
+
+impl AppState {
+    /// Whether the name was not being removed before.
+    fn note_removing(&self, name: &ContainerName) -> bool {
+        self.removing.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(name.clone())
+    }
+
+    fn note_removed(&self, name: &ContainerName) {
+        self.removing.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(name);
+    }
+}

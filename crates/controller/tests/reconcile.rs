@@ -1,0 +1,266 @@
+//! The reconciler's rules, on an engine that only pretends.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deis_api::client::InternalClient;
+use deis_api::internal::{EndpointReport, PlatformRoutes, ReportedEndpoint, RoutesRequest};
+use deis_controller::app::{DeployError, Deploys, Events};
+use deis_controller::reconcile::{DeploySettings, Parts, Reconciler};
+use deis_controller::routes::{Reports, RouteBook};
+use deis_database::{Database, NewBuild, NewUser};
+use deis_model::{AppId, ContainerState, Formation, ProcessType, Procfile, ReleaseState, ReleaseVersion};
+use deis_runtime::Shutdown;
+use deis_scheduler::Engine;
+
+/// A reconciler at work with a publisher that finds every running container ready.
+struct Bench {
+    database: Database,
+    engine: Engine,
+    book: Arc<RouteBook>,
+    reports: Arc<Reports>,
+    reconciler: Reconciler,
+    app: AppId,
+    shutdown: Shutdown,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+impl Bench {
+    async fn start() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let database = Database::open("sqlite::memory:").await.unwrap();
+        let app = AppId::parse("blog").unwrap();
+        let user = NewUser {
+            username: "ann".to_owned(),
+            email: String::new(),
+            first_name: String::new(),
+            last_name: String::new(),
+            password_hash: String::new(),
+        };
+        database.create_user(user).await.unwrap();
+        database.create_app(&app, "ann", "blog.localhost").await.unwrap();
+        let engine = deis_scheduler::open("memory://", Default::default()).await.unwrap();
+        let shutdown = Shutdown::new();
+        let book = Arc::new(RouteBook::new("epoch".to_owned(), PlatformRoutes::default()));
+        let reports = Arc::new(Reports::default());
+        let logger = InternalClient::new("http://127.0.0.1:9", "key");
+        let reconciler = Reconciler::new(Parts {
+            database: database.clone(),
+            scheduler: Arc::clone(&engine.scheduler),
+            output: Arc::clone(&engine.output),
+            book: Arc::clone(&book),
+            reports: Arc::clone(&reports),
+            events: Events::start(logger, shutdown.clone()),
+            settings: DeploySettings {
+                domain: "localhost".to_owned(),
+                ready_timeout: Duration::from_secs(20),
+                drain_timeout: Duration::from_secs(20),
+                stop_grace: Duration::from_secs(1),
+                job_timeout: Duration::from_secs(5),
+            },
+            shutdown: shutdown.clone(),
+        });
+        let bench = Self { database, engine, book, reports, reconciler, app, shutdown };
+        bench.work();
+        bench
+    }
+
+    fn work(&self) {
+        let reconciler = self.reconciler.clone();
+        tokio::spawn(async move { reconciler.run().await });
+        let (engine, reports) = (self.engine.clone(), Arc::clone(&self.reports));
+        let (reconciler, shutdown) = (self.reconciler.clone(), self.shutdown.clone());
+        tokio::spawn(async move {
+            while !shutdown.is_cancelled() {
+                let endpoints = ready(&engine).await;
+                reconciler.wake_all(reports.take(
+                    "here",
+                    EndpointReport { lease_seconds: 60, endpoints },
+                    Instant::now(),
+                ));
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+    }
+
+    async fn push(&self, image: &str) -> Result<ReleaseVersion, DeployError> {
+        let build = NewBuild {
+            owner: "ann".to_owned(),
+            image: image.to_owned(),
+            sha: "0123456789".to_owned(),
+            procfile: Procfile([(ProcessType::web(), "serve".to_owned())].into()),
+            dockerfile: String::new(),
+        };
+        let version = self.database.release_build(&self.app, build).await.unwrap().release.version;
+        self.reconciler.await_release(&self.app, version).await.map(|()| version)
+    }
+
+    async fn names(&self) -> Vec<String> {
+        let containers = self.engine.scheduler.observe(Some(&self.app)).await.unwrap();
+        containers.iter().map(|container| container.name.to_string()).collect()
+    }
+
+    /// Waits until exactly these containers are left.
+    async fn settles_on(&self, expected: &[&str]) {
+        let settled = async {
+            while self.names().await != expected {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let settled = tokio::time::timeout(Duration::from_secs(10), settled).await;
+        assert!(settled.is_ok(), "{expected:?} expected, not {:?}", self.names().await);
+    }
+
+    /// Containers that a router is told of.
+    fn routed(&self) -> Vec<String> {
+        let request = RoutesRequest {
+            router: String::new(),
+            epoch: String::new(),
+            applied: 0,
+            drained: 0,
+            hold: false,
+        };
+        let news = self.book.news(&request).expect("the book is open");
+        let endpoints = news.routes.iter().flat_map(|route| &route.endpoints);
+        endpoints.map(|endpoint| endpoint.container.to_string()).collect()
+    }
+
+    async fn scale(&self, web: u32) -> Result<(), DeployError> {
+        let formation: Formation = [(ProcessType::web(), web)].into();
+        self.reconciler.scale(&self.app, formation).await
+    }
+}
+
+async fn ready(engine: &Engine) -> Vec<ReportedEndpoint> {
+    let containers = engine.scheduler.observe(None).await.unwrap();
+    let up = containers.into_iter().filter(|container| container.state == ContainerState::Up);
+    up.filter_map(|container| {
+        let address = container.address?;
+        Some(ReportedEndpoint {
+            container: container.name,
+            id: container.id,
+            address,
+            ready: true,
+            reason: None,
+        })
+    })
+    .collect()
+}
+
+#[tokio::test]
+async fn a_release_that_becomes_ready_takes_the_place_of_the_old_one() {
+    let bench = Bench::start().await;
+    assert_eq!(bench.push("good").await.unwrap().number(), 2);
+    assert_eq!(bench.routed(), ["blog_v2.web.1"]);
+    bench.push("better").await.unwrap();
+    assert_eq!(bench.routed(), ["blog_v3.web.1"]);
+    bench.settles_on(&["blog_v3.web.1"]).await;
+}
+
+#[tokio::test]
+async fn a_crashing_release_never_replaces_a_good_one() {
+    let bench = Bench::start().await;
+    bench.push("good").await.unwrap();
+    let failure = bench.push("crash").await.unwrap_err().to_string();
+    assert!(failure.contains("web.1 keeps exiting with status 1"), "{failure}");
+    bench.settles_on(&["blog_v2.web.1"]).await;
+    assert_eq!(bench.routed(), ["blog_v2.web.1"]);
+    let failed = bench.database.release(&bench.app, ReleaseVersion::new(3).unwrap()).await.unwrap().unwrap();
+    assert_eq!(failed.state, ReleaseState::Failed);
+    assert_eq!(bench.push("good again").await.unwrap().number(), 4);
+}
+
+#[tokio::test]
+async fn an_image_that_does_not_exist_fails_its_release_with_the_reason() {
+    let bench = Bench::start().await;
+    bench.push("good").await.unwrap();
+    let failure = bench.push("missing").await.unwrap_err().to_string();
+    assert!(failure.contains("image missing was not found"), "{failure}");
+    assert_eq!(bench.routed(), ["blog_v2.web.1"]);
+}
+
+#[tokio::test]
+async fn scaling_adds_and_removes_the_highest_numbers() {
+    let bench = Bench::start().await;
+    bench.push("good").await.unwrap();
+    bench.scale(3).await.unwrap();
+    assert_eq!(bench.routed(), ["blog_v2.web.1", "blog_v2.web.2", "blog_v2.web.3"]);
+    bench.scale(1).await.unwrap();
+    assert_eq!(bench.routed(), ["blog_v2.web.1"]);
+    bench.settles_on(&["blog_v2.web.1"]).await;
+    bench.scale(0).await.unwrap();
+    assert!(bench.routed().is_empty());
+    bench.settles_on(&[]).await;
+}
+
+#[tokio::test]
+async fn a_container_is_stopped_only_when_no_request_is_under_way_to_it() {
+    let bench = Bench::start().await;
+    bench.push("good").await.unwrap();
+    let before = bench.book.generation();
+    let busy = RoutesRequest {
+        router: "r".to_owned(),
+        epoch: "epoch".to_owned(),
+        applied: u64::MAX,
+        drained: before,
+        hold: true,
+    };
+    let asking = bench.book.note_router(&busy);
+    bench.scale(0).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(bench.names().await, ["blog_v2.web.1"], "a request is under way");
+    let drained = bench.book.note_router(&RoutesRequest { drained: u64::MAX, ..busy.clone() });
+    bench.settles_on(&[]).await;
+    drop((asking, drained));
+}
+
+#[tokio::test]
+async fn a_restart_makes_containers_anew_and_always_serves() {
+    let bench = Bench::start().await;
+    bench.push("good").await.unwrap();
+    let id = |found: Vec<deis_model::ContainerStatus>| found[0].id.clone();
+    let before = id(bench.reconciler.containers(&bench.app).await);
+    let watching = {
+        let book = Arc::clone(&bench.book);
+        let mut changes = book.subscribe();
+        tokio::spawn(async move {
+            let mut fewest = usize::MAX;
+            let request = RoutesRequest {
+                router: String::new(),
+                epoch: String::new(),
+                applied: 0,
+                drained: 0,
+                hold: false,
+            };
+            while changes.changed().await.is_ok() {
+                let news = book.news(&request).expect("the book is open");
+                fewest = fewest.min(news.routes.iter().map(|route| route.endpoints.len()).sum());
+                if fewest == 0 {
+                    break;
+                }
+            }
+            fewest
+        })
+    };
+    let restarted = bench.reconciler.restart(&bench.app, None, None).await.unwrap();
+    assert_eq!(restarted.len(), 1);
+    bench.settles_on(&["blog_v2.web.1"]).await;
+    assert_ne!(id(bench.reconciler.containers(&bench.app).await), before);
+    assert!(!watching.is_finished(), "at some moment nothing was routed");
+    watching.abort();
+}
+
+#[tokio::test]
+async fn a_deleted_app_leaves_no_container_and_no_route() {
+    let bench = Bench::start().await;
+    bench.push("good").await.unwrap();
+    bench.database.delete_app(&bench.app).await.unwrap();
+    bench.reconciler.remove_app(&bench.app).await;
+    assert!(bench.names().await.is_empty());
+    assert!(bench.routed().is_empty());
+}

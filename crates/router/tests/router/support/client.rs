@@ -1,0 +1,141 @@
+//! An HTTP client that sends exactly the bytes a test wants and shows exactly those that come back.
+
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+/// One connection to a router.
+pub struct Client {
+    stream: BufReader<TcpStream>,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// `HTTP/1.1 200 OK`
+    pub line: String,
+    pub status: u16,
+    /// Names in lower case.
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Client {
+    pub async fn connect(address: SocketAddr) -> Self {
+        Self { stream: BufReader::new(TcpStream::connect(address).await.unwrap()) }
+    }
+
+    pub async fn get(&mut self, host: &str, path: &str) -> Answer {
+        self.send(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
+        self.answer().await
+    }
+
+    pub async fn send(&mut self, text: impl AsRef<[u8]>) {
+        self.stream.write_all(text.as_ref()).await.unwrap();
+    }
+
+    /// Closes the sending half.
+    pub async fn finish(&mut self) {
+        self.stream.shutdown().await.unwrap();
+    }
+
+    /// Reads one answer to a request that is not `HEAD`.
+    pub async fn answer(&mut self) -> Answer {
+        self.try_answer().await.expect("an answer comes before the connection ends")
+    }
+
+    /// The same; none if the connection ends first.
+    pub async fn try_answer(&mut self) -> Option<Answer> {
+        tokio::time::timeout(super::PATIENCE, async {
+            let mut answer = self.head().await?;
+            answer.body = self.body(&answer).await?;
+            Some(answer)
+        })
+        .await
+        .expect("an answer comes in time")
+    }
+
+    /// Reads the head of an answer.
+    pub async fn head(&mut self) -> Option<Answer> {
+        let line = self.line().await?;
+        let status = line.split(' ').nth(1)?.parse().ok()?;
+        let mut headers = Vec::new();
+        loop {
+            match self.line().await? {
+                line if line.is_empty() => break,
+                line => {
+                    let (name, value) = line.split_once(':')?;
+                    headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+                }
+            }
+        }
+        Some(Answer { line, status, headers, body: Vec::new() })
+    }
+
+    /// One byte; none at the end.
+    pub async fn byte(&mut self) -> Option<u8> {
+        self.stream.read_u8().await.ok()
+    }
+
+    pub async fn exactly(&mut self, length: usize) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; length];
+        self.stream.read_exact(&mut bytes).await.ok()?;
+        Some(bytes)
+    }
+
+    /// Everything up to the end of the connection.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let _ = tokio::time::timeout(super::PATIENCE, self.stream.read_to_end(&mut bytes))
+            .await
+            .expect("it ends");
+        bytes
+    }
+
+    async fn body(&mut self, answer: &Answer) -> Option<Vec<u8>> {
+        if answer.header("transfer-encoding") == Some("chunked") {
+            return self.chunks().await;
+        }
+        match answer.header("content-length") {
+            Some(length) => self.exactly(length.parse().ok()?).await,
+            None if matches!(answer.status, 101 | 204 | 304) => Some(Vec::new()),
+            None => Some(self.rest().await),
+        }
+    }
+
+    async fn chunks(&mut self) -> Option<Vec<u8>> {
+        let mut body = Vec::new();
+        loop {
+            let length = usize::from_str_radix(&self.line().await?, 16).ok()?;
+            if length == 0 {
+                while !self.line().await?.is_empty() {}
+                return Some(body);
+            }
+            body.extend(self.exactly(length).await?);
+            self.line().await?;
+        }
+    }
+
+    /// One line without its end.
+    pub async fn line(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        loop {
+            match self.byte().await? {
+                b'\n' => break,
+                byte => line.push(byte),
+            }
+        }
+        String::from_utf8(line.strip_suffix(b"\r")?.to_vec()).ok()
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    pub fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
+    }
+}

@@ -1,0 +1,164 @@
+//! A controller that hands out whatever routes a test sets.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::routing::post;
+use deis_api::internal::{PlatformRoutes, RoutesRequest, RoutesResponse};
+use deis_model::{AppId, AppRoute, ContainerName, Endpoint};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A controller that hands out whatever routes a test sets. Ends when dropped.
+pub struct Controller {
+    inner: Arc<Inner>,
+    address: SocketAddr,
+    serving: JoinHandle<()>,
+}
+
+struct Inner {
+    table: Mutex<Table>,
+    changed: watch::Sender<u64>,
+    /// Every request so far, in order.
+    asked: watch::Sender<Vec<RoutesRequest>>,
+}
+
+struct Table {
+    epoch: String,
+    generation: u64,
+    /// By app, with the generation that changed it last.
+    routes: BTreeMap<AppId, (u64, AppRoute)>,
+    platform: PlatformRoutes,
+}
+
+impl Controller {
+    pub async fn start() -> Self {
+        Self::at(SocketAddr::from(([127, 0, 0, 1], 0)), "first", 1).await
+    }
+
+    /// A controller at a given address, with an empty table.
+    pub async fn at(address: SocketAddr, epoch: &str, generation: u64) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let table = Table {
+            epoch: epoch.to_owned(),
+            generation,
+            routes: BTreeMap::new(),
+            platform: PlatformRoutes::default(),
+        };
+        let inner = Arc::new(Inner {
+            table: Mutex::new(table),
+            changed: watch::Sender::new(generation),
+            asked: watch::Sender::new(Vec::new()),
+        });
+        let router =
+            axum::Router::new().route("/internal/routes", post(answer)).with_state(Arc::clone(&inner));
+        let serving = tokio::spawn(super::serve::serve(listener, router, Arc::default()));
+        Self { inner, address, serving }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Routes `<app>.example.com` to containers `web.1 …` of `release` at `addresses`; the new generation.
+    pub fn route(&self, app: &str, release: u32, addresses: &[SocketAddr]) -> u64 {
+        let endpoint = |(number, address): (usize, &SocketAddr)| Endpoint {
+            container: ContainerName::parse(&format!("{app}_v{release}.web.{}", number + 1)).unwrap(),
+            address: *address,
+        };
+        let app_id = AppId::parse(app).unwrap();
+        let route = AppRoute {
+            app: app_id.clone(),
+            hosts: vec![format!("{app}.example.com"), format!("www.{app}.test")],
+            release: None,
+            endpoints: addresses.iter().enumerate().map(endpoint).collect(),
+        };
+        self.change(|table| {
+            table.routes.insert(app_id, (table.generation, route));
+        })
+    }
+
+    /// Sets the platform's own routes; the new generation.
+    pub fn platform(&self, platform: PlatformRoutes) -> u64 {
+        self.change(|table| table.platform = platform)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Table)) -> u64 {
+        let generation = {
+            let mut table = self.inner.table.lock().unwrap();
+            table.generation += 1;
+            change(&mut table);
+            table.generation
+        };
+        self.inner.changed.send_replace(generation);
+        generation
+    }
+
+    /// Waits until a router has acknowledged `generation`.
+    pub async fn applied(&self, generation: u64) {
+        self.asked(|request| request.applied >= generation).await;
+    }
+
+    /// Waits until a router has reported that `generation` drained.
+    pub async fn drained(&self, generation: u64) -> RoutesRequest {
+        self.asked(|request| request.drained >= generation).await
+    }
+
+    /// What routers have asked so far.
+    pub fn requests(&self) -> Vec<RoutesRequest> {
+        self.inner.asked.borrow().clone()
+    }
+
+    async fn asked(&self, condition: impl Fn(&RoutesRequest) -> bool) -> RoutesRequest {
+        let mut asked = self.inner.asked.subscribe();
+        let found = asked.wait_for(|requests| requests.iter().any(&condition));
+        let requests =
+            tokio::time::timeout(super::PATIENCE, found).await.expect("a router asks in time").unwrap();
+        requests.iter().find(|request| condition(request)).unwrap().clone()
+    }
+
+    /// Ends it with all its connections.
+    pub async fn cut(&self) {
+        self.serving.abort();
+        super::until(|| self.serving.is_finished()).await;
+    }
+}
+
+impl Drop for Controller {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn answer(
+    State(inner): State<Arc<Inner>>,
+    headers: HeaderMap,
+    Json(request): Json<RoutesRequest>,
+) -> Json<RoutesResponse> {
+    assert_eq!(headers["authorization"], "Bearer test key");
+    inner.asked.send_modify(|asked| asked.push(request.clone()));
+    let is_known = request.epoch == inner.table.lock().unwrap().epoch;
+    if is_known && request.hold {
+        let mut changed = inner.changed.subscribe();
+        let news = changed.wait_for(|generation| *generation > request.applied);
+        let _ = tokio::time::timeout(Duration::from_secs(20), news).await;
+    }
+    let table = inner.table.lock().unwrap();
+    let is_wanted =
+        |(changed, route): &(u64, AppRoute)| (!is_known || *changed > request.applied).then(|| route.clone());
+    Json(RoutesResponse {
+        epoch: table.epoch.clone(),
+        generation: table.generation,
+        full: !is_known,
+        routes: table.routes.values().filter_map(is_wanted).collect(),
+        removed: vec![],
+        platform: table.platform.clone(),
+    })
+}

@@ -1,0 +1,119 @@
+//! A router with a controller that hands out routes and apps that listen on loopback: real sockets, no containers.
+
+mod app;
+mod client;
+mod controller;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Once;
+use std::time::Duration;
+
+use deis_router::{Addresses, Config, Router};
+use deis_runtime::{Role, Shutdown, StatusBoard};
+use tokio::task::JoinHandle;
+
+pub use app::{App, read_head, respond};
+pub use client::{Answer, Client};
+pub use controller::Controller;
+
+/// How long a test waits for what must happen.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A router under test, its controller and its state directory.
+pub struct Scene {
+    pub controller: Controller,
+    pub addresses: Addresses,
+    pub status: StatusBoard,
+    pub state: tempfile::TempDir,
+    shutdown: Shutdown,
+    running: JoinHandle<()>,
+}
+
+impl Scene {
+    /// A router that follows a new controller.
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// The same with other settings.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let controller = Controller::start().await;
+        let state = tempfile::tempdir().unwrap();
+        let mut config = config(state.path(), controller.address());
+        change(&mut config);
+        let (addresses, status, shutdown, running) = start(config);
+        Self { controller, addresses, status, state, shutdown, running }
+    }
+
+    /// Routes `host` to `apps` as containers of release `release` and waits until the router has applied that.
+    pub async fn route(&self, app: &str, release: u32, apps: &[&App]) {
+        let addresses: Vec<SocketAddr> = apps.iter().map(|app| app.address()).collect();
+        let generation = self.controller.route(app, release, &addresses);
+        self.controller.applied(generation).await;
+    }
+
+    /// A new connection to the router.
+    pub async fn client(&self) -> Client {
+        Client::connect(self.addresses.http).await
+    }
+
+    /// One `GET` for an app on a connection of its own.
+    pub async fn get(&self, app: &str, path: &str) -> Answer {
+        self.client().await.get(&format!("{app}.example.com"), path).await
+    }
+
+    /// Asks the router to end; it ends when what is under way has.
+    pub fn shut_down(&self) {
+        self.shutdown.cancel();
+    }
+
+    /// Whether the router has not ended.
+    pub fn is_running(&self) -> bool {
+        !self.running.is_finished()
+    }
+
+    /// Waits until the router has ended.
+    pub async fn ended(self) -> tempfile::TempDir {
+        tokio::time::timeout(PATIENCE, self.running).await.expect("the router ends").unwrap();
+        self.state
+    }
+}
+
+/// Settings for tests: any free port, everything else as by default.
+pub fn config(state: &Path, controller: SocketAddr) -> Config {
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    let mut config = Config::new("test key", state);
+    (config.http, config.git, config.health) = (any, any, any);
+    config.controller = format!("http://{controller}");
+    config
+}
+
+/// Starts a router with `config`.
+pub fn start(config: Config) -> (Addresses, StatusBoard, Shutdown, JoinHandle<()>) {
+    install_crypto();
+    let status = StatusBoard::new(Role::Router);
+    let router = Router::bind(config, status.clone()).unwrap();
+    let (addresses, shutdown) = (router.addresses(), Shutdown::new());
+    let asked = shutdown.clone();
+    let running = tokio::spawn(async move { router.run(asked).await.unwrap() });
+    (addresses, status, shutdown, running)
+}
+
+fn install_crypto() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        rustls::crypto::ring::default_provider().install_default().expect("nothing else installs one");
+    });
+}
+
+/// Waits until `condition` holds.
+pub async fn until(mut condition: impl FnMut() -> bool) {
+    let wait = async {
+        while !condition() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("the condition holds in time");
+}

@@ -1,0 +1,221 @@
+//! A platform on this machine, beside any other.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::command::{Output, run};
+use crate::ports::free_address;
+use crate::user::User;
+use crate::{Load, engine};
+
+/// How long roles may take to start.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How a platform differs from the default.
+#[derive(Default)]
+pub struct Options {
+    /// Settings besides those that keep it apart from others, as `DEIS_*` variables.
+    pub settings: Vec<(&'static str, String)>,
+    /// Whether the router is a process of its own.
+    pub router_apart: bool,
+}
+
+/// A running platform. Dropped, it is stopped and everything of it is removed.
+pub struct Platform {
+    directory: tempfile::TempDir,
+    variables: BTreeMap<String, String>,
+    options: Options,
+    processes: Vec<Child>,
+    /// Where visitors go.
+    pub http: SocketAddr,
+    /// Where git goes.
+    pub git: SocketAddr,
+    /// Where the API is without the router.
+    pub controller: SocketAddr,
+    registry: SocketAddr,
+    network: String,
+}
+
+impl Platform {
+    /// A platform with default settings.
+    pub fn start() -> Self {
+        Self::start_with(Options::default())
+    }
+
+    /// A platform that differs from the default by `options`.
+    pub fn start_with(options: Options) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let directory = tempfile::Builder::new().prefix("deis-test-").tempdir().expect("a temporary directory can be made");
+        let names = ["HTTP", "GIT", "HEALTH", "CONTROLLER", "REGISTRY", "LOGGER", "BUILDER"];
+        let addresses: Vec<SocketAddr> = names.iter().map(|_| free_address()).collect();
+        let network = format!("deis-test-{}", addresses[0].port());
+        let mut variables: BTreeMap<String, String> =
+            names.iter().zip(&addresses).map(|(name, address)| (format!("DEIS_{name}"), address.to_string())).collect();
+        variables.insert("DEIS_DATA_DIR".to_owned(), directory.path().join("data").display().to_string());
+        variables.insert("DEIS_NETWORK".to_owned(), network.clone());
+        variables.extend(options.settings.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        let mut platform = Self {
+            http: addresses[0],
+            git: addresses[1],
+            controller: addresses[3],
+            registry: addresses[4],
+            network,
+            directory,
+            variables,
+            options,
+            processes: Vec::new(),
+        };
+        platform.run();
+        platform
+    }
+
+    /// Starts its processes and waits until every role answers.
+    pub fn run(&mut self) {
+        let all: &[&[&str]] = match self.options.router_apart {
+            true => &[&["router"], &["controller", "builder", "registry", "logger", "publisher", "logspout"]],
+            false => &[&[]],
+        };
+        // A router that still runs has never been down.
+        let kept = self.processes.len();
+        for roles in &all[kept..] {
+            let child = self.spawn(roles);
+            self.processes.push(child);
+        }
+        self.await_up();
+    }
+
+    fn spawn(&self, roles: &[&str]) -> Child {
+        let log = std::fs::File::options().create(true).append(true).open(self.log()).expect("a log can be made");
+        let mut command = Command::new(binary("deisd"));
+        command.arg("run").args(roles).envs(&self.variables).stdin(Stdio::null());
+        command.stdout(log.try_clone().expect("a file can be shared")).stderr(log).process_group(0);
+        command.spawn().expect("deisd starts")
+    }
+
+    fn await_up(&self) {
+        let deadline = Instant::now() + START_TIMEOUT;
+        while Instant::now() < deadline {
+            if self.deisctl(&["status"]).code == 0 {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("the platform did not come up:\n{}\n{}", self.deisctl(&["status"]).all(), self.journal());
+    }
+
+    /// `kill -9` for the last process started: everything, or everything but the router.
+    pub fn kill(&mut self) {
+        let mut process = self.processes.pop().expect("the platform runs");
+        process.kill().expect("a child can be killed");
+        process.wait().expect("a child can be waited for");
+    }
+
+    /// Runs `deisctl`.
+    pub fn deisctl(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(binary("deisctl"));
+        command.args(arguments).envs(&self.variables);
+        run(&mut command, Duration::from_secs(60))
+    }
+
+    /// The registry, as images are named after it.
+    pub fn registry(&self) -> SocketAddr {
+        self.registry
+    }
+
+    /// Process ids of its processes.
+    pub fn process_ids(&self) -> Vec<u32> {
+        self.processes.iter().map(Child::id).collect()
+    }
+
+    /// Everything that its processes have logged.
+    pub fn journal(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("deisd.log")
+    }
+
+    /// The URL of the API as users know it.
+    pub fn url(&self) -> String {
+        format!("http://deis.localhost:{}", self.http.port())
+    }
+
+    /// A registered, logged in user with a key.
+    pub fn user(&self, name: &str) -> User {
+        let user = User::new(name, self.directory.path().join("home").join(name), binary("deis"), self.git);
+        let (url, email) = (self.url(), format!("--email={name}@example.com"));
+        user.deis(&["register", &url, &format!("--username={name}"), "--password=secret", &email]).succeeded();
+        user.deis(&["keys:add", &user.public_key().display().to_string()]).succeeded();
+        user
+    }
+
+    /// What the router answers for `host`: status and body.
+    pub fn get(&self, host: &str, path: &str) -> (u16, String) {
+        let client = reqwest::blocking::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
+        let client = client.expect("a plain client always builds");
+        match client.get(format!("http://{}{path}", self.http)).header("Host", host).send() {
+            Ok(response) => (response.status().as_u16(), response.text().unwrap_or_default()),
+            Err(error) => (0, format!("{error:?}")),
+        }
+    }
+
+    /// Panics unless `app` answers with 200 and `part` in the body.
+    #[track_caller]
+    pub fn answers(&self, app: &str, part: &str) {
+        let (status, body) = self.get(&format!("{app}.localhost"), "/");
+        assert!(status == 200 && body.contains(part), "{app} answered {status} without {part:?}: {body}");
+    }
+
+    /// A steady load on `app`.
+    pub fn load(&self, app: &str) -> Load {
+        Load::start(self.http, &format!("{app}.localhost"), 8)
+    }
+
+    /// Names of the platform's containers on the engine, sorted.
+    pub fn containers(&self) -> Vec<String> {
+        let mut names = engine::containers(&format!("io.deis.platform={}", self.network));
+        names.sort();
+        names
+    }
+
+    /// Waits until `holds`, at most for `timeout`; panics with `what` and the journal otherwise.
+    #[track_caller]
+    pub fn eventually(&self, what: &str, timeout: Duration, holds: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + timeout;
+        while !holds(self) {
+            assert!(Instant::now() < deadline, "not within {timeout:?}: {what}\n{}", self.journal());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Platform {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the platform's log:\n{}", self.journal());
+        }
+        for process in &mut self.processes {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        engine::clean(&format!("io.deis.platform={}", self.network), &self.network, &self.registry.to_string());
+    }
+}
+
+/// An executable of this workspace, built before by `script/test` or `cargo build --bins`.
+fn binary(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("a program knows its own path");
+    // Tests are in target/<profile>/deps, benchmarks beside the executables.
+    let found = own.ancestors().skip(1).take(2).map(|directory| directory.join(name)).find(|path| path.exists());
+    found.unwrap_or_else(|| panic!("{name} is missing beside {}: build it with cargo build --bins", own.display()))
+}

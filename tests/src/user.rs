@@ -1,0 +1,83 @@
+//! A developer: an account, a key, and the `deis` client with a home of its own.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use crate::command::{Output, run};
+use crate::repository::Repository;
+
+/// How long one command may take.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(180);
+
+/// A developer with a home directory.
+pub struct User {
+    /// The login name.
+    pub name: String,
+    home: PathBuf,
+    client: PathBuf,
+    git: SocketAddr,
+}
+
+impl User {
+    pub(crate) fn new(name: &str, home: PathBuf, client: PathBuf, git: SocketAddr) -> Self {
+        let ssh = home.join(".ssh");
+        std::fs::create_dir_all(&ssh).expect("a temporary directory can be made");
+        let mut keygen = Command::new("ssh-keygen");
+        keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(ssh.join("id_ed25519"));
+        run(&mut keygen, Duration::from_secs(30)).succeeded();
+        Self { name: name.to_owned(), home, client, git }
+    }
+
+    /// Runs `deis` in the home directory.
+    pub fn deis(&self, arguments: &[&str]) -> Output {
+        self.deis_in(&self.home, arguments)
+    }
+
+    /// Runs `deis` in a repository, where it knows the app.
+    pub fn deis_in(&self, directory: &Path, arguments: &[&str]) -> Output {
+        run(&mut self.deis_command(directory, arguments), COMMAND_TIMEOUT)
+    }
+
+    /// A `deis` command, to be started by the caller.
+    pub fn deis_command(&self, directory: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.client);
+        command.args(arguments).current_dir(directory).env("HOME", &self.home);
+        command.env("DEIS_SSH_PORT", self.git.port().to_string()).env_remove("DEIS_PROFILE");
+        command
+    }
+
+    /// The public key's file.
+    pub fn public_key(&self) -> PathBuf {
+        self.home.join(".ssh/id_ed25519.pub")
+    }
+
+    /// How git is to call ssh.
+    pub fn ssh(&self) -> String {
+        let key = self.home.join(".ssh/id_ed25519");
+        format!(
+            "ssh -i {} -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
+            key.display()
+        )
+    }
+
+    /// A copy of one of the examples as a repository, with an app `name` for it.
+    pub fn create_app(&self, name: &str, example: &str) -> Repository {
+        let source = workspace().join("examples").join(example);
+        let repository = Repository::copy(&source, self.home.join(name), self.ssh());
+        self.deis_in(repository.path(), &["create", name]).succeeded();
+        repository
+    }
+
+    /// A repository of `files`, with an app `name` for it.
+    pub fn create_app_of(&self, name: &str, files: &[(&str, &str)]) -> Repository {
+        let repository = Repository::with_files(files, self.home.join(name), self.ssh());
+        self.deis_in(repository.path(), &["create", name]).succeeded();
+        repository
+    }
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace").to_owned()
+}

@@ -1,0 +1,97 @@
+//! `kill -9` in the middle of things: everything converges, nothing is lost, nothing is left behind.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use deis_tests::{Options, Platform, has_engine};
+
+/// How long the platform may take to come to rest after a fault.
+const CONVERGES: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_killed_build_leaves_nothing_and_can_be_pushed_again() {
+    if !has_engine() {
+        return;
+    }
+    let mut platform = Platform::start();
+    let user = platform.user("ann");
+    let app = user.create_app("blog", "worker-python");
+    let mut push = app.push_command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    platform.eventually("the build has begun", CONVERGES, |platform| !platform.containers().is_empty());
+    platform.kill();
+    assert!(!push.wait().unwrap().success());
+    platform.run();
+    platform.eventually("the build's container is gone", CONVERGES, |platform| platform.containers().is_empty());
+    app.push().succeeded().said("deployed to Deis");
+    platform.answers("blog", "Powered by Deis");
+}
+
+#[test]
+fn a_killed_deploy_is_finished_after_the_restart() {
+    if !has_engine() {
+        return;
+    }
+    let mut platform = Platform::start_with(Options { router_apart: true, ..Options::default() });
+    let user = platform.user("ann");
+    let app = user.create_app("blog", "worker-python");
+    app.push().succeeded();
+    let load = platform.load("blog");
+    let mut set = user.deis_command(app.path(), &["config:set", "POWERED_BY=Ann"]);
+    let mut set = set.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    platform.eventually("the new release has started", CONVERGES, |platform| {
+        platform.containers().iter().any(|name| name == "blog_v3.web.1")
+    });
+    platform.kill();
+    let _ = set.wait();
+    platform.run();
+    platform.eventually("the release serves", CONVERGES, |platform| {
+        platform.get("blog.localhost", "/").1.contains("Powered by Ann")
+    });
+    platform.eventually("the old one is gone", CONVERGES, |platform| platform.containers() == ["blog_v3.web.1"]);
+    let tally = load.stop();
+    assert_eq!(tally.failed, 0, "{tally:?}");
+    user.deis_in(app.path(), &["config:list"]).succeeded().said("POWERED_BY      Ann");
+}
+
+#[test]
+fn a_killed_scale_is_finished_and_visitors_are_served_from_disk() {
+    if !has_engine() {
+        return;
+    }
+    let mut platform = Platform::start();
+    let user = platform.user("ann");
+    let app = user.create_app("blog", "worker-python");
+    app.push().succeeded();
+    let mut scale = user.deis_command(app.path(), &["ps:scale", "web=4"]);
+    let mut scale = scale.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    platform.eventually("the scale has begun", CONVERGES, |platform| platform.containers().len() > 1);
+    platform.kill();
+    let _ = scale.wait();
+    platform.run();
+    platform.answers("blog", "Powered by Deis");
+    platform.eventually("all four run", CONVERGES, |platform| platform.containers().len() == 4);
+    user.deis_in(app.path(), &["ps:list"]).succeeded().said("web.4 up (v2)");
+}
+
+#[test]
+fn an_idle_platform_that_is_killed_touches_no_container() {
+    if !has_engine() {
+        return;
+    }
+    let mut platform = Platform::start();
+    let user = platform.user("ann");
+    let app = user.create_app("blog", "worker-python");
+    app.push().succeeded();
+    let started = started_at("blog_v2.web.1");
+    platform.kill();
+    platform.run();
+    platform.answers("blog", "Powered by Deis");
+    assert_eq!(started_at("blog_v2.web.1"), started);
+    assert_eq!(platform.containers(), ["blog_v2.web.1"]);
+}
+
+fn started_at(container: &str) -> String {
+    let mut inspect = std::process::Command::new("docker");
+    inspect.args(["inspect", "--format", "{{.Id}} {{.State.StartedAt}}", container]);
+    String::from_utf8(inspect.output().unwrap().stdout).unwrap()
+}
