@@ -11,8 +11,7 @@ const MAX_BODY: usize = 2000;
 /// An answer of 400 or above: printed as an empty line, `<code> <REASON>`, and what the controller said.
 #[derive(Debug)]
 pub(crate) struct ApiError {
-    /// The HTTP status.
-    pub(crate) status: StatusCode,
+    status: StatusCode,
     details: Vec<String>,
 }
 
@@ -25,6 +24,12 @@ impl ApiError {
             _ => vec![body.trim().chars().take(MAX_BODY).collect()],
         };
         Self { status, details }
+    }
+
+    /// The same, and what to do about it.
+    pub(crate) fn with_advice(mut self, advice: String) -> Self {
+        self.details.push(advice);
+        self
     }
 }
 

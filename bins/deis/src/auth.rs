@@ -89,7 +89,7 @@ pub(crate) struct Place {
     #[arg(long, value_name = "PASSWORD")]
     password: Option<String>,
     /// Whether to check the controller's certificate
-    #[arg(long, value_name = "BOOL", default_value_t = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", action = ArgAction::Set)]
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
     ssl_verify: bool,
 }
 

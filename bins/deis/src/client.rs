@@ -10,7 +10,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use url::Url;
+use url::{Host, Url};
 
 use deis_api::{API_VERSION, PLATFORM_VERSION};
 
@@ -28,6 +28,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'
 /// Calls one controller as one user.
 pub(crate) struct Client {
     base: String,
+    logged_in: bool,
     http: reqwest::Client,
 }
 
@@ -58,11 +59,16 @@ impl Client {
             .pool_max_idle_per_host(0)
             .redirect(Policy::none())
             .tls_danger_accept_invalid_certs(!ssl_verify);
-        if let Some(host) = url.host_str().filter(|host| is_localhost(host)) {
+        match url.host() {
             // Names below .localhost are this machine by definition, whatever a name server says.
-            builder = builder.resolve(host, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).no_proxy();
+            Some(Host::Domain(name)) if is_localhost(name) => {
+                builder = builder.resolve(name, SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).no_proxy();
+            }
+            Some(Host::Ipv4(address)) if address.is_loopback() => builder = builder.no_proxy(),
+            _ => {}
         }
-        Ok(Self { base: base.to_owned(), http: builder.build().context("failed to prepare calls")? })
+        let http = builder.build().context("failed to prepare calls")?;
+        Ok(Self { base: base.to_owned(), logged_in: !token.is_empty(), http })
     }
 
     /// Sends a GET without body and gives the answer.
@@ -139,10 +145,18 @@ impl Client {
         }
         if status.is_client_error() || status.is_server_error() {
             let body = response.text().await.unwrap_or_default();
-            return Err(ApiError::new(status, &body).into());
+            return Err(self.refused(status, &body).into());
         }
         check_version(response.headers());
         Ok(response)
+    }
+
+    fn refused(&self, status: StatusCode, body: &str) -> ApiError {
+        let error = ApiError::new(status, body);
+        match status == StatusCode::UNAUTHORIZED && self.logged_in {
+            true => error.with_advice(format!("Log in again with 'deis login {}'.", self.base)),
+            false => error,
+        }
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {

@@ -54,12 +54,25 @@ pub(crate) fn add_remote(name: &str, controller: &str, app: &str) -> Result<()> 
     let outcome = git(&["remote", "add", "--", name, &url])?;
     if !outcome.status.success() {
         eprint!("{}", String::from_utf8_lossy(&outcome.stderr));
-        eprintln!("To replace the existing git remote entry, run:");
-        eprintln!("  git remote rename {name} {name}.old && deis git:remote -a {app}");
+        advise(name, app);
         bail!("{}", outcome.status.to_string().replace(':', ""));
     }
     output::line(format_args!("Git remote {name} added"))?;
     Ok(())
+}
+
+fn advise(name: &str, app: &str) {
+    let exists = git(&["remote", "get-url", "--", name]).is_ok_and(|found| found.status.success());
+    match exists {
+        true => {
+            eprintln!("To replace the existing git remote entry, run:");
+            eprintln!("  git remote rename {name} {name}.old && deis git:remote -a {app}");
+        }
+        false => {
+            eprintln!("To add the git remote later, run in the app's repository:");
+            eprintln!("  deis git:remote -a {app}");
+        }
+    }
 }
 
 /// Removes this directory's first remote that pushes to `app`, if there is one.

@@ -239,6 +239,26 @@ fn an_app_is_created_with_its_git_remote() {
 }
 
 #[test]
+fn outside_of_a_repository_the_app_stays_and_the_remote_can_follow() {
+    let user = User::logged_in(&[("POST /v1/apps/", 201, APP)]);
+    let mut command = user.command(&["create", "blog"]);
+    let output = command.env("GIT_CEILING_DIRECTORIES", "/").env("GIT_DIR", "none").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stdout(&output).contains("done, created blog"));
+    assert!(stderr(&output).contains("run in the app's repository:\n  deis git:remote -a blog\n"));
+}
+
+#[test]
+fn a_login_that_is_no_longer_valid_says_how_to_renew_it() {
+    let user = User::logged_in(&[("GET /v1/apps/?page_size=100", 401, r#"{"detail":"Invalid token"}"#)]);
+    let expected = format!(
+        "Error: \n401 UNAUTHORIZED\ndetail: Invalid token\nLog in again with 'deis login {}'.\n",
+        user.controller()
+    );
+    assert_eq!(stderr(&user.run(&["apps"])), expected);
+}
+
+#[test]
 fn an_app_may_be_created_without_name_and_remote() {
     let expected = format!(
         "Creating Application... {SPIN}done, created blog\nremote available at ssh://git@localhost:2222/blog.git\n"
