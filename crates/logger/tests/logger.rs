@@ -356,3 +356,64 @@ async fn batches_over_the_limit_are_refused() {
     assert_eq!(logger.client.send(garbled).await.unwrap_err().status(), Some(StatusCode::BAD_REQUEST));
     logger.stop().await;
 }
+
+const KILLED_DIRECTORY: &str = "DEIS_TEST_KILLED_DIRECTORY";
+
+#[tokio::test]
+#[ignore = "a part of what_was_acknowledged_survives_a_kill, which runs it in a process of its own"]
+async fn a_logger_to_be_killed() {
+    let directory = PathBuf::from(std::env::var(KILLED_DIRECTORY).unwrap());
+    let logger = start_with(&directory.join("logs"), |config| config.segment_bytes = 50_000).await;
+    let note = directory.join("address.new");
+    std::fs::write(&note, logger.address.to_string()).unwrap();
+    std::fs::rename(note, directory.join("address")).unwrap();
+    logger.served.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill() {
+    let directory = tempfile::tempdir().unwrap();
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut acknowledged = 0;
+    for round in 1..=3 {
+        let mut process = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "a_logger_to_be_killed", "--ignored"])
+            .env(KILLED_DIRECTORY, directory.path())
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let client = InternalClient::new(&format!("http://{}", address(directory.path()).await), KEY);
+        let killer = tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_millis(200 * round)).await;
+            process.kill().unwrap();
+            process.wait().unwrap();
+        });
+        // What was not acknowledged is sent again to the next one, as logspout does.
+        while client
+            .ship_logs(&LogBatch { records: numbered("blog", acknowledged..acknowledged + 50) })
+            .await
+            .is_ok()
+        {
+            acknowledged += 50;
+        }
+        killer.await.unwrap();
+    }
+    let logger = start(&directory.path().join("logs")).await;
+    logger.ship(numbered("blog", acknowledged..acknowledged + 50)).await;
+    let expected: Vec<_> = (0..acknowledged + 50).map(|number| format!("line {number}")).collect();
+    assert!(expected.len() > 150, "{} lines", expected.len());
+    assert_eq!(logger.texts("/blog?log_lines=100000").await, expected);
+    logger.stop().await;
+}
+
+/// Where the logger in the other process listens, once it does.
+async fn address(directory: &Path) -> String {
+    let file = directory.join("address");
+    loop {
+        if let Ok(address) = std::fs::read_to_string(&file) {
+            std::fs::remove_file(&file).expect("nobody else removes it");
+            return address;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
