@@ -27,6 +27,7 @@ use crate::push::Platform;
 use crate::receive::{self, HookPaths, Sessions};
 use crate::repository::Repositories;
 use crate::session::{Ends, Workshop};
+use crate::stack;
 
 /// How long pushes that are refused at shutdown may take to tell their pushers so.
 const SHUTDOWN_WORDS: Duration = Duration::from_secs(2);
@@ -102,6 +103,8 @@ impl Builder {
         let hooks = tokio::spawn(stopped.clone().run_until_cancelled_owned(hooks));
         let cleanup = Cleanup::new(&self.workshop, self.status.clone());
         let cleanup = tokio::spawn(shutdown.clone().run_until_cancelled_owned(cleanup.run()));
+        let stack = stack::keep(self.workshop.platform.clone());
+        let stack = tokio::spawn(shutdown.clone().run_until_cancelled_owned(stack));
         let door = Door {
             workshop: self.workshop.clone(),
             ssh: self.ssh,
@@ -119,7 +122,7 @@ impl Builder {
             let _ = tokio::time::timeout(SHUTDOWN_WORDS, tracker.wait()).await;
         }
         stopped.cancel();
-        let _ = tokio::join!(hooks, cleanup);
+        let _ = tokio::join!(hooks, cleanup, stack);
         Ok(())
     }
 }

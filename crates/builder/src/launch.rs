@@ -1,6 +1,7 @@
 //! Handing a finished build over: its image to the registry, its release to the controller.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use deis_api::client::CallError;
@@ -48,8 +49,14 @@ impl Launch<'_> {
     /// The engine has the image already, so the release starts while the image goes to the registry.
     pub(crate) async fn run(&self, output: &Output) -> Result<(), PushError> {
         output.title("Launching...").await;
-        let released = self.with_heartbeat("the release to serve", self.release(), output);
-        let (released, kept) = tokio::try_join!(released, async { Ok(self.keep().await) })?;
+        let served = AtomicBool::new(false);
+        let release = async {
+            let released = self.release().await;
+            served.store(true, Ordering::Relaxed);
+            released
+        };
+        let both = async { tokio::try_join!(release, async { Ok(self.keep().await) }) };
+        let (released, kept) = self.with_heartbeat(both, &served, output).await?;
         let release = format!("{}:v{}", self.app, released.release.version);
         if let Err(reason) = kept {
             return Err(PushError::NotKept { release, reason });
@@ -112,7 +119,13 @@ impl Launch<'_> {
         }
     }
 
-    async fn with_heartbeat<T>(&self, what: &str, work: impl Future<Output = T>, output: &Output) -> T {
+    /// Tells the pusher every few seconds what is waited for.
+    async fn with_heartbeat<T>(
+        &self,
+        work: impl Future<Output = T>,
+        served: &AtomicBool,
+        output: &Output,
+    ) -> T {
         let started = Instant::now();
         let mut beat = tokio::time::interval(self.platform.settings.limits.heartbeat);
         beat.tick().await;
@@ -122,6 +135,10 @@ impl Launch<'_> {
                 done = &mut work => return done,
                 _ = beat.tick() => {
                     let seconds = started.elapsed().as_secs();
+                    let what = match served.load(Ordering::Relaxed) {
+                        true => "the registry to take the image",
+                        false => "the release to serve",
+                    };
                     output.detail(&format!("waiting for {what} ({seconds} s)")).await;
                 }
             }

@@ -28,6 +28,7 @@ mod repository;
 mod session;
 mod slug;
 mod source;
+mod stack;
 mod user;
 
 pub use builder::{Builder, BuilderError};

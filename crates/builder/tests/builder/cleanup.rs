@@ -3,18 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::fixture::Platform;
-
-/// Waits until `done`, for at most some seconds.
-async fn wait(what: &str, done: impl Fn() -> bool) {
-    for _ in 0..100 {
-        if done() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{what} did not happen");
-}
+use crate::fixture::{Platform, wait};
 
 async fn check_repair(damage: impl Fn(&Path)) {
     let platform = Platform::start().await;
@@ -115,4 +104,13 @@ async fn a_push_under_way_at_shutdown_is_refused_with_the_reason() {
     wait("the build", || platform.controller.knows().pushes.len() == 1).await;
     platform.stop().await;
     pushing.end().await.failed().says("the builder is restarting");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stack_is_put_into_the_registry_ahead_of_pushes() {
+    let platform = Platform::start().await;
+    wait("the stack's push", || {
+        platform.images.knows().pushed.iter().any(|image| image.ends_with("/deis/stack:latest"))
+    })
+    .await;
 }

@@ -1,4 +1,5 @@
-//! A push built by a real engine: set `DEIS_TEST_DOCKER_URL`, as in `docker://`.
+//! A push built by a real engine: set `DEIS_TEST_DOCKER_URL`, as in `docker://`, and perhaps `DEIS_TEST_REGISTRY`, as in
+//! `127.0.0.1:5000`, for images to be kept there.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,13 +15,16 @@ use tokio::io::AsyncRead;
 
 use crate::fixture::{Client, Controller, config, run};
 
-/// An engine whose registry takes everything and keeps nothing.
-struct WithoutRegistry(Arc<dyn Images>);
+/// An engine that tells how long things take; without a registry it keeps nothing.
+struct Timed {
+    images: Arc<dyn Images>,
+    registry: bool,
+}
 
 #[async_trait]
-impl Images for WithoutRegistry {
+impl Images for Timed {
     async fn inspect(&self, image: &str) -> Result<Option<ImageFacts>, SchedulerError> {
-        self.0.inspect(image).await
+        self.images.inspect(image).await
     }
 
     async fn import(
@@ -29,7 +33,7 @@ impl Images for WithoutRegistry {
         root: Box<dyn AsyncRead + Send + Unpin>,
         changes: &[String],
     ) -> Result<(), SchedulerError> {
-        self.0.import(image, root, changes).await
+        self.images.import(image, root, changes).await
     }
 
     async fn build(
@@ -40,7 +44,7 @@ impl Images for WithoutRegistry {
         labels: &BTreeMap<String, String>,
         progress: Progress,
     ) -> Result<(), SchedulerError> {
-        self.0.build(image, context, arguments, labels, progress).await
+        self.images.build(image, context, arguments, labels, progress).await
     }
 
     async fn build_in(
@@ -48,23 +52,36 @@ impl Images for WithoutRegistry {
         build: BuildContainer,
         progress: Progress,
     ) -> Result<BuildOutcome, SchedulerError> {
-        self.0.build_in(build, progress).await
+        let started = Instant::now();
+        let built = self.images.build_in(build, progress).await;
+        println!("built in {:?}", started.elapsed());
+        built
     }
 
-    async fn push(&self, _: &str, _: &Credentials, _: Progress) -> Result<(), SchedulerError> {
+    async fn push(
+        &self,
+        image: &str,
+        credentials: &Credentials,
+        progress: Progress,
+    ) -> Result<(), SchedulerError> {
+        let started = Instant::now();
+        if self.registry {
+            self.images.push(image, credentials, progress).await?;
+        }
+        println!("kept in {:?}", started.elapsed());
         Ok(())
     }
 
     async fn tag(&self, image: &str, name: &str) -> Result<(), SchedulerError> {
-        self.0.tag(image, name).await
+        self.images.tag(image, name).await
     }
 
     async fn remove_image(&self, image: &str) -> Result<(), SchedulerError> {
-        self.0.remove_image(image).await
+        self.images.remove_image(image).await
     }
 
     async fn list(&self, label: &str) -> Result<Vec<String>, SchedulerError> {
-        self.0.list(label).await
+        self.images.list(label).await
     }
 }
 
@@ -76,13 +93,14 @@ async fn the_flask_example_is_built_by_a_real_engine() {
     };
     let options = Options { platform: "deis-builder-test".to_owned(), ..Options::default() };
     let engine = deis_scheduler::open(&url, options).await.expect("the engine answers");
-    let images: Arc<dyn Images> = Arc::new(WithoutRegistry(engine.images));
+    let registry = std::env::var("DEIS_TEST_REGISTRY").ok();
+    let images: Arc<dyn Images> = Arc::new(Timed { images: engine.images, registry: registry.is_some() });
     let controller = Controller::start().await;
     controller.knows().config.insert("SECRET".to_owned(), "never in the image".to_owned());
     let data = tempfile::tempdir().unwrap();
-    let registry = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nothing = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut config = config(&data, &controller);
-    config.registry = registry.local_addr().unwrap().to_string();
+    config.registry = registry.unwrap_or_else(|| nothing.local_addr().unwrap().to_string());
     let (port, _shutdown, _running) = run(config, images.clone()).await;
     let client = Client::new(port).await;
     controller.add_key("ann", &client.public_key());
@@ -91,7 +109,7 @@ async fn the_flask_example_is_built_by_a_real_engine() {
     for name in ["Procfile", "app.py", "requirements.txt"] {
         client.commit(name, &std::fs::read_to_string(example.join(name)).unwrap()).await;
     }
-    for _ in 0..2 {
+    for _ in 0..3 {
         let started = Instant::now();
         let printed = client.push().await.succeeded().says("Python app detected").says("blog:v");
         println!("{}\ntook {:?}", printed.text(), started.elapsed());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 
-use crate::fixture::{Client, Platform};
+use crate::fixture::{Client, Platform, wait};
 
 /// Asserts that a push fails with `reason` and, the cause being gone, the same commit can be pushed.
 async fn check(cause: impl Fn(&Platform, bool), reason: &str) {
@@ -156,7 +156,7 @@ async fn a_second_push_at_the_same_time_is_refused() {
     let client = platform.client().await;
     platform.images.knows().build = Duration::from_millis(1500);
     let first = client.start_push();
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    wait("the build", || platform.controller.knows().pushes.len() == 1).await;
     client
         .git(&["push", "deis", "main:topic"])
         .await
@@ -172,7 +172,7 @@ async fn a_pusher_who_leaves_stops_the_build_and_frees_the_app() {
     let client = platform.client().await;
     platform.images.knows().build = Duration::from_secs(60);
     let first = client.start_push();
-    tokio::time::sleep(Duration::from_millis(700)).await;
+    wait("the build", || platform.controller.knows().pushes.len() == 1).await;
     first.interrupt().await;
     platform.images.knows().build = Duration::ZERO;
     // The end of the connection takes a moment to arrive.
