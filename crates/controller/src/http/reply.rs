@@ -20,7 +20,6 @@ const INTERNAL: &str =
 
 /// An answer with a JSON body.
 pub(super) fn json_reply<T: serde::Serialize>(status: StatusCode, body: &T) -> Reply {
-    let body = serde_json::to_value(body).map_err(|error| Refusal::Internal(error.to_string()))?;
     Ok((status, Json(body)).into_response())
 }
 

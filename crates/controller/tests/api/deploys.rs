@@ -1,0 +1,147 @@
+//! A deploy side that settles releases at once and says that every container wanted is up.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use deis_controller::app::{DeployError, Deploys};
+use deis_database::Database;
+use deis_model::{
+    AppId, ContainerName, ContainerState, ContainerStatus, Formation, ProcessType, ReleaseState,
+    ReleaseVersion, WorkloadId,
+};
+
+pub(crate) struct FakeDeploys {
+    database: Database,
+    /// Why everything fails, while it does.
+    failure: Mutex<Option<String>>,
+    /// Whether releases stay pending.
+    held: AtomicBool,
+}
+
+impl FakeDeploys {
+    pub(crate) fn new(database: Database) -> Self {
+        Self { database, failure: Mutex::default(), held: AtomicBool::new(false) }
+    }
+
+    /// From now on everything fails with this reason; `None` ends it.
+    pub(crate) fn fail(&self, reason: Option<&str>) {
+        *self.failure.lock().unwrap() = reason.map(str::to_owned);
+    }
+
+    /// From now on releases stay pending, or no longer.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.store(held, Ordering::SeqCst);
+    }
+
+    fn check(&self) -> Result<(), DeployError> {
+        self.failure.lock().unwrap().clone().map_or(Ok(()), |reason| Err(DeployError::Failed(reason)))
+    }
+
+    async fn settle(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DeployError> {
+        let settled = match self.check() {
+            Err(error) => self.database.mark_failed(app, version, &error.to_string()).await,
+            Ok(()) => self.database.mark_deployed(app, version).await,
+        };
+        settled.map_err(DeployError::from_database)?;
+        self.sync(app).await
+    }
+
+    async fn sync(&self, app: &AppId) -> Result<(), DeployError> {
+        let desired =
+            self.database.desired(app).await.map_err(DeployError::from_database)?.ok_or(DeployError::Gone)?;
+        let version = desired.deployed.as_ref().map_or(ReleaseVersion::FIRST, |release| release.version);
+        let runs = desired.deployed.is_some_and(|release| release.build.is_some());
+        let formation = desired.formation.iter().filter(|_| runs);
+        let wanted: Vec<_> = formation
+            .flat_map(|(process, n)| (1..=*n).map(move |number| (version, process.clone(), number)))
+            .collect();
+        self.database.sync_containers(app, &wanted).await.map_err(DeployError::from_database)
+    }
+}
+
+#[async_trait]
+impl Deploys for FakeDeploys {
+    fn wake(&self, _: &AppId) {}
+
+    async fn await_release(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DeployError> {
+        while self.held.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.settle(app, version).await?;
+        let release = self.database.release(app, version).await.map_err(DeployError::from_database)?;
+        match release.ok_or(DeployError::Gone)? {
+            release if release.state == ReleaseState::Failed => {
+                Err(DeployError::Failed(release.failure.unwrap_or_default()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn scale(&self, app: &AppId, formation: Formation) -> Result<(), DeployError> {
+        self.check()?;
+        self.database.set_formation(app, &formation).await.map_err(DeployError::from_database)?;
+        self.sync(app).await
+    }
+
+    async fn restart(
+        &self,
+        app: &AppId,
+        process: Option<&ProcessType>,
+        number: Option<u32>,
+    ) -> Result<Vec<ContainerStatus>, DeployError> {
+        self.check()?;
+        let matches = |status: &ContainerStatus| {
+            process.is_none_or(|process| *process == status.name.workload.process)
+                && number.is_none_or(|number| number == status.name.number)
+        };
+        Ok(self.containers(app).await.into_iter().filter(matches).collect())
+    }
+
+    async fn containers(&self, app: &AppId) -> Vec<ContainerStatus> {
+        let containers = self.database.containers(app).await.unwrap();
+        let running = containers.into_iter().filter(|container| container.process != ProcessType::run());
+        running
+            .map(|container| {
+                let workload =
+                    WorkloadId { app: app.clone(), release: container.version, process: container.process };
+                up(ContainerName { workload, number: container.num })
+            })
+            .collect()
+    }
+
+    async fn remove_app(&self, _: &AppId) {}
+
+    async fn run(&self, app: &AppId, command: &str) -> Result<(i64, String), DeployError> {
+        self.check()?;
+        let current = self.database.current(app).await.map_err(DeployError::from_database)?;
+        let version = current.ok_or(DeployError::NothingDeployed)?.version;
+        let number = self.database.next_job(app, version).await.map_err(DeployError::from_database)?;
+        Ok((i64::from(command == "false"), format!("run.{number}: {command}\n")))
+    }
+
+    async fn idle(&self, app: &AppId, timeout: Duration) -> bool {
+        let idle = async {
+            while self.database.desired(app).await.unwrap().is_some_and(|desired| desired.pending.is_some()) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(timeout, idle).await.is_ok()
+    }
+}
+
+fn up(name: ContainerName) -> ContainerStatus {
+    ContainerStatus {
+        id: name.to_string(),
+        name,
+        state: ContainerState::Up,
+        address: None,
+        health_check: None,
+        restarts: 0,
+        started_at: 0,
+        exit_code: None,
+        out_of_memory: false,
+        fingerprint: String::new(),
+    }
+}

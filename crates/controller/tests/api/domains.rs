@@ -1,0 +1,56 @@
+//! Domains.
+
+use crate::platform::Platform;
+
+async fn check_refused(domain: &str, message: &str) {
+    let platform = Platform::start().await.with_app().await;
+    platform.check("eve", "POST /v1/apps/", r#"{"id": "shop"}"#, 201, "…").await;
+    platform.check("eve", "POST /v1/apps/shop/domains/", r#"{"domain": "shop.com"}"#, 201, "…").await;
+    let body = serde_json::json!({ "domain": domain }).to_string();
+    let expected = serde_json::json!({ "domain": [message] }).to_string();
+    platform.check("bob", "POST /v1/apps/blog/domains/", &body, 400, &expected).await;
+}
+
+#[tokio::test]
+async fn domains_are_added_listed_and_removed() {
+    let platform = Platform::start().await.with_app().await;
+    for domain in ["www.example.org", "MYDOMAIN.NET", "blog.127.0.0.1.xip.io", "other.example.com"] {
+        let body = format!(r#"{{"domain": "{domain}"}}"#);
+        let added = platform.check("bob", "POST /v1/apps/blog/domains/", &body, 201, "…").await.json();
+        assert_eq!(
+            (added["domain"].as_str(), added["app"].as_str(), added["owner"].as_str()),
+            (Some(domain), Some("blog"), Some("bob"))
+        );
+        assert!(added.get("uuid").is_none());
+    }
+    platform.logger.await_line("blog", "domain MYDOMAIN.NET added").await;
+    assert_eq!(platform.call("bob", "GET /v1/apps/blog/domains/", "").await.json()["count"], 4);
+    platform.check("bob", "DELETE /v1/apps/blog/domains/mydomain.net", "", 204, "").await;
+    platform.check("bob", "DELETE /v1/apps/blog/domains/www.example.org/", "", 204, "").await;
+    platform
+        .check("bob", "DELETE /v1/apps/blog/domains/www.example.org", "", 404, r#"{"detail":"Not found"}"#)
+        .await;
+    platform.logger.await_line("blog", "domain www.example.org removed").await;
+}
+
+#[tokio::test]
+async fn domains_are_checked() {
+    check_refused("this_is_an.invalid.domain", "Hostname does not look valid.").await;
+    check_refused("*.example.org", "Adding a wildcard subdomain is currently not supported.").await;
+    check_refused(&"a.".repeat(150), "Hostname must be 255 characters or less.").await;
+    check_refused("shop.com", "The domain shop.com is already in use by another app").await;
+    check_refused("SHOP.com", "The domain SHOP.com is already in use by another app").await;
+    check_refused("shop.example.com", "The domain shop.example.com is already in use by another app").await;
+    check_refused("deis.example.com", "The domain deis.example.com is already in use by another app").await;
+}
+
+#[tokio::test]
+async fn collaborators_add_domains_but_do_not_remove_them() {
+    let platform = Platform::start().await.with_app().await;
+    platform.check("bob", "POST /v1/apps/blog/perms/", r#"{"username": "eve"}"#, 201, "").await;
+    let added =
+        platform.check("eve", "POST /v1/apps/blog/domains/", r#"{"domain": "a.com"}"#, 201, "…").await;
+    assert_eq!(added.json()["owner"], "eve");
+    platform.check("eve", "DELETE /v1/apps/blog/domains/a.com", "", 403, "…").await;
+    platform.check("ann", "DELETE /v1/apps/blog/domains/a.com", "", 204, "").await;
+}

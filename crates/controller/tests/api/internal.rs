@@ -1,0 +1,74 @@
+//! Calls of other components and of operators.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+
+use crate::platform::{Answer, INTERNAL_KEY, Platform};
+
+async fn call(platform: &Platform, method: Method, path: &str, body: &str) -> Answer {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("authorization", format!("Bearer {INTERNAL_KEY}"))
+        .header("content-type", "application/json");
+    platform.send(request.body(Body::from(body.to_owned())).unwrap()).await
+}
+
+#[tokio::test]
+async fn only_components_may_call() {
+    let platform = Platform::start().await;
+    for call in [
+        "GET /internal/apps",
+        "GET /internal/keys/aa",
+        "GET /internal/config/router",
+        "POST /internal/admins",
+    ] {
+        for who in ["", "ann", "builder"] {
+            platform.check(who, call, "{}", 401, "…").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_builder_learns_whose_key_it_is_and_which_apps_exist() {
+    let platform = Platform::start().await.with_app().await;
+    let key = r#"{"id": "laptop", "public": "ssh-rsa aGVsbG8= bob"}"#;
+    platform.check("bob", "POST /v1/keys/", key, 201, "…").await;
+    let path = "/internal/keys/5d:41:40:2a:bc:4b:2a:76:b9:71:9d:91:10:17:c5:92";
+    let owner = call(&platform, Method::GET, path, "").await;
+    assert_eq!(owner.body, r#"{"username":"bob","public":"ssh-rsa aGVsbG8= bob"}"#);
+    let encoded = path.replace(':', "%3A");
+    assert_eq!(call(&platform, Method::GET, &encoded, "").await.status, 200);
+    assert_eq!(call(&platform, Method::GET, "/internal/keys/aa", "").await.status, 404);
+    assert_eq!(call(&platform, Method::GET, "/internal/apps", "").await.body, r#"{"apps":["blog"]}"#);
+}
+
+#[tokio::test]
+async fn operators_read_and_write_settings() {
+    let platform = Platform::start().await;
+    let path = "/internal/config/controller";
+    let written =
+        call(&platform, Method::POST, path, r#"{"values": {"registrationMode": "disabled", "x": "1"}}"#)
+            .await;
+    assert_eq!(written.body, r#"{"values":{"registrationMode":"disabled","x":"1"}}"#);
+    platform.check("", "POST /v1/auth/register/", r#"{"username": "x", "password": "x"}"#, 403, "…").await;
+    call(&platform, Method::POST, path, r#"{"values": {"registrationMode": null}}"#).await;
+    assert_eq!(call(&platform, Method::GET, path, "").await.body, r#"{"values":{"x":"1"}}"#);
+    assert_eq!(call(&platform, Method::POST, path, r#"{"values": {"": "1"}}"#).await.status, 400);
+}
+
+#[tokio::test]
+async fn operators_name_administrators_even_where_registration_is_disabled() {
+    let platform = Platform::start().await;
+    platform.registration_mode("disabled").await;
+    let admin =
+        async |body: &str| call(&platform, Method::POST, "/internal/admins", body).await.status.as_u16();
+    assert_eq!(admin(r#"{"username": "root", "password": null, "email": ""}"#).await, 400);
+    assert_eq!(admin(r#"{"username": "root", "password": "secret", "email": ""}"#).await, 204);
+    assert_eq!(admin(r#"{"username": "bob", "password": null, "email": ""}"#).await, 204);
+    platform.check("bob", "GET /v1/users/", "", 200, "…").await;
+    let login = r#"{"username": "root", "password": "secret"}"#;
+    platform.check("", "POST /v1/auth/login/", login, 200, "…").await;
+    assert_eq!(admin(r#"{"username": "root", "password": "newer", "email": ""}"#).await, 204);
+    platform.check("", "POST /v1/auth/login/", login, 400, "…").await;
+}

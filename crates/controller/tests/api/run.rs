@@ -1,0 +1,32 @@
+//! One-off commands.
+
+use crate::platform::Platform;
+
+#[tokio::test]
+async fn a_command_answers_its_status_and_output() {
+    let platform = Platform::start().await.with_build().await;
+    let command = r#"{"command": "echo 'a b'"}"#;
+    platform.check("bob", "POST /v1/apps/blog/run", command, 200, r#"[0,"run.1: echo 'a b'\n"]"#).await;
+    platform
+        .check("bob", "POST /v1/apps/blog/run/", r#"{"command": "false"}"#, 200, r#"[1,"run.2: false\n"]"#)
+        .await;
+    platform.logger.await_line("blog", "bob runs 'echo 'a b''").await;
+}
+
+#[tokio::test]
+async fn a_command_needs_text_and_a_build() {
+    let platform = Platform::start().await.with_app().await;
+    let no_build = r#"{"detail":"No build associated with this release to run this command"}"#;
+    platform.check("bob", "POST /v1/apps/blog/run", r#"{"command": "ls"}"#, 400, no_build).await;
+    platform
+        .check("bob", "POST /v1/apps/blog/run", "", 400, r#"{"command":["This field is required."]}"#)
+        .await;
+}
+
+#[tokio::test]
+async fn a_command_that_cannot_run_answers_503() {
+    let platform = Platform::start().await.with_build().await;
+    platform.deploys.fail(Some("no available hosts to run command"));
+    let cause = r#"{"detail":"no available hosts to run command"}"#;
+    platform.check("bob", "POST /v1/apps/blog/run", r#"{"command": "ls"}"#, 503, cause).await;
+}
