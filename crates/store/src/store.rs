@@ -13,7 +13,7 @@ use std::{fmt::Debug, ops::Range};
 /// Keeps blobs under keys.
 ///
 /// Objects are replaced and removed whole; readers see the old bytes or the new ones. What a call reports as done
-/// survives a crash. Dropping a call's future stops it without leaving half an object.
+/// survives a crash, and an object also a loss of power. Dropping a call's future leaves no half object.
 ///
 /// Uploads have keys of their own: an upload and an object of the same name do not meet.
 #[async_trait]

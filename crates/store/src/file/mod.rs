@@ -137,7 +137,7 @@ impl ObjectStore for FileStore {
 
     async fn begin_upload(&self, upload: &ObjectKey) -> Result<(), StoreError> {
         let (wanted, tree, staging) = (upload.clone(), self.uploads.clone(), self.staging.clone());
-        let begin = move || tree.place(staging.create()?.path(), &wanted);
+        let begin = move || tree.rename(staging.create()?.path(), &wanted);
         blocking(self.attempt("begin upload", upload), begin).await
     }
 

@@ -8,20 +8,32 @@ use std::{
     io::{self, Read, Seek, SeekFrom},
     ops::Range,
 };
+use tokio::task::JoinHandle;
 
-/// The bytes `range` of `file`, one piece in memory at a time.
+/// The bytes `range` of `file`. While one piece is on its way to the reader, the next is read from the disk.
 pub(super) fn read(file: File, range: Range<u64>) -> ByteStream {
-    stream::try_unfold((file, range), |(file, range)| async move {
-        if range.is_empty() {
+    let first = ReadAhead::start(file, range);
+    stream::try_unfold(first, |ahead| async move {
+        let Some(ahead) = ahead else {
             return Ok(None);
-        }
-        let piece = tokio::task::spawn_blocking(move || read_piece(file, range)).await;
-        piece.map_err(io::Error::other)?.map(Some)
+        };
+        let (piece, file, rest) = ahead.0.await.map_err(io::Error::other)??;
+        Ok(Some((piece, ReadAhead::start(file, rest))))
     })
     .boxed()
 }
 
-fn read_piece(mut file: File, range: Range<u64>) -> io::Result<(Bytes, (File, Range<u64>))> {
+/// A piece that is being read.
+struct ReadAhead(JoinHandle<io::Result<(Bytes, File, Range<u64>)>>);
+
+impl ReadAhead {
+    /// Begins to read the first piece of `range`; nothing when it is empty.
+    fn start(file: File, range: Range<u64>) -> Option<Self> {
+        (!range.is_empty()).then(|| Self(tokio::task::spawn_blocking(move || read_piece(file, range))))
+    }
+}
+
+fn read_piece(mut file: File, range: Range<u64>) -> io::Result<(Bytes, File, Range<u64>)> {
     let wanted = (range.end - range.start).min(BATCH_BYTES as u64);
     let mut piece = Vec::with_capacity(BATCH_BYTES.min(wanted as usize));
     file.seek(SeekFrom::Start(range.start))?;
@@ -29,5 +41,5 @@ fn read_piece(mut file: File, range: Range<u64>) -> io::Result<(Bytes, (File, Ra
     if (piece.len() as u64) < wanted {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    Ok((piece.into(), (file, range.start + wanted..range.end)))
+    Ok((piece.into(), file, range.start + wanted..range.end))
 }

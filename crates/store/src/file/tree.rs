@@ -42,15 +42,21 @@ impl Tree {
         meta_of(key.clone(), &fs::metadata(self.path(key))?)
     }
 
-    /// Moves the file `from` to `key`, over what was there, and makes the move last.
+    /// Moves the file `from` to `key`, over what was there, and makes the move outlast a loss of power.
     pub(super) fn place(&self, from: &Path, key: &ObjectKey) -> io::Result<()> {
+        self.rename(from, key)?;
+        self.sync_folders(&self.path(key))
+    }
+
+    /// Moves the file `from` to `key`, over what was there.
+    pub(super) fn rename(&self, from: &Path, key: &ObjectKey) -> io::Result<()> {
         let to = self.path(key);
         let mut tries = 1;
         loop {
             match fs::create_dir_all(parent(&to)).and_then(|()| fs::rename(from, &to)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound && tries < PLACE_TRIES => tries += 1,
                 Err(error) => return Err(error),
-                Ok(()) => return self.sync_folders(&to),
+                Ok(()) => return Ok(()),
             }
         }
     }
