@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
 use crate::Shutdown;
@@ -29,6 +30,11 @@ pub struct BindError {
 pub async fn serve(listener: TcpListener, router: axum::Router, shutdown: Shutdown) -> io::Result<()> {
     let asked = shutdown.clone();
     let app = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+    // Answers go out in two writes, head and body: held back to be joined, the second waits 40 ms for the first one's
+    // acknowledgement.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
     let server = axum::serve(listener, app).with_graceful_shutdown(asked.cancelled_owned()).into_future();
     tokio::select! {
         ended = server => ended,
