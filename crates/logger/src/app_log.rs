@@ -178,7 +178,7 @@ impl AppLog {
         }
         let newest = &mut self.newest;
         if let Some(last) = self.segments.back_mut() {
-            last.recover(&self.directory, |record| note_newest(newest, &record))
+            last.recover(&self.directory, |framed| note_newest(newest, framed.source, framed.timestamp))
                 .map_err(|error| WriteError::at(&self.directory, &error))?;
         }
         self.recovered = true;
@@ -227,7 +227,9 @@ impl AppLog {
     }
 
     fn remember(&mut self, records: Vec<Record>) {
-        records.iter().for_each(|record| note_newest(&mut self.newest, record));
+        for record in &records {
+            note_newest(&mut self.newest, &record.source, record.timestamp);
+        }
         if !self.followers.is_empty() {
             self.unpublished.extend(records);
         }
@@ -272,14 +274,14 @@ impl AppLog {
     }
 }
 
-fn note_newest(newest: &mut HashMap<String, i64>, record: &Record) {
-    match newest.get_mut(&record.source) {
-        Some(timestamp) => *timestamp = record.timestamp.max(*timestamp),
+fn note_newest(newest: &mut HashMap<String, i64>, source: &str, timestamp: i64) {
+    match newest.get_mut(source) {
+        Some(known) => *known = timestamp.max(*known),
         None => {
             if newest.len() >= MAX_SOURCES {
                 forget_stalest(newest);
             }
-            newest.insert(record.source.clone(), record.timestamp);
+            newest.insert(source.to_owned(), timestamp);
         }
     }
 }

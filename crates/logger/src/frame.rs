@@ -31,8 +31,25 @@ pub(crate) fn encode(record: &Record, into: &mut Vec<u8>) {
     into.extend_from_slice(&length);
 }
 
+/// A record where it lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Framed<'a> {
+    /// Unix time in nanoseconds.
+    pub(crate) timestamp: i64,
+    /// Who printed it.
+    pub(crate) source: &'a str,
+    text: &'a str,
+}
+
+impl Framed<'_> {
+    /// A copy of its own.
+    pub(crate) fn to_record(self) -> Record {
+        Record { timestamp: self.timestamp, source: self.source.to_owned(), text: self.text.to_owned() }
+    }
+}
+
 /// The first record in `bytes` and the length of its frame; none if it is torn or damaged.
-pub(crate) fn decode(bytes: &[u8]) -> Option<(Record, usize)> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<(Framed<'_>, usize)> {
     let length = length_at(bytes, 0)?;
     let frame = bytes.get(..length + OVERHEAD)?;
     let (head, rest) = frame.split_at(8);
@@ -53,14 +70,14 @@ fn length_at(bytes: &[u8], at: usize) -> Option<usize> {
     (FIXED..=MAX_PAYLOAD).contains(&length).then_some(length)
 }
 
-fn parse(payload: &[u8]) -> Option<Record> {
+fn parse(payload: &[u8]) -> Option<Framed<'_>> {
     let (timestamp, rest) = payload.split_first_chunk::<8>()?;
     let (length, rest) = rest.split_first()?;
     let (source, text) = rest.split_at_checked(usize::from(*length))?;
-    Some(Record {
+    Some(Framed {
         timestamp: i64::from_le_bytes(*timestamp),
-        source: String::from_utf8(source.to_vec()).ok()?,
-        text: String::from_utf8(text.to_vec()).ok()?,
+        source: std::str::from_utf8(source).ok()?,
+        text: std::str::from_utf8(text).ok()?,
     })
 }
 
@@ -79,7 +96,8 @@ mod tests {
     fn a_frame_reads_back_from_both_ends() {
         for text in ["", "hello", &"x".repeat(MAX_TEXT_BYTES)] {
             let (record, bytes) = frame(text);
-            assert_eq!(decode(&bytes), Some((record, bytes.len())));
+            let (framed, length) = decode(&bytes).unwrap();
+            assert_eq!((framed.to_record(), length), (record, bytes.len()));
             assert_eq!(last_length(&bytes), Some(bytes.len()));
         }
     }
@@ -88,12 +106,12 @@ mod tests {
     fn a_torn_or_damaged_frame_is_noticed() {
         let (_, bytes) = frame("hello");
         for end in 0..bytes.len() {
-            assert_eq!(decode(&bytes[..end]), None, "cut at {end}");
+            assert!(decode(&bytes[..end]).is_none(), "cut at {end}");
         }
         for at in 0..bytes.len() {
             let mut damaged = bytes.clone();
             damaged[at] ^= 0x10;
-            assert_eq!(decode(&damaged), None, "damaged at {at}");
+            assert!(decode(&damaged).is_none(), "damaged at {at}");
         }
     }
 }

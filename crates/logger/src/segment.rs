@@ -9,8 +9,7 @@ use std::time::SystemTime;
 
 use tracing::warn;
 
-use crate::frame;
-use crate::record::Record;
+use crate::frame::{self, Framed};
 
 /// One file of an app's log.
 #[derive(Clone, Debug)]
@@ -63,7 +62,7 @@ impl Segment {
     }
 
     /// Cuts off what a crash left half written, and shows every record before it to `visit`.
-    pub(crate) fn recover(&mut self, directory: &Path, mut visit: impl FnMut(Record)) -> io::Result<()> {
+    pub(crate) fn recover(&mut self, directory: &Path, mut visit: impl FnMut(Framed<'_>)) -> io::Result<()> {
         let path = path(directory, self.number);
         let bytes = fs::read(&path)?;
         let mut whole = 0;

@@ -89,7 +89,8 @@ impl BackwardReader {
             return Ok(None);
         }
         let at = self.buffer.len() - length;
-        let Some((record, _)) = frame::decode(&self.buffer[at..]) else { return Ok(None) };
+        let Some((framed, _)) = frame::decode(&self.buffer[at..]) else { return Ok(None) };
+        let record = framed.to_record();
         self.buffer.truncate(at);
         Ok(Some(record))
     }
