@@ -8,7 +8,7 @@ fn url(directory: &tempfile::TempDir) -> String {
 }
 
 async fn with_user(directory: &tempfile::TempDir) -> Database {
-    let database = Database::open(&url(directory)).await.unwrap();
+    let database = Database::open(&url(directory)).await.expect("the directory is writable");
     let ann = NewUser {
         username: "ann".to_owned(),
         email: String::new(),
@@ -16,12 +16,12 @@ async fn with_user(directory: &tempfile::TempDir) -> Database {
         last_name: String::new(),
         password_hash: String::new(),
     };
-    database.create_user(ann).await.unwrap();
+    database.create_user(ann).await.expect("the name is free");
     database
 }
 
 fn app(number: usize) -> AppId {
-    AppId::parse(&format!("app-{number}")).unwrap()
+    AppId::parse(&format!("app-{number}")).expect("the id is valid")
 }
 
 async fn create(database: &Database, number: usize) -> Result<(), DatabaseError> {

@@ -6,9 +6,9 @@ use deis_database::{Database, DatabaseError, NewBuild, NewPush, NewUser, Slice};
 use deis_model::{AppId, ConfigChange, Formation, ProcessType, Procfile, ReleaseState, ReleaseVersion};
 
 async fn database() -> Database {
-    let database = Database::open("sqlite::memory:").await.unwrap();
+    let database = Database::open("sqlite::memory:").await.expect("memory suffices");
     for username in ["ann", "bob"] {
-        database.create_user(user(username)).await.unwrap();
+        database.create_user(user(username)).await.expect("the name is free");
     }
     database
 }
@@ -24,15 +24,15 @@ fn user(username: &str) -> NewUser {
 }
 
 fn app(id: &str) -> AppId {
-    AppId::parse(id).unwrap()
+    AppId::parse(id).expect("the id is valid")
 }
 
 fn version(number: u32) -> ReleaseVersion {
-    ReleaseVersion::new(number).unwrap()
+    ReleaseVersion::new(number).expect("releases count from 1")
 }
 
 fn process(name: &str) -> ProcessType {
-    ProcessType::parse(name).unwrap()
+    ProcessType::parse(name).expect("the type is valid")
 }
 
 fn image(types: &str) -> NewBuild {
@@ -47,19 +47,19 @@ fn image(types: &str) -> NewBuild {
 }
 
 fn change(text: &str) -> ConfigChange {
-    ConfigChange::parse(&serde_json::from_str(text).unwrap()).unwrap()
+    ConfigChange::parse(&serde_json::from_str(text).expect("it is JSON")).expect("the change is valid")
 }
 
 /// A database with the app `blog` of ann.
 async fn blog() -> (Database, AppId) {
     let (database, blog) = (database().await, app("blog"));
-    database.create_app(&blog, "ann", "blog.example.com").await.unwrap();
+    database.create_app(&blog, "ann", "blog.example.com").await.expect("the id is free");
     (database, blog)
 }
 
 /// The releases as `v2:pending v1:deployed`.
 async fn check_releases(database: &Database, app: &AppId, expected: &str) {
-    let releases = database.releases(app, Slice::first(100)).await.unwrap();
+    let releases = database.releases(app, Slice::first(100)).await.expect("the app exists");
     let state = |state| match state {
         ReleaseState::Pending => "pending",
         ReleaseState::Deployed => "deployed",
@@ -74,7 +74,7 @@ async fn check_releases(database: &Database, app: &AppId, expected: &str) {
 }
 
 async fn formation(database: &Database, app: &AppId) -> String {
-    let formation = database.app(app).await.unwrap().unwrap().formation;
+    let formation = database.app(app).await.expect("it can be read").expect("the app exists").formation;
     formation.iter().map(|(process, n)| format!("{process}={n}")).collect::<Vec<_>>().join(" ")
 }
 

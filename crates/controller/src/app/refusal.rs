@@ -20,6 +20,10 @@ pub enum Refusal {
     Fields(FieldErrors),
     /// The request makes no sense as a whole.
     Invalid(String),
+    /// The request's body is of this media type, which no call takes.
+    UnsupportedMedia(String),
+    /// The request's body is larger than any call needs.
+    TooLarge,
     /// Something stands in the way.
     Conflict(String),
     /// Another change of the app is under way.

@@ -4,12 +4,10 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use deis_model::FieldErrors;
 
-use super::reply::detail;
 use crate::app::Refusal;
 
 const REQUIRED: &str = "This field is required.";
@@ -52,50 +50,46 @@ impl Fields {
 }
 
 impl<S: Send + Sync> FromRequest<S> for Fields {
-    type Rejection = Response;
+    type Rejection = Refusal;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, Refusal> {
         let media_type =
             request.headers().get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
         let media_type = media_type.map_or_else(String::new, |text| text.into_owned());
-        let body = Bytes::from_request(request, state)
-            .await
-            .map_err(|refusal| detail(refusal.status(), &refusal.body_text()))?;
+        let body = Bytes::from_request(request, state).await.map_err(|refusal| match refusal.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Refusal::TooLarge,
+            _ => Refusal::Invalid(refusal.body_text()),
+        })?;
         parse(&media_type, &body).map(Self)
     }
 }
 
-fn parse(media_type: &str, body: &[u8]) -> Result<Map<String, Value>, Response> {
+fn parse(media_type: &str, body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     if body.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
     match media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase().as_str() {
         "" | "application/json" => json(body),
-        "application/x-www-form-urlencoded" => form(body),
+        "application/x-www-form-urlencoded" => Ok(form(body)),
         "multipart/form-data" => multipart(media_type, body).ok_or_else(|| {
-            detail(StatusCode::BAD_REQUEST, "Multipart form parse error - Invalid boundary in multipart")
+            Refusal::Invalid("Multipart form parse error - Invalid boundary in multipart".to_owned())
         }),
-        _ => {
-            let text = format!("Unsupported media type '{media_type}' in request.");
-            Err(detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, &text))
-        }
+        _ => Err(Refusal::UnsupportedMedia(media_type.to_owned())),
     }
 }
 
-fn json(body: &[u8]) -> Result<Map<String, Value>, Response> {
+fn json(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     match serde_json::from_slice(body) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(Value::Null) => Ok(Map::new()),
-        Ok(_) => {
-            Err(Refusal::field("non_field_errors", "Invalid data. Expected a dictionary.").into_response())
-        }
-        Err(error) => Err(detail(StatusCode::BAD_REQUEST, &format!("JSON parse error - {error}"))),
+        Ok(_) => Err(Refusal::field("non_field_errors", "Invalid data. Expected a dictionary.")),
+        Err(error) => Err(Refusal::Invalid(format!("JSON parse error - {error}"))),
     }
 }
 
-fn form(body: &[u8]) -> Result<Map<String, Value>, Response> {
+fn form(body: &[u8]) -> Map<String, Value> {
     let pairs = url::form_urlencoded::parse(body);
-    Ok(pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect())
+    pairs.map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect()
 }
 
 /// The text fields of a multipart body; files are left out.

@@ -64,6 +64,11 @@ impl IntoResponse for Refusal {
             Self::NotFound => detail(StatusCode::NOT_FOUND, "Not found"),
             Self::Fields(errors) => (StatusCode::BAD_REQUEST, Json(errors)).into_response(),
             Self::Invalid(text) => detail(StatusCode::BAD_REQUEST, &text),
+            Self::UnsupportedMedia(name) => {
+                let text = format!("Unsupported media type '{name}' in request.");
+                detail(StatusCode::UNSUPPORTED_MEDIA_TYPE, &text)
+            }
+            Self::TooLarge => detail(StatusCode::PAYLOAD_TOO_LARGE, "The request is too large."),
             Self::Conflict(text) => detail(StatusCode::CONFLICT, &text),
             Self::Busy(text) => {
                 let text = format!("Config changes already in progress.\n{text}");

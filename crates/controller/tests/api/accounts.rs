@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::Request;
 
-use crate::platform::Platform;
+use super::platform::Platform;
 
 const ANN: &str = r#"{"username": "ann", "password": "secret", "email": "ann@example.com"}"#;
 const BOB: &str = r#"{"username": "bob", "password": "hidden", "is_superuser": true, "is_staff": true}"#;

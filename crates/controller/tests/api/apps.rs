@@ -1,6 +1,6 @@
 //! Apps: making, listing, handing over, destroying; who sees what.
 
-use crate::platform::Platform;
+use super::platform::Platform;
 
 const FORBIDDEN: &str = r#"{"detail":"You do not have permission to perform this action."}"#;
 

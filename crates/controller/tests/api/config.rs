@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::platform::Platform;
+use super::platform::Platform;
 
 async fn change(platform: &Platform, body: &str) -> Value {
     platform.check("bob", "POST /v1/apps/blog/config/", body, 201, "…").await.json()

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::platform::Platform;
+use super::platform::Platform;
 
 async fn scaled() -> Platform {
     let platform = Platform::start().await.with_build().await;

@@ -1,6 +1,6 @@
 //! Domains.
 
-use crate::platform::Platform;
+use super::platform::Platform;
 
 async fn check_refused(domain: &str, message: &str) {
     let platform = Platform::start().await.with_app().await;

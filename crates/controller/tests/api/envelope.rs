@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::Request;
 
-use crate::platform::Platform;
+use super::platform::Platform;
 
 async fn check(who: &str, call: &str, body: &str, phrase: &str, expected: &str) {
     let platform = Platform::start().await.with_app().await;

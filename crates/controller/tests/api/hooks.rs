@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::platform::Platform;
+use super::platform::Platform;
 
 fn push(user: &str, app: &str) -> String {
     json!({

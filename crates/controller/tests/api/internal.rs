@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Method, Request};
 
-use crate::platform::{Answer, INTERNAL_KEY, Platform};
+use super::platform::{Answer, INTERNAL_KEY, Platform};
 
 async fn call(platform: &Platform, method: Method, path: &str, body: &str) -> Answer {
     let request = Request::builder()

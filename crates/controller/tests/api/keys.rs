@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::platform::Platform;
+use super::platform::Platform;
 
 const KEY: &str = "ssh-rsa aGVsbG8= bob@laptop";
 

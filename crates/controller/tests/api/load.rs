@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use deis_model::{AppId, ConfigChange};
 
-use crate::platform::Platform;
+use super::platform::Platform;
 
 const APPS: usize = 1000;
 const RELEASES: usize = 10;

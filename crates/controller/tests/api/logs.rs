@@ -1,6 +1,6 @@
 //! Logs.
 
-use crate::platform::Platform;
+use super::platform::Platform;
 
 #[tokio::test]
 async fn logs_are_text() {

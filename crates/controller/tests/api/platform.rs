@@ -16,8 +16,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 
-use crate::deploys::FakeDeploys;
-use crate::logger::FakeLogger;
+use super::deploys::FakeDeploys;
+use super::logger::FakeLogger;
 
 /// What other components authenticate with.
 pub(crate) const INTERNAL_KEY: &str = "internal-key";

@@ -1,6 +1,6 @@
 //! Releases and rollbacks.
 
-use crate::platform::Platform;
+use super::platform::Platform;
 
 async fn check_rollback(platform: &Platform, body: &str, status: u16, expected: &str) {
     platform.check("bob", "POST /v1/apps/blog/releases/rollback/", body, status, expected).await;

@@ -1,6 +1,6 @@
 //! One-off commands.
 
-use crate::platform::Platform;
+use super::platform::Platform;
 
 #[tokio::test]
 async fn a_command_answers_its_status_and_output() {

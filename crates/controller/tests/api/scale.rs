@@ -1,6 +1,6 @@
 //! Scaling.
 
-use crate::platform::Platform;
+use super::platform::Platform;
 
 async fn check_refused(body: &str, status: u16, expected: &str) {
     let platform = Platform::start().await.with_build().await;

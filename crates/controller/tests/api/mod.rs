@@ -1,4 +1,4 @@
-//! The HTTP API, driven in process: a real database in memory, and a deploy side and a logger that work but run nothing.
+//! One file per noun; `platform` is what they start, `deploys` and `logger` are what it works with.
 
 mod accounts;
 mod apps;
