@@ -69,6 +69,12 @@ pub(crate) fn walk_back(
     Ok(())
 }
 
+/// Whether `slice` ends with a whole record, or is empty.
+pub(crate) fn ends_whole(slice: &Slice) -> bool {
+    let last = |file| BackwardReader { file, start: slice.end, buffer: Vec::new() }.previous();
+    slice.end == 0 || File::open(&slice.path).and_then(last).is_ok_and(|record| record.is_some())
+}
+
 /// Gives the records of one file from its end.
 struct BackwardReader {
     file: File,
