@@ -32,7 +32,11 @@ pub(crate) struct Download {
     clock: Clock,
     /// None once the answer has ended and the link went back to its pool.
     under_way: Option<(Link, Flight)>,
+    /// An error that is to be passed on next.
+    failed: Option<Polled>,
 }
+
+type Polled = Poll<Option<hyper::Result<Frame<Bytes>>>>;
 
 impl Download {
     /// `body`, arriving over `link`; `flight` counts it.
@@ -41,10 +45,13 @@ impl Download {
         if !upload.is_sent() {
             link.let_go();
         }
-        Self { body, upload, clock, under_way: Some((link, flight)) }
+        Self { body, upload, clock, under_way: Some((link, flight)), failed: None }
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Polled {
+        if let Some(error) = self.failed.take() {
+            return error;
+        }
         let polled = match Pin::new(&mut self.body).poll_frame(context) {
             Poll::Pending => self.drive(context),
             ready => ready,
@@ -53,13 +60,22 @@ impl Download {
             Poll::Ready(None) => self.end(),
             // The server side asks no more after the last byte of a known length.
             Poll::Ready(Some(Ok(_))) if self.body.is_end_stream() => self.end(),
-            Poll::Ready(Some(Err(_))) => self.under_way = None,
+            Poll::Ready(Some(Err(_))) => return self.fail(context, polled),
             _ => {}
         }
         polled
     }
 
-    fn drive(&mut self, context: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+    /// Passes an error on only when asked again: the server side throws away what it has not sent when it learns of
+    /// one, and the client shall see as much of the answer as came.
+    fn fail(&mut self, context: &Context<'_>, error: Polled) -> Polled {
+        self.under_way = None;
+        self.failed = Some(error);
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn drive(&mut self, context: &mut Context<'_>) -> Polled {
         if let Some((link, _)) = &mut self.under_way {
             link.drive(context);
         }

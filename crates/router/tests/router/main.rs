@@ -1,10 +1,18 @@
 //! The router from outside: real sockets on loopback, apps and a controller made for the purpose.
 
+#[cfg(test)]
 mod deploys;
+#[cfg(test)]
 mod framing;
+#[cfg(test)]
 mod protocol;
+#[cfg(test)]
 mod retries;
+#[cfg(test)]
 mod routing;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
 mod survival;
+#[cfg(test)]
 mod tunnels;

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// An app; ends when dropped, with all its connections.
-pub struct App {
+pub(crate) struct App {
     address: SocketAddr,
     counts: Arc<Counts>,
     serving: JoinHandle<()>,
@@ -32,12 +32,12 @@ struct Counts {
 
 impl App {
     /// An app that answers `GET /` with `name`, `/echo` with the request's head and body, `/hold` when released.
-    pub async fn start(name: &str) -> Self {
+    pub(crate) async fn start(name: &str) -> Self {
         Self::at(SocketAddr::from(([127, 0, 0, 1], 0)), name).await
     }
 
     /// The same at a given address.
-    pub async fn at(address: SocketAddr, name: &str) -> Self {
+    pub(crate) async fn at(address: SocketAddr, name: &str) -> Self {
         let counts = Arc::new(Counts { name: name.to_owned(), ..Counts::default() });
         let router = axum::Router::new()
             .route("/", get(async |State(counts): State<Arc<Counts>>| counts.name.clone()))
@@ -55,7 +55,7 @@ impl App {
     }
 
     /// An app that treats every connection as `serve` does: it gets the number of the connection, from 1.
-    pub async fn raw<F>(serve: impl Fn(usize, TcpStream) -> F + Send + 'static) -> Self
+    pub(crate) async fn raw<F>(serve: impl Fn(usize, TcpStream) -> F + Send + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -73,26 +73,26 @@ impl App {
         Self { address, counts, serving }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.counts.connections.load(SeqCst)
     }
 
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.counts.requests.load(SeqCst)
     }
 
     /// Lets requests for `/hold` be answered.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.counts.release.notify_waiters();
         self.counts.release.notify_one();
     }
 
     /// Ends it: its port refuses connections from then on.
-    pub async fn stop(self) -> SocketAddr {
+    pub(crate) async fn stop(self) -> SocketAddr {
         self.serving.abort();
         super::until(|| self.serving.is_finished()).await;
         self.address
@@ -106,7 +106,7 @@ impl Drop for App {
 }
 
 /// Reads one request's head from `stream`; none at its end.
-pub async fn read_head(stream: &mut TcpStream) -> Option<String> {
+pub(crate) async fn read_head(stream: &mut TcpStream) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
@@ -115,7 +115,7 @@ pub async fn read_head(stream: &mut TcpStream) -> Option<String> {
 }
 
 /// Answers 200 with `body` on a connection that is kept.
-pub async fn respond(stream: &mut TcpStream, body: &str) {
+pub(crate) async fn respond(stream: &mut TcpStream, body: &str) {
     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
     let _ = stream.write_all(answer.as_bytes()).await;
 }

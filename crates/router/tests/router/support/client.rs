@@ -6,47 +6,47 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// One connection to a router.
-pub struct Client {
+pub(crate) struct Client {
     stream: BufReader<TcpStream>,
 }
 
 /// What came back.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     /// `HTTP/1.1 200 OK`
-    pub line: String,
-    pub status: u16,
+    pub(crate) line: String,
+    pub(crate) status: u16,
     /// Names in lower case.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Client {
-    pub async fn connect(address: SocketAddr) -> Self {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self { stream: BufReader::new(TcpStream::connect(address).await.unwrap()) }
     }
 
-    pub async fn get(&mut self, host: &str, path: &str) -> Answer {
+    pub(crate) async fn get(&mut self, host: &str, path: &str) -> Answer {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
         self.answer().await
     }
 
-    pub async fn send(&mut self, text: impl AsRef<[u8]>) {
+    pub(crate) async fn send(&mut self, text: impl AsRef<[u8]>) {
         self.stream.write_all(text.as_ref()).await.unwrap();
     }
 
     /// Closes the sending half.
-    pub async fn finish(&mut self) {
+    pub(crate) async fn finish(&mut self) {
         self.stream.shutdown().await.unwrap();
     }
 
     /// Reads one answer to a request that is not `HEAD`.
-    pub async fn answer(&mut self) -> Answer {
+    pub(crate) async fn answer(&mut self) -> Answer {
         self.try_answer().await.expect("an answer comes before the connection ends")
     }
 
     /// The same; none if the connection ends first.
-    pub async fn try_answer(&mut self) -> Option<Answer> {
+    pub(crate) async fn try_answer(&mut self) -> Option<Answer> {
         tokio::time::timeout(super::PATIENCE, async {
             let mut answer = self.head().await?;
             answer.body = self.body(&answer).await?;
@@ -57,7 +57,7 @@ impl Client {
     }
 
     /// Reads the head of an answer.
-    pub async fn head(&mut self) -> Option<Answer> {
+    pub(crate) async fn head(&mut self) -> Option<Answer> {
         let line = self.line().await?;
         let status = line.split(' ').nth(1)?.parse().ok()?;
         let mut headers = Vec::new();
@@ -74,18 +74,18 @@ impl Client {
     }
 
     /// One byte; none at the end.
-    pub async fn byte(&mut self) -> Option<u8> {
+    pub(crate) async fn byte(&mut self) -> Option<u8> {
         self.stream.read_u8().await.ok()
     }
 
-    pub async fn exactly(&mut self, length: usize) -> Option<Vec<u8>> {
+    pub(crate) async fn exactly(&mut self, length: usize) -> Option<Vec<u8>> {
         let mut bytes = vec![0; length];
         self.stream.read_exact(&mut bytes).await.ok()?;
         Some(bytes)
     }
 
     /// Everything up to the end of the connection.
-    pub async fn rest(&mut self) -> Vec<u8> {
+    pub(crate) async fn rest(&mut self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let _ = tokio::time::timeout(super::PATIENCE, self.stream.read_to_end(&mut bytes))
             .await
@@ -118,7 +118,7 @@ impl Client {
     }
 
     /// One line without its end.
-    pub async fn line(&mut self) -> Option<String> {
+    pub(crate) async fn line(&mut self) -> Option<String> {
         let mut line = Vec::new();
         loop {
             match self.byte().await? {
@@ -131,11 +131,11 @@ impl Client {
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 }

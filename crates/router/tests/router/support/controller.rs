@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// A controller that hands out whatever routes a test sets. Ends when dropped.
-pub struct Controller {
+pub(crate) struct Controller {
     inner: Arc<Inner>,
     address: SocketAddr,
     serving: JoinHandle<()>,
@@ -38,12 +38,12 @@ struct Table {
 }
 
 impl Controller {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::at(SocketAddr::from(([127, 0, 0, 1], 0)), "first", 1).await
     }
 
     /// A controller at a given address, with an empty table.
-    pub async fn at(address: SocketAddr, epoch: &str, generation: u64) -> Self {
+    pub(crate) async fn at(address: SocketAddr, epoch: &str, generation: u64) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let table = Table {
@@ -63,12 +63,12 @@ impl Controller {
         Self { inner, address, serving }
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Routes `<app>.example.com` to containers `web.1 …` of `release` at `addresses`; the new generation.
-    pub fn route(&self, app: &str, release: u32, addresses: &[SocketAddr]) -> u64 {
+    pub(crate) fn route(&self, app: &str, release: u32, addresses: &[SocketAddr]) -> u64 {
         let endpoint = |(number, address): (usize, &SocketAddr)| Endpoint {
             container: ContainerName::parse(&format!("{app}_v{release}.web.{}", number + 1)).unwrap(),
             address: *address,
@@ -86,7 +86,7 @@ impl Controller {
     }
 
     /// Sets the platform's own routes; the new generation.
-    pub fn platform(&self, platform: PlatformRoutes) -> u64 {
+    pub(crate) fn platform(&self, platform: PlatformRoutes) -> u64 {
         self.change(|table| table.platform = platform)
     }
 
@@ -102,17 +102,17 @@ impl Controller {
     }
 
     /// Waits until a router has acknowledged `generation`.
-    pub async fn applied(&self, generation: u64) {
+    pub(crate) async fn applied(&self, generation: u64) {
         self.asked(|request| request.applied >= generation).await;
     }
 
     /// Waits until a router has reported that `generation` drained.
-    pub async fn drained(&self, generation: u64) -> RoutesRequest {
+    pub(crate) async fn drained(&self, generation: u64) -> RoutesRequest {
         self.asked(|request| request.drained >= generation).await
     }
 
     /// What routers have asked so far.
-    pub fn requests(&self) -> Vec<RoutesRequest> {
+    pub(crate) fn requests(&self) -> Vec<RoutesRequest> {
         self.inner.asked.borrow().clone()
     }
 
@@ -125,7 +125,7 @@ impl Controller {
     }
 
     /// Ends it with all its connections.
-    pub async fn cut(&self) {
+    pub(crate) async fn cut(&self) {
         self.serving.abort();
         super::until(|| self.serving.is_finished()).await;
     }

@@ -14,31 +14,31 @@ use deis_router::{Addresses, Config, Router};
 use deis_runtime::{Role, Shutdown, StatusBoard};
 use tokio::task::JoinHandle;
 
-pub use app::{App, read_head, respond};
-pub use client::{Answer, Client};
-pub use controller::Controller;
+pub(crate) use app::{App, read_head, respond};
+pub(crate) use client::{Answer, Client};
+pub(crate) use controller::Controller;
 
 /// How long a test waits for what must happen.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A router under test, its controller and its state directory.
-pub struct Scene {
-    pub controller: Controller,
-    pub addresses: Addresses,
-    pub status: StatusBoard,
-    pub state: tempfile::TempDir,
+pub(crate) struct Scene {
+    pub(crate) controller: Controller,
+    pub(crate) addresses: Addresses,
+    pub(crate) status: StatusBoard,
+    pub(crate) state: tempfile::TempDir,
     shutdown: Shutdown,
     running: JoinHandle<()>,
 }
 
 impl Scene {
     /// A router that follows a new controller.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
     /// The same with other settings.
-    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let controller = Controller::start().await;
         let state = tempfile::tempdir().unwrap();
         let mut config = config(state.path(), controller.address());
@@ -48,41 +48,41 @@ impl Scene {
     }
 
     /// Routes `host` to `apps` as containers of release `release` and waits until the router has applied that.
-    pub async fn route(&self, app: &str, release: u32, apps: &[&App]) {
+    pub(crate) async fn route(&self, app: &str, release: u32, apps: &[&App]) {
         let addresses: Vec<SocketAddr> = apps.iter().map(|app| app.address()).collect();
         let generation = self.controller.route(app, release, &addresses);
         self.controller.applied(generation).await;
     }
 
     /// A new connection to the router.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         Client::connect(self.addresses.http).await
     }
 
     /// One `GET` for an app on a connection of its own.
-    pub async fn get(&self, app: &str, path: &str) -> Answer {
+    pub(crate) async fn get(&self, app: &str, path: &str) -> Answer {
         self.client().await.get(&format!("{app}.example.com"), path).await
     }
 
     /// Asks the router to end; it ends when what is under way has.
-    pub fn shut_down(&self) {
+    pub(crate) fn shut_down(&self) {
         self.shutdown.cancel();
     }
 
     /// Whether the router has not ended.
-    pub fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         !self.running.is_finished()
     }
 
     /// Waits until the router has ended.
-    pub async fn ended(self) -> tempfile::TempDir {
+    pub(crate) async fn ended(self) -> tempfile::TempDir {
         tokio::time::timeout(PATIENCE, self.running).await.expect("the router ends").unwrap();
         self.state
     }
 }
 
 /// Settings for tests: any free port, everything else as by default.
-pub fn config(state: &Path, controller: SocketAddr) -> Config {
+pub(crate) fn config(state: &Path, controller: SocketAddr) -> Config {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut config = Config::new("test key", state);
     (config.http, config.git, config.health) = (any, any, any);
@@ -91,7 +91,7 @@ pub fn config(state: &Path, controller: SocketAddr) -> Config {
 }
 
 /// Starts a router with `config`.
-pub fn start(config: Config) -> (Addresses, StatusBoard, Shutdown, JoinHandle<()>) {
+pub(crate) fn start(config: Config) -> (Addresses, StatusBoard, Shutdown, JoinHandle<()>) {
     install_crypto();
     let status = StatusBoard::new(Role::Router);
     let router = Router::bind(config, status.clone()).unwrap();
@@ -109,7 +109,7 @@ fn install_crypto() {
 }
 
 /// Waits until `condition` holds.
-pub async fn until(mut condition: impl FnMut() -> bool) {
+pub(crate) async fn until(mut condition: impl FnMut() -> bool) {
     let wait = async {
         while !condition() {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 /// Serves `router` on `listener`, counting connections. Dropping the future ends all of them.
-pub async fn serve(listener: TcpListener, router: axum::Router, connections: Arc<AtomicUsize>) {
+pub(crate) async fn serve(listener: TcpListener, router: axum::Router, connections: Arc<AtomicUsize>) {
     let mut serving = JoinSet::new();
     loop {
         let (stream, _) = listener.accept().await.unwrap();
