@@ -57,6 +57,7 @@ impl Platform {
             names.iter().zip(&addresses).map(|(name, address)| (format!("DEIS_{name}"), address.to_string())).collect();
         variables.insert("DEIS_DATA_DIR".to_owned(), directory.path().join("data").display().to_string());
         variables.insert("DEIS_NETWORK".to_owned(), network.clone());
+        variables.insert("DEIS_STORE".to_owned(), format!("file://{}", shared_store().display()));
         variables.extend(options.settings.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
         let mut platform = Self {
             http: addresses[0],
@@ -188,6 +189,11 @@ impl Platform {
         names
     }
 
+    /// Names of the containers that build for the platform.
+    pub fn builds(&self) -> Vec<String> {
+        engine::containers(&format!("io.deis.build={}", self.network))
+    }
+
     /// Waits until `holds`, at most for `timeout`; panics with `what` and the journal otherwise.
     #[track_caller]
     pub fn eventually(&self, what: &str, timeout: Duration, holds: impl Fn(&Self) -> bool) {
@@ -210,6 +216,13 @@ impl Drop for Platform {
         }
         engine::clean(&format!("io.deis.platform={}", self.network), &self.network, &self.registry.to_string());
     }
+}
+
+/// Blobs of all tests' platforms: the stack's image is large, and is put into a registry once.
+fn shared_store() -> PathBuf {
+    let own = std::env::current_exe().expect("a program knows its own path");
+    let target = own.ancestors().find(|directory| directory.join("CACHEDIR.TAG").exists());
+    target.expect("tests are in cargo's target directory").join("tmp").join("test-store")
 }
 
 /// An executable of this workspace, built before by `script/test` or `cargo build --bins`.

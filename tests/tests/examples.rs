@@ -37,7 +37,7 @@ fn an_app_of_several_process_types_runs_them_all() {
     let platform = Platform::start();
     let user = platform.user("ann");
     let app = user.create_app("jobs", "worker-python");
-    app.push().succeeded().said("Procfile declares types -> clock, web, worker");
+    app.push().succeeded().said("Procfile declares types -> web, worker, clock");
     user.deis_in(app.path(), &["ps:scale", "worker=2", "clock=1"]).succeeded().said("worker.2 up (v2)");
     let names = platform.containers();
     assert_eq!(names, ["jobs_v2.clock.1", "jobs_v2.web.1", "jobs_v2.worker.1", "jobs_v2.worker.2"]);

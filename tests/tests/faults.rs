@@ -17,11 +17,11 @@ fn a_killed_build_leaves_nothing_and_can_be_pushed_again() {
     let user = platform.user("ann");
     let app = user.create_app("blog", "worker-python");
     let mut push = app.push_command().stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    platform.eventually("the build has begun", CONVERGES, |platform| !platform.containers().is_empty());
+    platform.eventually("the build has begun", CONVERGES, |platform| !platform.builds().is_empty());
     platform.kill();
     assert!(!push.wait().unwrap().success());
     platform.run();
-    platform.eventually("the build's container is gone", CONVERGES, |platform| platform.containers().is_empty());
+    platform.eventually("the build's container is gone", CONVERGES, |platform| platform.builds().is_empty());
     app.push().succeeded().said("deployed to Deis");
     platform.answers("blog", "Powered by Deis");
 }

@@ -96,6 +96,10 @@ impl Builder {
 
     /// Serves until `shutdown`; pushes under way then have some seconds to finish before they are refused.
     pub async fn run(self, shutdown: Shutdown) -> io::Result<()> {
+        // Before the first push is served: what builds at this moment was left behind by a builder that was killed.
+        if let Err(error) = self.workshop.platform.images.remove_builds().await {
+            warn!(%error, "failed to remove builds that were left behind; they are removed once overdue");
+        }
         info!(address = %self.address, "builder listens");
         let tracker = TaskTracker::new();
         let stopped = CancellationToken::new();
@@ -139,7 +143,7 @@ fn workshop(
     hooks: HookPaths,
 ) -> Workshop {
     let controller = InternalClient::new(&config.controller, &config.internal_key);
-    let platform = Platform { settings: Arc::new(config), controller, images };
+    let platform = Platform { settings: Arc::new(config), controller, images, stack_moving: Arc::default() };
     let ending = CancellationToken::new();
     Workshop { platform, repositories, sessions: Sessions::default(), hooks, ending }
 }

@@ -17,6 +17,8 @@ mod labels;
 mod logs;
 mod network;
 mod observe;
+mod placement;
+mod plan;
 mod pull;
 mod reference;
 mod remove;

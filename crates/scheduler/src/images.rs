@@ -107,6 +107,9 @@ pub trait Images: Send + Sync {
         progress: Progress,
     ) -> Result<BuildOutcome, SchedulerError>;
 
+    /// Removes the containers of builds that somebody waited for who is gone: to be called when a builder starts.
+    async fn remove_builds(&self) -> Result<(), SchedulerError>;
+
     /// Pushes `image` (its name says where) with `credentials`.
     async fn push(
         &self,

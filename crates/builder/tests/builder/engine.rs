@@ -58,6 +58,10 @@ impl Images for Timed {
         built
     }
 
+    async fn remove_builds(&self) -> Result<(), SchedulerError> {
+        self.images.remove_builds().await
+    }
+
     async fn push(
         &self,
         image: &str,
@@ -85,26 +89,42 @@ impl Images for Timed {
     }
 }
 
+/// A builder with a real engine, and a client of it.
+struct Real {
+    images: Arc<dyn Images>,
+    controller: Controller,
+    client: Client,
+    _data: tempfile::TempDir,
+    _registry: tokio::net::TcpListener,
+}
+
+impl Real {
+    /// Starts one, if there is an engine to test with.
+    async fn start() -> Option<Self> {
+        let Ok(url) = std::env::var("DEIS_TEST_DOCKER_URL") else {
+            println!("skipped: DEIS_TEST_DOCKER_URL is not set");
+            return None;
+        };
+        let options = Options { platform: "deis-builder-test".to_owned(), ..Options::default() };
+        let engine = deis_scheduler::open(&url, options).await.expect("the engine answers");
+        let kept_at = std::env::var("DEIS_TEST_REGISTRY").ok();
+        let images: Arc<dyn Images> = Arc::new(Timed { images: engine.images, registry: kept_at.is_some() });
+        let controller = Controller::start().await;
+        let data = tempfile::tempdir().expect("a directory");
+        let registry = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let mut config = config(&data, &controller);
+        config.registry = kept_at.unwrap_or_else(|| registry.local_addr().expect("bound").to_string());
+        let (port, _, _) = run(config, images.clone()).await;
+        let client = Client::new(port).await;
+        controller.add_key("ann", &client.public_key());
+        Some(Self { images, controller, client, _data: data, _registry: registry })
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_flask_example_is_built_by_a_real_engine() {
-    let Ok(url) = std::env::var("DEIS_TEST_DOCKER_URL") else {
-        println!("skipped: DEIS_TEST_DOCKER_URL is not set");
-        return;
-    };
-    let options = Options { platform: "deis-builder-test".to_owned(), ..Options::default() };
-    let engine = deis_scheduler::open(&url, options).await.expect("the engine answers");
-    let registry = std::env::var("DEIS_TEST_REGISTRY").ok();
-    let images: Arc<dyn Images> = Arc::new(Timed { images: engine.images, registry: registry.is_some() });
-    let controller = Controller::start().await;
+    let Some(Real { images, controller, client, .. }) = &Real::start().await else { return };
     controller.knows().config.insert("SECRET".to_owned(), "never in the image".to_owned());
-    let data = tempfile::tempdir().unwrap();
-    let nothing = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut config = config(&data, &controller);
-    config.registry = registry.unwrap_or_else(|| nothing.local_addr().unwrap().to_string());
-    let (port, _shutdown, _running) = run(config, images.clone()).await;
-    let client = Client::new(port).await;
-    controller.add_key("ann", &client.public_key());
-
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/python-flask");
     for name in ["Procfile", "app.py", "requirements.txt"] {
         client.commit(name, &std::fs::read_to_string(example.join(name)).unwrap()).await;
@@ -123,4 +143,14 @@ async fn the_flask_example_is_built_by_a_real_engine() {
         images.remove_image(&image).await.unwrap();
         client.commit("extra.py", &format!("# {:?}", started.elapsed())).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_build_on_a_real_engine_shows_what_failed() {
+    let Some(Real { controller, client, .. }) = &Real::start().await else { return };
+    client.commit("requirements.txt", "no-such-package-of-ours==1.0\n").await;
+    client.push().await.failed().says("no-such-package-of-ours").says("the build failed with status 1");
+    client.commit("Dockerfile", "FROM deis/stack\nRUN false\n").await;
+    client.push().await.failed().says("the Dockerfile build failed").says("RUN false");
+    assert!(controller.knows().builds.is_empty());
 }

@@ -74,6 +74,9 @@ impl Reconciler {
         loop {
             tokio::time::sleep(RESYNC).await;
             self.resync().await;
+            if let Err(error) = self.shared.scheduler.sweep_jobs().await {
+                warn!(error = %error, "failed to remove containers of abandoned jobs");
+            }
         }
     }
 

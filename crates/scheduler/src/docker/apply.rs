@@ -1,14 +1,16 @@
 //! Making a workload exist as described.
 
+use std::time::Duration;
+
 use bollard::errors::Error;
-use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as State};
+use bollard::models::ContainerSummary;
 use bollard::query_parameters::{ListContainersOptionsBuilder, StartContainerOptions};
 use futures::stream::{self, StreamExt};
-use std::time::Duration;
 
 use deis_model::{ContainerName, Workload};
 
 use super::failure::{present, status};
+use super::plan::{Present, Step, plan};
 use super::{Docker, labels};
 use crate::SchedulerError;
 
@@ -24,30 +26,12 @@ const TRIES: usize = 20;
 /// How long to wait between tries: a removal under way holds the name for a moment.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// What to do about one container.
-#[derive(Debug, PartialEq, Eq)]
-enum Step {
-    /// Make and start it.
-    Create(ContainerName),
-    /// Start it as it is.
-    Start(ContainerName, String),
-    /// Remove it and make it anew.
-    Replace(ContainerName, String),
-    /// Remove it.
-    Remove(String),
-}
-
-/// One of the workload's containers as the engine lists it.
-#[derive(Debug, Clone)]
-struct Present {
-    name: ContainerName,
-    id: String,
-    state: State,
-    fingerprint: String,
-}
-
 impl Docker {
     pub(super) async fn apply_workload(&self, workload: &Workload) -> Result<(), SchedulerError> {
+        // Scaling to nothing is possible anywhere.
+        if workload.replicas > 0 {
+            self.check_tags(&workload.tags).await?;
+        }
         self.ensure_network().await?;
         let steps = plan(workload, &self.present(workload).await?);
         let taken = stream::iter(steps).map(|step| self.take(workload, step)).buffer_unordered(PARALLEL);
@@ -165,41 +149,10 @@ impl Docker {
     }
 }
 
-impl Present {
-    fn new(name: ContainerName, summary: ContainerSummary) -> Option<Self> {
-        let fingerprint = labels::text(summary.labels.as_ref()?, labels::FINGERPRINT).to_owned();
-        Some(Self { name, id: summary.id?, state: summary.state?, fingerprint })
-    }
-}
-
 fn taken(name: &ContainerName, reason: &str) -> SchedulerError {
     SchedulerError::Engine {
         action: "create container",
         subject: name.to_string(),
         reason: reason.to_owned(),
-    }
-}
-
-fn plan(workload: &Workload, present: &[Present]) -> Vec<Step> {
-    let surplus = present.iter().filter(|container| container.name.number > workload.replicas);
-    let surplus = surplus.map(|container| Step::Remove(container.id.clone()));
-    let fingerprint = workload.fingerprint();
-    let wanted = (1..=workload.replicas).filter_map(|number| {
-        let name = ContainerName { workload: workload.id.clone(), number };
-        match present.iter().find(|container| container.name.number == number) {
-            None => Some(Step::Create(name)),
-            Some(container) => judge(name, container, &fingerprint),
-        }
-    });
-    wanted.chain(surplus).collect()
-}
-
-fn judge(name: ContainerName, container: &Present, fingerprint: &str) -> Option<Step> {
-    let id = container.id.clone();
-    match container.state {
-        _ if container.fingerprint != fingerprint => Some(Step::Replace(name, id)),
-        State::RUNNING | State::RESTARTING => None,
-        State::CREATED | State::EXITED => Some(Step::Start(name, id)),
-        _ => Some(Step::Replace(name, id)),
     }
 }

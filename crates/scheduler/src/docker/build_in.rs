@@ -14,7 +14,8 @@ use bollard::models::{
     ContainerConfig, ContainerCreateBody, HostConfig, ImageConfig, RestartPolicy, RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
-    CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, UploadToContainerOptionsBuilder,
+    CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder,
+    UploadToContainerOptionsBuilder,
 };
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -46,8 +47,10 @@ impl Docker {
     ) -> Result<BuildOutcome, SchedulerError> {
         self.ensure_network().await?;
         let id = self.create_waiter(&build.base, self.waiter(&build)).await?;
+        let mut waiter = Waiter { client: self.client.clone(), id: Some(id.clone()) };
         let outcome = self.build_inside(&id, build, progress).await;
         let removed = self.discard(&id).await;
+        waiter.id = None;
         let outcome = outcome?;
         removed.map(|()| outcome)
     }
@@ -183,6 +186,25 @@ impl Docker {
         let options = options.changes(&changes).pause(killed.is_err()).build();
         let committed = self.patient(COMMIT_TIMEOUT).commit_container(options, config).await;
         committed.map(drop).map_err(|error| self.failed("make image", target, &error))
+    }
+}
+
+/// The container of a build. Removed also when nobody waits for the build any more.
+struct Waiter {
+    client: bollard::Docker,
+    /// None once it is removed.
+    id: Option<String>,
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        let (Some(id), Ok(runtime)) = (self.id.take(), tokio::runtime::Handle::try_current()) else { return };
+        let client = self.client.clone();
+        runtime.spawn(async move {
+            let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+            // What fails here is left to the sweep.
+            let _ = client.remove_container(&id, Some(options)).await;
+        });
     }
 }
 

@@ -130,22 +130,23 @@ impl Follower {
         let empty = HashMap::new();
         let attributes = actor.attributes.as_ref().unwrap_or(&empty);
         if let Some(id) = &actor.id {
-            self.remember(id, event.action.as_deref().unwrap_or(""), attributes);
+            let time = event.time_nano.unwrap_or(0);
+            self.remember(id, event.action.as_deref().unwrap_or(""), attributes, time);
         }
         if let Some(app) = attributes.get(labels::APP).and_then(|app| AppId::parse(app).ok()) {
             self.tell(Change::App(app));
         }
     }
 
-    fn remember(&self, id: &str, action: &str, attributes: &HashMap<String, String>) {
+    fn remember(&self, id: &str, action: &str, attributes: &HashMap<String, String>, time: i64) {
         self.inspections.changed(id);
         match action {
             "destroy" => self.inspections.forget(id),
             "start" => self.inspections.started(id),
-            "oom" => self.inspections.out_of_memory(id),
+            "oom" => self.inspections.out_of_memory(id, time),
             "die" => {
                 let code = attributes.get("exitCode").and_then(|code| code.parse().ok());
-                self.inspections.died(id, code);
+                self.inspections.died(id, code, time);
             }
             _ => {}
         }

@@ -62,6 +62,13 @@ impl Images for Docker {
         self.build_in_container(build, progress).await
     }
 
+    async fn remove_builds(&self) -> Result<(), SchedulerError> {
+        for id in self.builds().await? {
+            self.discard(&id).await?;
+        }
+        Ok(())
+    }
+
     async fn push(
         &self,
         image: &str,

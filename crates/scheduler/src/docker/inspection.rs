@@ -8,6 +8,12 @@ use bollard::models::ContainerInspectResponse;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+/// The exit status of a killed process.
+const KILLED: i64 = 137;
+
+/// In nanoseconds.
+const CAUSE_FOLLOWS_WITHIN: i64 = 1_000_000_000;
+
 /// The part of an inspection that counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Inspection {
@@ -39,6 +45,8 @@ struct Known {
     /// Whether the kernel killed in it for want of memory since it last started.
     out_of_memory: bool,
     last_exit: LastExit,
+    /// When it last ended: Unix time in nanoseconds.
+    died_at: i64,
 }
 
 /// Under which an inspection that begins now may be remembered.
@@ -80,16 +88,24 @@ impl Inspections {
         self.lock().entry(id.to_owned()).or_default().out_of_memory = false;
     }
 
-    /// Notes that the kernel killed in `id` for want of memory.
-    pub(super) fn out_of_memory(&self, id: &str) {
-        self.lock().entry(id.to_owned()).or_default().out_of_memory = true;
+    /// Notes that the kernel killed in `id` for want of memory, told at `time`.
+    pub(super) fn out_of_memory(&self, id: &str, time: i64) {
+        let mut known = self.lock();
+        let entry = known.entry(id.to_owned()).or_default();
+        // The engine may tell of the end before it tells of the cause.
+        let late = entry.last_exit.exit_code == Some(KILLED) && time - entry.died_at < CAUSE_FOLLOWS_WITHIN;
+        match late {
+            true => entry.last_exit.out_of_memory = true,
+            false => entry.out_of_memory = true,
+        }
     }
 
-    /// Notes how `id` ended.
-    pub(super) fn died(&self, id: &str, exit_code: Option<i64>) {
+    /// Notes how `id` ended at `time`.
+    pub(super) fn died(&self, id: &str, exit_code: Option<i64>, time: i64) {
         let mut known = self.lock();
         let entry = known.entry(id.to_owned()).or_default();
         entry.last_exit = LastExit { exit_code, out_of_memory: entry.out_of_memory };
+        entry.died_at = time;
     }
 
     /// Forgets a container that is gone.
@@ -156,6 +172,20 @@ mod tests {
         inspections.changed("a");
         inspections.remember("a", "running", ticket, &Inspection::default());
         assert!(inspections.look_up("a", "running").is_err());
+    }
+
+    #[test]
+    fn want_of_memory_is_told_with_the_end_in_either_order() {
+        let inspections = Inspections::default();
+        let expected = LastExit { exit_code: Some(KILLED), out_of_memory: true };
+        inspections.out_of_memory("before", 5);
+        inspections.died("before", Some(KILLED), 6);
+        inspections.died("after", Some(KILLED), 6);
+        inspections.out_of_memory("after", 7);
+        assert_eq!((inspections.last_exit("before"), inspections.last_exit("after")), (expected, expected));
+        inspections.started("before");
+        inspections.died("before", Some(1), 9);
+        assert!(!inspections.last_exit("before").out_of_memory);
     }
 
     #[test]

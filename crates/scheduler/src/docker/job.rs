@@ -30,6 +30,7 @@ impl Docker {
         job: &Job,
         attachment: Attachment,
     ) -> Result<JobOutcome, SchedulerError> {
+        self.check_tags(&job.tags).await?;
         self.ensure_network().await?;
         let name = job.name.to_string();
         let deadline = now().as_secs().saturating_add(attachment.timeout.as_secs());
@@ -99,7 +100,7 @@ impl Docker {
     }
 
     /// Containers that build: known by label and by name, since images may carry any label.
-    async fn builds(&self) -> Result<Vec<String>, SchedulerError> {
+    pub(super) async fn builds(&self) -> Result<Vec<String>, SchedulerError> {
         let label = format!("{}={}", labels::BUILD, self.options.platform);
         let filters = [("label".to_owned(), vec![label])].into();
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();

@@ -89,6 +89,10 @@ impl Images for Memory {
         Ok(BuildOutcome { exit_code: if well { 0 } else { 1 }, out_of_memory: false })
     }
 
+    async fn remove_builds(&self) -> Result<(), SchedulerError> {
+        Ok(())
+    }
+
     async fn push(
         &self,
         image: &str,

@@ -166,3 +166,10 @@ async fn import_busybox(engine: &Engine, image: &str) {
     let changes = ["ENV PATH=/bin", "ENV BASE=kept", "CMD [\"sh\"]", "EXPOSE 5000"].map(str::to_owned);
     engine.images.import(image, root, &changes).await.expect("import");
 }
+
+/// The engine without the adapter.
+pub(crate) async fn raw() -> bollard::Docker {
+    let version = bollard::API_DEFAULT_VERSION;
+    let client = bollard::Docker::connect_with_unix("/var/run/docker.sock", 60, version).expect("connect");
+    client.negotiate_version().await.expect("negotiate")
+}

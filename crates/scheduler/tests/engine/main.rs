@@ -1,5 +1,9 @@
 //! The scheduler's adapters on engines: what all must do, and what `docker://` must besides.
 
 mod conformance;
-mod docker;
 mod fixture;
+mod image;
+mod isolation;
+mod job;
+mod lost;
+mod output;

@@ -1,0 +1,64 @@
+//! An engine that goes away and comes back.
+
+use std::time::Duration;
+
+use deis_scheduler::{Change, Options, SchedulerError};
+use futures::StreamExt;
+
+use crate::fixture::Fixture;
+
+/// Stands between a socket of its own and the engine's until it is dropped.
+struct Between {
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Between {
+    fn listen(path: &std::path::Path) -> Self {
+        let _ = std::fs::remove_file(path);
+        let listener = tokio::net::UnixListener::bind(path).expect("bind");
+        let task = tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                connections.spawn(async move {
+                    let mut far =
+                        tokio::net::UnixStream::connect("/var/run/docker.sock").await.expect("engine");
+                    let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                });
+            }
+        });
+        Self { task }
+    }
+}
+
+impl Drop for Between {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_goes_away_is_waited_for() {
+    if Fixture::docker().await.is_none() {
+        return;
+    }
+    let path = std::env::temp_dir().join(format!("{}.sock", crate::fixture::unique("engine")));
+    let between = Between::listen(&path);
+    let url = format!("docker://{}", path.display());
+    let options = Options { platform: "away".to_owned(), network: "deis-test".to_owned(), registry: None };
+    let engine = deis_scheduler::open(&url, options).await.expect("open");
+    let mut changes = engine.scheduler.watch();
+    drop(between);
+    let soon = Duration::from_secs(10);
+    let away = loop {
+        match engine.scheduler.observe(None).await {
+            Err(error) => break error,
+            Ok(_) => tokio::task::yield_now().await,
+        }
+    };
+    assert!(matches!(away, SchedulerError::Away { .. }), "{away}");
+    let _between = Between::listen(&path);
+    let change = tokio::time::timeout(soon, changes.next()).await.expect("in time");
+    assert_eq!(change, Some(Change::All));
+    assert!(engine.scheduler.observe(None).await.expect("back").is_empty());
+    std::fs::remove_file(&path).expect("remove");
+}
