@@ -68,6 +68,8 @@ impl Launch<'_> {
     /// Pushes the image to the registry, where other hosts and later starts find it.
     async fn keep(&self) -> Result<(), String> {
         let started = Instant::now();
+        // An image on a stack that is on its way would take all of the stack along a second time.
+        drop(self.platform.stack_moving.lock().await);
         let mut kept = self.push_image().await;
         for tried in 1..TRIES {
             if kept.is_ok() {

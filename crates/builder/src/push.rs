@@ -8,6 +8,7 @@ use deis_api::client::InternalClient;
 use deis_api::v1::hooks::PushHook;
 use deis_model::{AppId, Procfile};
 use deis_scheduler::Images;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
@@ -38,6 +39,8 @@ pub(crate) struct Platform {
     pub(crate) controller: InternalClient,
     /// The engine.
     pub(crate) images: Arc<dyn Images>,
+    /// Held while the stack is on its way to the registry.
+    pub(crate) stack_moving: Arc<Mutex<()>>,
 }
 
 /// One push by one user to one app.

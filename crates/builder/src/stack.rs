@@ -35,6 +35,7 @@ async fn keep_newer(platform: &Platform, kept: Option<&str>) -> Result<Option<St
     let name = format!("{}/{}", settings.registry, settings.stack_image);
     platform.images.tag(&settings.stack_image, &name).await?;
     let (progress, mut arriving) = mpsc::channel(64);
+    let _moving = platform.stack_moving.lock().await;
     let push = platform.images.push(&name, &settings.registry_credentials, progress);
     let discard = async { while arriving.recv().await.is_some() {} };
     let (pushed, ()) = tokio::join!(push, discard);
