@@ -22,7 +22,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::observer::{Observer, Seen};
 use follower::{Ended, Follower, Line};
-use position::Positions;
+use position::{Position, Positions};
 use shipper::Shipper;
 
 /// Lines read but not yet part of a batch. At the limit, reading stops.
@@ -105,6 +105,8 @@ struct Reading {
     active: bool,
     /// Which start of it was read to the end.
     finished: Option<i64>,
+    /// Where reading ended; the logger may not have acknowledged all of it yet.
+    position: Option<Position>,
 }
 
 impl Followed {
@@ -138,6 +140,7 @@ impl Followed {
         if let Some(reading) = self.containers.get_mut(&ended.id) {
             reading.active = false;
             reading.finished = Some(ended.started_at);
+            reading.position = Some(ended.position);
             self.follow_if_wanted(&ended.id);
         }
     }
@@ -145,7 +148,7 @@ impl Followed {
     fn follow_if_wanted(&mut self, id: &str) {
         let Some(reading) = self.containers.get_mut(id).filter(|reading| reading.is_wanted()) else { return };
         reading.active = true;
-        let position = self.positions.of(id);
+        let position = reading.position.unwrap_or_else(|| self.positions.of(id));
         let follower =
             Follower::new(self.engine.clone(), reading.container.clone(), self.lines.clone(), position);
         self.tasks.spawn(follower.run());
@@ -154,7 +157,7 @@ impl Followed {
 
 impl Reading {
     fn new(container: ContainerStatus) -> Self {
-        Self { container, active: false, finished: None }
+        Self { container, active: false, finished: None, position: None }
     }
 
     /// The engine ends a container's output with each of its ends; a later start is read anew.

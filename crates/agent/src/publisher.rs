@@ -1,5 +1,6 @@
 //! The publisher: watches the engine, probes containers with a port and reports to the controller where they are reached.
 
+mod entry;
 mod probe;
 mod report;
 mod roster;

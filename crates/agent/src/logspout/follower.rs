@@ -24,6 +24,7 @@ pub(super) struct Line {
 pub(super) struct Ended {
     pub(super) id: String,
     pub(super) started_at: i64,
+    pub(super) position: Position,
 }
 
 /// Reads one container.
@@ -53,7 +54,7 @@ impl Follower {
             debug!(container = %self.container.name, %error, "failed to read output; trying again");
             tokio::time::sleep(self.backoff.wait()).await;
         }
-        Ended { id: self.container.id, started_at: self.container.started_at }
+        Ended { id: self.container.id, started_at: self.container.started_at, position: self.position }
     }
 
     async fn read(&mut self) -> Result<(), SchedulerError> {

@@ -8,15 +8,7 @@ use deis_api::internal::ReportedEndpoint;
 use deis_model::{AppId, ContainerState, ContainerStatus, HealthCheck};
 use tokio::time::Instant;
 
-/// Waits between probes of a container that does not serve yet.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
-
-/// Wait between probes of a container that serves.
-const STEADY_WAIT: Duration = Duration::from_secs(5);
-
-/// So many failures in a row withdraw a container that served.
-const FAILURES: u32 = 3;
+use super::entry::{Entry, LONGEST_WAIT};
 
 /// The first report waits at most so long for containers that neither pass nor fail.
 const FIRST_REPORT_LIMIT: Duration = Duration::from_secs(10);
@@ -42,25 +34,6 @@ pub(super) struct Roster {
     opened: Instant,
     /// Whether everything was seen once.
     complete: bool,
-}
-
-struct Entry {
-    container: ContainerStatus,
-    address: SocketAddr,
-    judgement: Option<Judgement>,
-    /// In a row, since the last success.
-    failures: u32,
-    /// Whether it ran before we did: then it may serve visitors, and one failure says nothing.
-    found: bool,
-    next_probe: Instant,
-    wait: Duration,
-    probing: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Judgement {
-    ready: bool,
-    reason: Option<String>,
 }
 
 impl Roster {
@@ -135,61 +108,6 @@ impl Roster {
         let mut endpoints: Vec<_> = self.entries.values().filter_map(Entry::report).collect();
         endpoints.sort_by(|one, other| one.container.cmp(&other.container));
         endpoints
-    }
-}
-
-impl Entry {
-    fn new(container: ContainerStatus, address: SocketAddr, found: bool, now: Instant, wall: i64) -> Self {
-        let delay = container.health_check.as_ref().map(HealthCheck::initial_delay).unwrap_or_default();
-        let age = Duration::from_nanos(u64::try_from(wall - container.started_at).unwrap_or(0));
-        Self {
-            container,
-            address,
-            judgement: None,
-            failures: 0,
-            found,
-            next_probe: now + delay.saturating_sub(age),
-            wait: FIRST_WAIT,
-            probing: false,
-        }
-    }
-
-    fn conclude(&mut self, outcome: Result<(), String>, now: Instant) -> bool {
-        self.probing = false;
-        self.failures = if outcome.is_ok() { 0 } else { self.failures + 1 };
-        self.wait = self.next_wait();
-        self.next_probe = now + self.wait;
-        let judgement = match outcome {
-            Ok(()) => Judgement { ready: true, reason: None },
-            // It served, or may have: patience.
-            Err(_) if self.may_serve() && self.failures < FAILURES => return false,
-            Err(reason) => Judgement { ready: false, reason: Some(reason) },
-        };
-        self.judgement.replace(judgement.clone()) != Some(judgement)
-    }
-
-    fn may_serve(&self) -> bool {
-        self.judgement.as_ref().map_or(self.found, |judgement| judgement.ready)
-    }
-
-    fn next_wait(&self) -> Duration {
-        match self.failures {
-            0 => STEADY_WAIT,
-            _ if self.may_serve() => LONGEST_WAIT,
-            1 => FIRST_WAIT,
-            _ => (self.wait * 3 / 2).min(LONGEST_WAIT),
-        }
-    }
-
-    fn report(&self) -> Option<ReportedEndpoint> {
-        let judgement = self.judgement.clone()?;
-        Some(ReportedEndpoint {
-            container: self.container.name.clone(),
-            id: self.container.id.clone(),
-            address: self.address,
-            ready: judgement.ready,
-            reason: judgement.reason,
-        })
     }
 }
 
