@@ -124,7 +124,7 @@ impl Docker {
     }
 
     async fn refuse_foreign(&self, name: &ContainerName) -> Result<Option<String>, SchedulerError> {
-        let found = present(self.client.inspect_container(&name.to_string(), None).await);
+        let found = present(self.client.inspect_container(&self.engine_name(name), None).await);
         match found.map_err(|error| self.failed("inspect container", &name.to_string(), &error))? {
             None => Ok(None),
             Some(_) => {

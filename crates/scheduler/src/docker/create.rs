@@ -81,7 +81,7 @@ impl Docker {
         name: &ContainerName,
         body: ContainerCreateBody,
     ) -> Result<String, bollard::errors::Error> {
-        let options = CreateContainerOptionsBuilder::new().name(&name.to_string()).build();
+        let options = CreateContainerOptionsBuilder::new().name(&self.engine_name(name)).build();
         self.client.create_container(Some(options), body).await.map(|created| created.id)
     }
 }

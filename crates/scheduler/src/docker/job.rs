@@ -32,7 +32,7 @@ impl Docker {
     ) -> Result<JobOutcome, SchedulerError> {
         self.check_tags(&job.tags).await?;
         self.ensure_network().await?;
-        let name = job.name.to_string();
+        let name = self.engine_name(&job.name);
         let deadline = now().as_secs().saturating_add(attachment.timeout.as_secs());
         let created = self.create(&job.name, self.job(job, deadline)).await;
         let id = created.map_err(|error| self.creation_failed(&job.image, &job.name, &error))?;

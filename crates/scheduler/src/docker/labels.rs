@@ -73,13 +73,27 @@ pub(super) fn of_workload(id: &WorkloadId) -> [(&'static str, String); 3] {
     [(APP, id.app.to_string()), (RELEASE, id.release.to_string()), (PROCESS, id.process.to_string())]
 }
 
+/// The platform whose containers have plain names on the engine, as `blog_v2.web.1`.
+const PLAIN: &str = "deis";
+
+/// A container's name on the engine: other platforms' names are prefixed, so that several can share one engine.
+pub(super) fn engine_name(platform: &str, name: &ContainerName) -> String {
+    if platform == PLAIN { name.to_string() } else { format!("{platform}.{name}") }
+}
+
+fn parse_engine_name(platform: &str, text: &str) -> Option<ContainerName> {
+    let text = text.trim_start_matches('/');
+    let plain = if platform == PLAIN { text } else { text.strip_prefix(platform)?.strip_prefix('.')? };
+    ContainerName::parse(plain).ok()
+}
+
 /// The name of a container whose labels agree with it and say that it is `platform`'s.
 pub(super) fn own_name(
     platform: &str,
     engine_name: &str,
     labels: &HashMap<String, String>,
 ) -> Option<ContainerName> {
-    let name = ContainerName::parse(engine_name.trim_start_matches('/')).ok()?;
+    let name = parse_engine_name(platform, engine_name)?;
     let agree = of_container(platform, &name);
     [PLATFORM, APP, RELEASE, PROCESS, NUMBER]
         .iter()

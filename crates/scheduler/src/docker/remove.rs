@@ -41,9 +41,14 @@ impl Docker {
         }
     }
 
+    /// A container's name on the engine.
+    pub(super) fn engine_name(&self, name: &ContainerName) -> String {
+        labels::engine_name(&self.options.platform, name)
+    }
+
     /// The container of this name; none if there is none or it is not ours.
     pub(super) async fn inspect_own(&self, name: &ContainerName) -> Result<Option<Found>, SchedulerError> {
-        let text = name.to_string();
+        let text = self.engine_name(name);
         let found = present(self.client.inspect_container(&text, None).await);
         let Some(found) = found.map_err(|error| self.failed("inspect container", &text, &error))? else {
             return Ok(None);
