@@ -61,7 +61,7 @@ pub(crate) fn start_many(image: &str, count: usize) -> f64 {
 pub(crate) fn image_of(name: &str, platform: &Platform) -> String {
     let containers = platform.containers();
     let container = containers.iter().find(|found| found.ends_with(name)).expect("it runs");
-    docker(&["inspect", "--format", "{{.Config.Image}}", container])
+    docker(&["inspect", "--format", "{{.Config.Image}}", &platform.engine_name(container)])
 }
 
 fn answers(address: SocketAddr) -> bool {

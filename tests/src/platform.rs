@@ -184,9 +184,21 @@ impl Platform {
 
     /// Names of the platform's containers on the engine, sorted.
     pub fn containers(&self) -> Vec<String> {
-        let mut names = engine::containers(&format!("io.deis.platform={}", self.network));
+        let names = engine::containers(&format!("io.deis.platform={}", self.network));
+        let mut names: Vec<String> = names.iter().map(|name| self.short_name(name)).collect();
         names.sort();
         names
+    }
+
+    /// The name within the platform of a container on the engine.
+    fn short_name(&self, engine_name: &str) -> String {
+        let prefix = format!("{}.", self.network);
+        engine_name.strip_prefix(&prefix).unwrap_or(engine_name).to_owned()
+    }
+
+    /// The name on the engine of one of the platform's containers.
+    pub fn engine_name(&self, name: &str) -> String {
+        format!("{}.{name}", self.network)
     }
 
     /// Names of the containers that build for the platform.

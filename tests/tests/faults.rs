@@ -82,11 +82,11 @@ fn an_idle_platform_that_is_killed_touches_no_container() {
     let user = platform.user("ann");
     let app = user.create_app("blog", "worker-python");
     app.push().succeeded();
-    let started = started_at("blog_v2.web.1");
+    let started = started_at(&platform.engine_name("blog_v2.web.1"));
     platform.kill();
     platform.run();
     platform.answers("blog", "Powered by Deis");
-    assert_eq!(started_at("blog_v2.web.1"), started);
+    assert_eq!(started_at(&platform.engine_name("blog_v2.web.1")), started);
     assert_eq!(platform.containers(), ["blog_v2.web.1"]);
 }
 
