@@ -8,6 +8,9 @@ use crate::platform::Platform;
 
 use super::report::Check;
 
+/// What the stack image says of itself.
+const STACK_LABEL: &str = "io.deis.stack=true";
+
 const GB: u64 = 1_000_000_000;
 
 /// Below this the disk counts as nearly full, whatever its size.
@@ -39,15 +42,22 @@ pub(super) async fn engine(platform: &Platform) -> Check {
 /// Whether the engine has an image to build and run apps in.
 pub(super) async fn stack(platform: &Platform) -> Check {
     let images = match platform.engine().await {
-        Ok(engine) => engine.images.list("io.deis.stack=true").await.unwrap_or_default(),
+        Ok(engine) => engine.images.list(STACK_LABEL).await.unwrap_or_default(),
         Err(_) => Vec::new(),
     };
-    let found = if images.is_empty() { "missing".to_owned() } else { images.join(", ") };
+    let stacks: Vec<String> = images.into_iter().filter(|image| is_stack(image)).collect();
     let problem = || Problem {
         cause: "there is no image that apps can be built in".into(),
         cure: "make it with `deisctl stack build`".into(),
     };
-    Check { subject: "stack", found, problems: images.is_empty().then(problem).into_iter().collect() }
+    let problems = stacks.is_empty().then(problem).into_iter().collect();
+    let found = if stacks.is_empty() { "missing".to_owned() } else { stacks.join(", ") };
+    Check { subject: "stack", found, problems }
+}
+
+/// Apps inherit the label, but they, like copies of the stack, are named after a registry: `host:port/…`.
+fn is_stack(image: &str) -> bool {
+    image.split_once('/').is_none_or(|(first, _)| !first.contains([':', '.']))
 }
 
 /// Whether the disk below `path` has room.
@@ -97,6 +107,13 @@ mod tests {
         check(GB, 4 * GB, true);
         check(3 * GB, 4 * GB, false);
         check(0, 0, true);
+    }
+
+    #[test]
+    fn images_of_registries_are_no_stacks() {
+        let images =
+            ["deis/stack:latest", "stack", "127.0.0.1:5000/deis/stack:latest", "registry.example/blog:v2"];
+        assert_eq!(images.map(is_stack), [true, true, false, false]);
     }
 
     #[test]
