@@ -48,10 +48,10 @@ of_tests() {
 
 # Every process that a test started has the tests' own directory for temporary files in its environment.
 end_processes() {
-  local directory
-  for directory in /proc/[0-9]*; do
-    if tr '\0' '\n' <"$directory/environ" 2>/dev/null | grep -qxF "TMPDIR=$work/tmp"; then
-      kill -KILL "${directory#/proc/}" 2>/dev/null || true
-    fi
-  done
+  local file pid
+  grep --files-with-matches --null-data --line-regexp --fixed-strings "TMPDIR=$work/tmp" /proc/[0-9]*/environ 2>/dev/null |
+    while read -r file; do
+      pid=${file#/proc/}
+      kill -KILL "${pid%/environ}" 2>/dev/null || true
+    done
 }
