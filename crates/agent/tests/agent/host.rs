@@ -77,6 +77,13 @@ impl Host {
         self.engine.scheduler.remove(&workload.id, Duration::ZERO).await.expect("remove");
     }
 
+    /// Removes all that this test made.
+    pub(crate) async fn clean(self) {
+        for container in self.engine.scheduler.observe(None).await.expect("observe") {
+            self.engine.scheduler.remove_container(&container.name, Duration::ZERO).await.expect("remove");
+        }
+    }
+
     /// Runs `script` as job `number` to its end.
     pub(crate) async fn run(&self, number: u32, script: &str) {
         let job = Job {

@@ -107,4 +107,5 @@ async fn short_jobs_are_heard() {
         assert_eq!(platform.texts(&format!("run.{number}")), ["hello"]);
     }
     logspout.stop().await;
+    host.clean().await;
 }
