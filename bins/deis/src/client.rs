@@ -162,9 +162,7 @@ impl Client {
     fn unreachable(&self, error: &reqwest::Error) -> anyhow::Error {
         let cause = last_cause(error);
         let cure = match (error.is_timeout(), error.is_connect()) {
-            (false, true) => {
-                "Check the address with 'deis whoami', and that the platform runs and is reachable from here."
-            }
+            (false, true) => "Check the address, and that the platform runs and is reachable from here.",
             (true, _) => {
                 "It took too long; look with 'deis ps' or 'deis releases' whether it happened all the same."
             }

@@ -1,8 +1,7 @@
 //! `config:…`: environment variables of an app.
 
-use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
@@ -14,14 +13,11 @@ use deis_api::v1::Config as Wire;
 use deis_model::ConfigKey;
 
 use crate::apps::path;
+use crate::environment_file;
 use crate::options::{AppOption, FormatOption};
 use crate::output;
 use crate::progress::spinning;
 use crate::session::Session;
-use crate::{environment_file, prompt};
-
-/// The file that pulls write and pushes read.
-const FILE: &str = ".env";
 
 /// Commands of environment variables.
 #[derive(Subcommand)]
@@ -76,7 +72,7 @@ pub(crate) enum Config {
         #[command(flatten)]
         app: AppOption,
         /// Another file than .env
-        #[arg(short, long, value_name = "PATH", default_value = FILE)]
+        #[arg(short, long, value_name = "PATH", default_value = environment_file::FILE)]
         path: PathBuf,
     },
 }
@@ -96,9 +92,9 @@ impl Config {
             Self::Set { values, app } => set(&session, &session.app(&app)?, &values).await,
             Self::Unset { keys, app } => unset(&session, &session.app(&app)?, keys).await,
             Self::Pull { app, interactive, overwrite } => {
-                pull(&session, &session.app(&app)?, interactive, overwrite).await
+                environment_file::pull(&session, &session.app(&app)?, interactive, overwrite).await
             }
-            Self::Push { app, path } => push(&session, &session.app(&app)?, &path).await,
+            Self::Push { app, path } => environment_file::push(&session, &session.app(&app)?, &path).await,
         }
     }
 }
@@ -148,7 +144,8 @@ async fn set(session: &Session, app: &str, arguments: &[String]) -> Result<()> {
     create(session, app, changes).await
 }
 
-async fn create(session: &Session, app: &str, changes: Map<String, Value>) -> Result<()> {
+/// Sets variables, says so and lists them.
+pub(crate) async fn create(session: &Session, app: &str, changes: Map<String, Value>) -> Result<()> {
     output::text("Creating config... ")?;
     let made = spinning(change(session, app, "values", changes)).await?;
     match made.values.get("DEIS_RELEASE") {
@@ -166,60 +163,13 @@ async fn unset(session: &Session, app: &str, keys: Vec<String>) -> Result<()> {
     list(session, app, false).await
 }
 
-async fn pull(session: &Session, app: &str, interactive: bool, overwrite: bool) -> Result<()> {
-    let here = read_file(Path::new(FILE))?;
-    if here.is_some() && !interactive && !overwrite {
-        bail!("{FILE} already exists, pass -o to overwrite");
-    }
-    let mut values = read(session, app).await?.values;
-    if let Some(text) = here.filter(|_| interactive) {
-        values = merge(environment_file::parse(&text).values, values).await?;
-    }
-    let (text, left_out) = environment_file::write(&values);
-    environment_file::save(Path::new(FILE), &text).with_context(|| format!("failed to write {FILE}"))?;
-    for key in left_out {
-        eprintln!("{key} is left out: its value has several lines, which {FILE} cannot hold");
-    }
-    Ok(())
-}
-
-/// What is in the file, with what the app has; where they differ, the user decides.
-async fn merge(
-    mut kept: BTreeMap<String, String>,
-    values: BTreeMap<String, String>,
-) -> Result<BTreeMap<String, String>> {
-    for (key, value) in values {
-        let differs = kept.get(&key).filter(|here| **here != value);
-        let question = differs.map(|here| format!("{key}: overwrite {here} with {value}? (y/N) "));
-        match question {
-            Some(question) if !prompt::agrees(&question).await? => {}
-            _ => {
-                kept.insert(key, value);
-            }
-        }
-    }
-    Ok(kept)
-}
-
-async fn push(session: &Session, app: &str, path: &Path) -> Result<()> {
-    let text =
-        read_file(path)?.with_context(|| format!("failed to read {}: it does not exist", path.display()))?;
-    let parsed = environment_file::parse(&text);
-    for line in &parsed.refused {
-        output::line(format_args!("'{line}' does not match the pattern 'key=var', ex: MODE=test"))?;
-    }
-    let values =
-        parsed.values.into_iter().map(|(key, value)| Ok((key.clone(), final_value(&key, &value)?.into())));
-    create(session, app, values.collect::<Result<_>>()?).await
-}
-
 /// A variable's name and value in `KEY=value`; the value may be empty, and have several lines.
 pub(crate) fn parse(argument: &str) -> Option<(&str, &str)> {
     argument.split_once('=').filter(|(key, _)| ConfigKey::parse(key).is_ok())
 }
 
 /// What is sent for `value`: an SSH key, or the file that holds it, goes in base64.
-fn final_value(key: &str, value: &str) -> Result<String> {
+pub(crate) fn final_value(key: &str, value: &str) -> Result<String> {
     if key != "SSH_KEY" {
         return Ok(value.to_owned());
     }
@@ -233,14 +183,6 @@ fn final_value(key: &str, value: &str) -> Result<String> {
         false => {
             bail!("Could not parse SSH private key: it is neither a key in PEM form nor the file of one")
         }
-    }
-}
-
-fn read_file(path: &Path) -> Result<Option<String>> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("failed to read {}", path.display())),
     }
 }
 

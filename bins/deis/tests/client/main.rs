@@ -1,0 +1,8 @@
+//! The client as users run it.
+
+mod access;
+mod accounts;
+mod apps;
+mod command_line;
+mod releases;
+mod user;
