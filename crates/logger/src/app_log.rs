@@ -1,6 +1,6 @@
 //! The log of one app: its segments, who follows it, and what it has already got.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
@@ -14,6 +14,7 @@ use deis_model::AppId;
 use crate::error::WriteError;
 use crate::follow::{self, Follower};
 use crate::frame;
+use crate::newest::Newest;
 use crate::record::Record;
 use crate::segment::{self, Segment};
 use crate::tail::{self, Slice, walk_back};
@@ -22,8 +23,6 @@ use crate::tail::{self, Slice, walk_back};
 const LOOK_BACK_BYTES: u64 = 16 << 20;
 /// Records this much older than a possible repetition, in nanoseconds, end the search for it.
 const LOOK_BACK_SLACK: i64 = 60_000_000_000;
-/// For how many sources the newest timestamp is remembered.
-const MAX_SOURCES: usize = 1024;
 
 /// The log of one app. Only the writer changes it; readers take a note of its slices and read files on their own.
 pub(crate) struct AppLog {
@@ -36,8 +35,8 @@ pub(crate) struct AppLog {
     open: Option<Arc<File>>,
     /// Whether the last segment was checked since the start.
     recovered: bool,
-    /// Source → newest timestamp stored. Only records not newer than it can be repetitions.
-    newest: HashMap<String, i64>,
+    /// What tells repetitions from new records.
+    newest: Newest,
     /// Stored but not yet on disk for sure; kept while somebody follows.
     unpublished: Vec<Record>,
     followers: Vec<Follower>,
@@ -55,7 +54,7 @@ impl AppLog {
             next_number,
             open: None,
             recovered: false,
-            newest: HashMap::new(),
+            newest: Newest::default(),
             unpublished: Vec::new(),
             followers: Vec::new(),
         })
@@ -123,7 +122,7 @@ impl AppLog {
     /// Forgets what was written since the last commit, after the disk refused it.
     pub(crate) fn roll_back(&mut self) {
         self.unpublished.clear();
-        self.newest.clear();
+        self.newest = Newest::default();
         // What a failed sync left in the file is unknown: reading it again finds out.
         self.recovered = false;
         if let (Some(segment), Some(file)) = (self.segments.back_mut(), self.open.take()) {
@@ -167,7 +166,7 @@ impl AppLog {
     pub(crate) fn remove(&mut self) -> Result<(), WriteError> {
         (self.open, self.recovered) = (None, false);
         self.segments.clear();
-        self.newest.clear();
+        self.newest = Newest::default();
         self.followers.clear();
         match fs::remove_dir_all(&self.directory) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -183,7 +182,7 @@ impl AppLog {
         }
         let newest = &mut self.newest;
         if let Some(last) = self.segments.back_mut() {
-            last.recover(&self.directory, |framed| note_newest(newest, framed.source, framed.timestamp))
+            last.recover(&self.directory, |framed| newest.note(framed.source, framed.timestamp))
                 .map_err(|error| WriteError::at(&self.directory, &error))?;
         }
         self.recovered = true;
@@ -233,7 +232,7 @@ impl AppLog {
 
     fn remember(&mut self, records: Vec<Record>) {
         for record in &records {
-            note_newest(&mut self.newest, &record.source, record.timestamp);
+            self.newest.note(&record.source, record.timestamp);
         }
         if !self.followers.is_empty() {
             self.unpublished.extend(records);
@@ -244,9 +243,7 @@ impl AppLog {
     ///
     /// A record is a repetition if source, timestamp and text are those of one within the last 16 MiB.
     fn without_repetitions(&self, records: Vec<Record>) -> Result<Vec<Record>, WriteError> {
-        let suspect = |record: &Record| {
-            self.newest.get(&record.source).is_some_and(|newest| record.timestamp <= *newest)
-        };
+        let suspect = |record: &Record| self.newest.may_be_stored(record);
         let Some(oldest) =
             records.iter().filter(|record| suspect(record)).map(|record| record.timestamp).min()
         else {
@@ -276,24 +273,5 @@ impl AppLog {
             end: end(segment),
         };
         self.segments.iter().map(slice).collect()
-    }
-}
-
-fn note_newest(newest: &mut HashMap<String, i64>, source: &str, timestamp: i64) {
-    match newest.get_mut(source) {
-        Some(known) => *known = timestamp.max(*known),
-        None => {
-            if newest.len() >= MAX_SOURCES {
-                forget_stalest(newest);
-            }
-            newest.insert(source.to_owned(), timestamp);
-        }
-    }
-}
-
-fn forget_stalest(newest: &mut HashMap<String, i64>) {
-    let stalest = newest.iter().min_by_key(|(_, timestamp)| **timestamp).map(|(source, _)| source.clone());
-    if let Some(source) = stalest {
-        newest.remove(&source);
     }
 }

@@ -11,6 +11,7 @@ mod follow;
 mod frame;
 mod http;
 mod logger;
+mod newest;
 mod record;
 mod segment;
 mod tail;
