@@ -92,14 +92,12 @@ impl Database {
     /// Takes the write lock at once: a transaction that read first and locked later could fail halfway, because
     /// another process wrote in between.
     pub(crate) async fn begin(&self) -> Result<Transaction, DatabaseError> {
-        let begun = self.writer.begin_with("BEGIN IMMEDIATE").await;
-        Ok(Transaction::new(begun.map_err(|error| self.failed(error))?, self.path.clone()))
+        Transaction::begin(&self.writer, "BEGIN IMMEDIATE", Arc::clone(&self.path)).await
     }
 
     /// Begins several reads of one and the same state.
     pub(crate) async fn snapshot(&self) -> Result<Transaction, DatabaseError> {
-        let begun = self.reader.begin().await;
-        Ok(Transaction::new(begun.map_err(|error| self.failed(error))?, self.path.clone()))
+        Transaction::begin(&self.reader, "BEGIN", Arc::clone(&self.path)).await
     }
 
     /// Writes with one statement; returns how many rows it changed.
@@ -149,4 +147,43 @@ fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
 
 fn open_error(path: &str, error: &sqlx::Error) -> DatabaseError {
     DatabaseError::Open { path: path.to_owned(), reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NewUser;
+    use crate::transaction::query;
+
+    async fn add_user(database: &Database, number: u32) -> Result<(), DatabaseError> {
+        let user = NewUser {
+            username: format!("user-{number}"),
+            email: "x".repeat(2000),
+            first_name: String::new(),
+            last_name: String::new(),
+            password_hash: String::new(),
+        };
+        database.create_user(user).await.map(drop)
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_named_and_does_no_harm() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("deis.sqlite").display().to_string();
+        let database = Database::open(&format!("sqlite://{path}")).await.unwrap();
+        // SQLite answers the same as on a full disk when a database reaches its limit of pages.
+        query("PRAGMA max_page_count = 1").execute(&database.writer).await.unwrap();
+        let mut written = 0;
+        let error = loop {
+            match add_user(&database, written).await {
+                Ok(()) => written += 1,
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(&error, DatabaseError::Full { path: full } if *full == path), "{error}");
+        let users = database.users(crate::Slice::first(1)).await.unwrap();
+        assert_eq!(users.total, u64::from(written), "reads go on");
+        query("PRAGMA max_page_count = 100000").execute(&database.writer).await.unwrap();
+        add_user(&database, written).await.unwrap();
+    }
 }
