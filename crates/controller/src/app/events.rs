@@ -3,14 +3,14 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc;
-use tracing::{info, warn};
+use tracing::warn;
 
 use deis_api::client::InternalClient;
 use deis_api::internal::{LogBatch, LogRecord};
 use deis_model::AppId;
 use deis_runtime::Shutdown;
 
-/// How many events wait for the logger at most; further ones are only in the platform's own log.
+/// How many events wait for the logger at most; further ones are lost, and the journal says so.
 const QUEUE: usize = 10_000;
 
 /// How many events are shipped at once.
@@ -34,16 +34,14 @@ impl Events {
         Self { queue }
     }
 
-    /// Notes `text` in the log of `app`. Never waits.
+    /// Notes `text` in the log of `app`. Never waits. Not in the platform's own journal: commands may hold secrets.
     pub fn say(&self, app: &AppId, text: impl Into<String>) {
-        let text = text.into();
-        info!(app = %app, event = text, "event");
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let record = LogRecord {
             app: app.to_string(),
             source: "deis-controller".to_owned(),
             timestamp: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
-            text,
+            text: text.into(),
         };
         if self.queue.try_send(record).is_err() {
             warn!(app = %app, "an event is missing in the app's log: the logger is behind or the platform stops");

@@ -12,18 +12,23 @@ use super::Refusal;
 /// How many passwords are hashed at the same time: each takes 19 MiB and tens of milliseconds of a core.
 const AT_ONCE: usize = 2;
 
+/// How many more may wait for their turn; further ones are refused, so that a flood of logins cannot pile up.
+const WAITING: usize = 100;
+
 /// The longest password, in bytes.
 const MAX_LENGTH: usize = 4096;
 
 /// Hashes and verifies passwords on the blocking pool. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Passwords {
+    places: Arc<Semaphore>,
     turns: Arc<Semaphore>,
 }
 
 impl Passwords {
     pub(super) fn new() -> Self {
-        Self { turns: Arc::new(Semaphore::new(AT_ONCE)) }
+        let semaphore = |permits| Arc::new(Semaphore::new(permits));
+        Self { places: semaphore(AT_ONCE + WAITING), turns: semaphore(AT_ONCE) }
     }
 
     /// The PHC string to store for `password`, which arrived as `field`.
@@ -54,13 +59,16 @@ impl Passwords {
     }
 
     async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
+        let place = self.places.try_acquire().map_err(|_| Refusal::Overloaded)?;
         let turns = Arc::clone(&self.turns);
         let turn = turns.acquire_owned().await.map_err(|error| Refusal::Internal(error.to_string()))?;
         let work = move || {
             let _turn = turn;
             work()
         };
-        tokio::task::spawn_blocking(work).await.map_err(|error| Refusal::Internal(error.to_string()))
+        let done = tokio::task::spawn_blocking(work).await;
+        drop(place);
+        done.map_err(|error| Refusal::Internal(error.to_string()))
     }
 }
 
@@ -74,4 +82,28 @@ fn hash(password: &str) -> Result<String, Refusal> {
 fn verify(password: &str, hash: &str) -> bool {
     PasswordHash::new(hash)
         .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_is_known_by_its_hash_alone() {
+        let passwords = Passwords::new();
+        let hash = passwords.hash("password", "secret".to_owned()).await.unwrap();
+        assert!(hash.starts_with("$argon2id$"));
+        assert!(passwords.verify("secret".to_owned(), hash.clone()).await.unwrap());
+        assert!(!passwords.verify("Secret".to_owned(), hash).await.unwrap());
+        assert!(!passwords.verify("secret".to_owned(), "none".to_owned()).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_logins_is_refused_and_then_forgotten() {
+        let passwords = Passwords::new();
+        let flood = (0..AT_ONCE + WAITING + 20).map(|_| passwords.work(|| ()));
+        let refused = futures::future::join_all(flood).await.into_iter().filter(Result::is_err).count();
+        assert_eq!(refused, 20);
+        assert!(passwords.work(|| ()).await.is_ok());
+    }
 }

@@ -28,6 +28,8 @@ pub enum Refusal {
     Conflict(String),
     /// Another change of the app is under way.
     Busy(String),
+    /// Too many ask for the same at this moment.
+    Overloaded,
     /// What was asked for was tried on the engine and failed.
     Deploy(DeployError),
     /// The database failed.

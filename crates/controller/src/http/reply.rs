@@ -74,6 +74,10 @@ impl IntoResponse for Refusal {
                 let text = format!("Config changes already in progress.\n{text}");
                 error_body(StatusCode::CONFLICT, &json!({"error": text}))
             }
+            Self::Overloaded => detail(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many log in at this moment. Try again in a few seconds.",
+            ),
             Self::Deploy(error) => detail(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
             Self::Database(error) => database_error(&error),
             Self::Internal(text) => {
