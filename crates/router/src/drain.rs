@@ -15,25 +15,27 @@ pub(crate) struct Drain {
 }
 
 struct Leaving {
-    /// The first table without it.
+    /// The first generation that may be without it.
     generation: u64,
     endpoint: Arc<Endpoint>,
 }
 
 impl Drain {
-    /// Retires `endpoints`, which the table of `generation` no longer holds. That table must be in force already.
-    pub(crate) fn retire(&self, generation: u64, endpoints: Vec<Arc<Endpoint>>) {
+    /// Retires `endpoints`, which the table in force no longer holds and the one of `last` still held.
+    ///
+    /// They count as gone since the generation after `last`: which of those skipped did away with them is not known.
+    pub(crate) fn retire(&self, last: u64, endpoints: Vec<Arc<Endpoint>>) {
         let mut leaving = self.lock();
         for endpoint in endpoints {
             endpoint.retire();
-            leaving.push(Leaving { generation, endpoint });
+            leaving.push(Leaving { generation: last + 1, endpoint });
         }
     }
 
-    /// Another incarnation of the controller counts anew, from `generation`: what was leaving, leaves with that.
-    pub(crate) fn recount(&self, generation: u64) {
+    /// Another incarnation of the controller counts anew: what was leaving may be gone since its first generation.
+    pub(crate) fn recount(&self) {
         for leaving in self.lock().iter_mut() {
-            leaving.generation = generation;
+            leaving.generation = 1;
         }
     }
 
@@ -63,8 +65,8 @@ mod tests {
         let drain = Drain::default();
         let (first, second) = (endpoint(&drain), endpoint(&drain));
         let (one, two) = (first.board(), second.board());
-        drain.retire(5, vec![first]);
-        drain.retire(7, vec![second]);
+        drain.retire(4, vec![first]);
+        drain.retire(6, vec![second]);
         assert_eq!(drain.drained(8), 4);
         drain.changed.notified().await;
         drop(one);
@@ -88,7 +90,7 @@ mod tests {
         let endpoint = endpoint(&drain);
         let _flight = endpoint.board();
         drain.retire(900, vec![endpoint]);
-        drain.recount(1);
+        drain.recount();
         assert_eq!(drain.drained(3), 0);
     }
 }

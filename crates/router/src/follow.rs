@@ -22,6 +22,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
+/// The pause after an answer without news, which normally has taken long enough.
+const PAUSE_WITHOUT_NEWS: Duration = Duration::from_millis(20);
+
 /// How long a report of drained containers may take before the next news are read.
 const REPORT_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -61,7 +64,7 @@ impl Follower {
     async fn follow(&mut self) {
         loop {
             match self.ask().await {
-                Ok(response) => self.take(response),
+                Ok(response) => self.take(response).await,
                 Err(error) => self.wait(&error).await,
             }
         }
@@ -102,25 +105,30 @@ impl Follower {
         }
     }
 
-    fn take(&mut self, response: RoutesResponse) {
+    async fn take(&mut self, response: RoutesResponse) {
         self.note_answer();
-        let is_same_table = response.epoch == self.routes.epoch;
+        let last = (response.epoch == self.routes.epoch).then_some(self.routes.generation);
         match self.routes.apply(response) {
-            Ok(false) => {}
-            Ok(true) => {
-                if !is_same_table {
-                    self.shared.drain.recount(self.routes.generation);
-                }
-                self.shared.enforce(&self.routes);
-                self.kept.send_replace(self.routes.clone());
-                tracing::debug!(generation = self.routes.generation, "routes in force");
-            }
+            Ok(true) => self.enforce(last),
+            // Nothing came of it: not again at once, whatever the controller's reason was.
+            Ok(false) => tokio::time::sleep(PAUSE_WITHOUT_NEWS).await,
             Err(error) => {
                 tracing::warn!(%error, "asking the controller for the whole table");
                 self.routes.epoch.clear();
                 self.routes.generation = 0;
+                tokio::time::sleep(FIRST_PAUSE).await;
             }
         }
+    }
+
+    /// Puts the routes in force; `last` is the generation they follow on, none if they count anew.
+    fn enforce(&self, last: Option<u64>) {
+        if last.is_none() {
+            self.shared.drain.recount();
+        }
+        self.shared.enforce(&self.routes, last.unwrap_or(0));
+        self.kept.send_replace(self.routes.clone());
+        tracing::debug!(generation = self.routes.generation, "routes in force");
     }
 
     fn note_answer(&mut self) {

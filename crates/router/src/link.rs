@@ -25,8 +25,8 @@ type Connection = http1::Connection<TokioIo<TcpStream>, Upload>;
 /// One connection to an endpoint.
 pub(crate) struct Link {
     sender: http1::SendRequest<Upload>,
-    /// None once it has a task of its own, or has ended.
-    connection: Option<Connection>,
+    /// None once it has a task of its own, or has ended. Boxed, as links are passed around with every request.
+    connection: Option<Box<Connection>>,
     /// How long the container said it keeps it open when idle.
     keep_alive: Option<Millis>,
     /// Whether it has carried a request before.
@@ -55,7 +55,7 @@ impl Link {
         let mut builder = http1::Builder::new();
         builder.max_buf_size(64 * 1024);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        Ok(Self { sender, connection: Some(connection), keep_alive: None, is_used: false })
+        Ok(Self { sender, connection: Some(Box::new(connection)), keep_alive: None, is_used: false })
     }
 
     /// Sends `request` and waits for the head of the answer; the body arrives while the link is driven.
@@ -113,7 +113,7 @@ impl Link {
     }
 }
 
-fn drive(slot: &mut Option<Connection>, context: &mut Context<'_>) {
+fn drive(slot: &mut Option<Box<Connection>>, context: &mut Context<'_>) {
     if let Some(connection) = slot
         && let Poll::Ready(ended) = Pin::new(connection).poll(context)
     {

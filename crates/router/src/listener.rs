@@ -57,9 +57,15 @@ impl Acceptor {
     ) {
         loop {
             tokio::select! {
+                (stream, peer, place) = self.next(&crowded) => serve(stream, peer, place),
+                () = shutdown.cancelled() => break,
+            }
+        }
+        for _ in 0..BACKLOG {
+            tokio::select! {
                 biased;
                 (stream, peer, place) = self.next(&crowded) => serve(stream, peer, place),
-                () = shutdown.cancelled() => return,
+                () = std::future::ready(()) => break,
             }
         }
     }

@@ -62,14 +62,15 @@ impl Shared {
         }
     }
 
-    /// Puts `routes` in force. Called by one task only.
-    pub(crate) fn enforce(&self, routes: &Routes) {
+    /// Puts `routes` in force, which follow on those of generation `last`; 0 if they count anew. Called by one task
+    /// only.
+    pub(crate) fn enforce(&self, routes: &Routes, last: u64) {
         let previous = self.table.load_full();
         let next = self.maker.build(routes, &previous);
         let left = previous.left_by(&next);
         // First the table, then the retirement: a request that finds its endpoint retired must find another table.
         self.table.store(next.into());
-        self.drain.retire(routes.generation, left);
+        self.drain.retire(last, left);
         self.changed.send_replace(routes.generation);
     }
 
@@ -91,5 +92,51 @@ impl Shared {
         let table = self.table.load();
         let in_flight = table.endpoints().map(|endpoint| endpoint.in_flight()).sum();
         Gauges { in_flight, apps: table.app_count(), generation: table.generation }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use deis_api::internal::PlatformRoutes;
+
+    fn routes(generation: u64, ports: &[u16]) -> Routes {
+        let platform = PlatformRoutes {
+            controller_hosts: vec!["deis.example.com".to_owned()],
+            controllers: ports.iter().map(|port| ([127, 0, 0, 1], *port).into()).collect(),
+            builders: vec![],
+        };
+        Routes { epoch: "e".to_owned(), generation, platform, ..Routes::default() }
+    }
+
+    fn board(shared: &Shared) -> crate::endpoint::Flight {
+        shared.table.load().find("deis.example.com").unwrap().endpoints[0].board().unwrap()
+    }
+
+    #[test]
+    fn an_endpoint_may_have_left_with_any_generation_that_was_skipped() {
+        let shared = Shared::new(Config::new("key", "/nowhere"), &routes(5, &[1]));
+        let flight = board(&shared);
+        shared.enforce(&routes(9, &[2]), 5);
+        assert_eq!(shared.drain.drained(9), 5);
+        drop(flight);
+        assert_eq!(shared.drain.drained(9), 9);
+    }
+
+    #[test]
+    fn an_endpoint_that_a_new_incarnation_does_not_know_holds_back_all_its_generations() {
+        let shared = Shared::new(Config::new("key", "/nowhere"), &routes(900, &[1]));
+        let _flight = board(&shared);
+        shared.enforce(&routes(3, &[2]), 0);
+        assert_eq!(shared.drain.drained(3), 0);
+    }
+
+    #[test]
+    fn requests_go_by_the_new_table_as_soon_as_it_is_in_force() {
+        let shared = Shared::new(Config::new("key", "/nowhere"), &routes(1, &[1]));
+        let old = shared.table.load_full();
+        shared.enforce(&routes(2, &[2]), 1);
+        assert!(old.find("deis.example.com").unwrap().endpoints[0].board().is_none());
+        assert_eq!(board(&shared).endpoint().address.port(), 2);
     }
 }

@@ -20,10 +20,10 @@ impl Load {
             tokio::spawn(async move {
                 let mut client = Client::connect(address).await;
                 while !stop.load(SeqCst) {
-                    if number % 3 == 0 {
+                    if number.is_multiple_of(3) {
                         client = Client::connect(address).await;
                     }
-                    let request = if number % 2 == 0 {
+                    let request = if number.is_multiple_of(2) {
                         "GET / HTTP/1.1\r\nHost: blog.example.com\r\n\r\n"
                     } else {
                         "POST /sink HTTP/1.1\r\nHost: blog.example.com\r\nContent-Length: 5\r\n\r\nhello"
