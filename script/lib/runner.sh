@@ -28,7 +28,7 @@ sum_results() {
     END { printf "test result: %s. %d passed; %d failed; %d ignored\n", failed ? "FAILED" : "ok", passed, failed, ignored }'
 }
 
-# Platforms of tests have names that begin so; others on the same engine are nobody's to clean up.
+# Platforms of tests have names that begin so.
 test_platform=deis-test-
 
 # Ends and removes what tests left behind because they were stopped themselves.
@@ -37,19 +37,30 @@ remove_left_behind() {
   command -v docker >/dev/null && engine_answers || return 0
   for label in io.deis.platform io.deis.build; do
     docker ps --all --filter "label=$label" --format "{{.ID}} {{.Label \"$label\"}}" |
-      of_tests | xargs -r docker rm --force --volumes
+      abandoned | xargs -r docker rm --force --volumes
   done
-  docker network ls --filter label=io.deis.network --format '{{.ID}} {{.Name}}' | of_tests | xargs -r docker network rm
+  docker network ls --filter label=io.deis.network --format '{{.ID}} {{.Name}}' | abandoned | xargs -r docker network rm
 }
 
-of_tests() {
-  awk -v prefix="$test_platform" 'index($2, prefix) == 1 { print $1 }'
+# Of lines with an id and the name of a platform, the ids of test platforms that nobody runs: others may be testing too.
+abandoned() {
+  local id name
+  while read -r id name; do
+    case $name in
+      "$test_platform"*) processes_with "DEIS_NETWORK=$name" | grep -q . || echo "$id" ;;
+    esac
+  done
+}
+
+# Prints the environment files of the processes that have this variable.
+processes_with() {
+  grep --files-with-matches --null-data --line-regexp --fixed-strings "$1" /proc/[0-9]*/environ 2>/dev/null || true
 }
 
 # Every process that a test started has the tests' own directory for temporary files in its environment.
 end_processes() {
   local file pid
-  grep --files-with-matches --null-data --line-regexp --fixed-strings "TMPDIR=$work/tmp" /proc/[0-9]*/environ 2>/dev/null |
+  processes_with "TMPDIR=$work/tmp" |
     while read -r file; do
       pid=${file#/proc/}
       kill -KILL "${pid%/environ}" 2>/dev/null || true
