@@ -65,7 +65,9 @@ pub(crate) fn image_of(name: &str, platform: &Platform) -> String {
 }
 
 fn answers(address: SocketAddr) -> bool {
-    let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) else { return false };
+    let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) else {
+        return false;
+    };
     let mut answer = [0_u8; 12];
     stream.write_all(b"GET / HTTP/1.0\r\nHost: bench\r\n\r\n").is_ok()
         && stream.read_exact(&mut answer).is_ok()

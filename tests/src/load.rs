@@ -46,7 +46,8 @@ impl Load {
     /// Ends the load and tells what became of it.
     pub fn stop(self) -> Tally {
         self.stop.store(true, Ordering::Relaxed);
-        let examples = self.workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect();
+        let examples =
+            self.workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect();
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Tally { sent: count(&self.counts.sent), failed: count(&self.counts.failed), examples }
     }
@@ -79,5 +80,9 @@ fn request(client: &reqwest::blocking::Client, router: SocketAddr, host: &str) -
     let response = response.map_err(|error| format!("{error:?}"))?;
     let status = response.status();
     let body = response.text().map_err(|error| format!("{error:?}"))?;
-    if status == 200 { Ok(()) } else { Err(format!("{status}: {}", body.chars().take(200).collect::<String>())) }
+    if status == 200 {
+        Ok(())
+    } else {
+        Err(format!("{status}: {}", body.chars().take(200).collect::<String>()))
+    }
 }

@@ -14,6 +14,8 @@ use crate::{Load, engine};
 
 /// How long roles may take to start.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a process that was told to end may take.
+const END_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// How a platform differs from the default.
 #[derive(Default)]
@@ -22,14 +24,28 @@ pub struct Options {
     pub settings: Vec<(&'static str, String)>,
     /// Whether the router is a process of its own.
     pub router_apart: bool,
+    /// Whether every role is a process of its own.
+    pub roles_apart: bool,
 }
+
+/// One process of a platform.
+struct Process {
+    roles: &'static [&'static str],
+    child: Child,
+}
+
+/// How roles are spread over processes: all in one, the router alone, each alone.
+const TOGETHER: &[&[&str]] = &[&[]];
+const ROUTER_APART: &[&[&str]] = &[&["router"], &["controller", "builder", "registry", "logger", "publisher", "logspout"]];
+const ROLES_APART: &[&[&str]] =
+    &[&["router"], &["logger"], &["registry"], &["controller"], &["builder"], &["publisher"], &["logspout"]];
 
 /// A running platform. Dropped, it is stopped and everything of it is removed.
 pub struct Platform {
     directory: tempfile::TempDir,
     variables: BTreeMap<String, String>,
     options: Options,
-    processes: Vec<Child>,
+    processes: Vec<Process>,
     /// Where visitors go.
     pub http: SocketAddr,
     /// Where git goes.
@@ -49,12 +65,18 @@ impl Platform {
     /// A platform that differs from the default by `options`.
     pub fn start_with(options: Options) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let directory = tempfile::Builder::new().prefix("deis-test-").tempdir().expect("a temporary directory can be made");
+        let directory = tempfile::Builder::new()
+            .prefix("deis-test-")
+            .tempdir()
+            .expect("a temporary directory can be made");
         let names = ["HTTP", "GIT", "HEALTH", "CONTROLLER", "REGISTRY", "LOGGER", "BUILDER"];
         let addresses: Vec<SocketAddr> = names.iter().map(|_| free_address()).collect();
         let network = format!("deis-test-{}", addresses[0].port());
-        let mut variables: BTreeMap<String, String> =
-            names.iter().zip(&addresses).map(|(name, address)| (format!("DEIS_{name}"), address.to_string())).collect();
+        let mut variables: BTreeMap<String, String> = names
+            .iter()
+            .zip(&addresses)
+            .map(|(name, address)| (format!("DEIS_{name}"), address.to_string()))
+            .collect();
         variables.insert("DEIS_DATA_DIR".to_owned(), directory.path().join("data").display().to_string());
         variables.insert("DEIS_NETWORK".to_owned(), network.clone());
         variables.insert("DEIS_STORE".to_owned(), format!("file://{}", shared_store().display()));
@@ -76,28 +98,74 @@ impl Platform {
 
     /// Starts its processes and waits until every role answers.
     pub fn run(&mut self) {
-        let all: &[&[&str]] = match self.options.router_apart {
-            true => &[&["router"], &["controller", "builder", "registry", "logger", "publisher", "logspout"]],
-            false => &[&[]],
-        };
         // A router that still runs has never been down.
         let kept = self.processes.len();
-        for roles in &all[kept..] {
-            let child = self.spawn(roles);
-            self.processes.push(child);
+        for roles in &self.layout()[kept..] {
+            self.start_process(roles);
         }
         self.await_up();
     }
 
+    fn layout(&self) -> &'static [&'static [&'static str]] {
+        match (self.options.roles_apart, self.options.router_apart) {
+            (true, _) => ROLES_APART,
+            (false, true) => ROUTER_APART,
+            (false, false) => TOGETHER,
+        }
+    }
+
+    fn start_process(&mut self, roles: &'static [&'static str]) {
+        let child = self.spawn(roles);
+        self.processes.push(Process { roles, child });
+    }
+
+    /// Starts another process for `role`, which runs in a process of its own. Waits for nothing.
+    pub fn start_role(&mut self, role: &str) {
+        let roles = ROLES_APART.iter().find(|roles| **roles == [role]);
+        self.start_process(roles.expect("the role exists"));
+    }
+
+    /// `kill -9` for the oldest process that runs `role` alone.
+    pub fn kill_role(&mut self, role: &str) {
+        let mut process = self.take_role(role);
+        process.kill().expect("a child can be killed");
+        process.wait().expect("a child can be waited for");
+    }
+
+    /// Tells the oldest process that runs `role` alone to end, and waits until it has.
+    pub fn end_role(&mut self, role: &str) {
+        let mut process = self.take_role(role);
+        run(Command::new("kill").arg(process.id().to_string()), Duration::from_secs(5)).succeeded();
+        let deadline = Instant::now() + END_TIMEOUT;
+        while process.try_wait().expect("a child can be waited for").is_none() {
+            assert!(Instant::now() < deadline, "the {role} did not end within {END_TIMEOUT:?}\n{}", self.journal());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn take_role(&mut self, role: &str) -> Child {
+        let found = self.processes.iter().position(|process| process.roles == [role]);
+        self.processes.remove(found.expect("the role runs in a process of its own")).child
+    }
+
+    /// Runs `deisd` as a second one beside the platform's own, with other settings, until it ends by itself.
+    pub fn run_another(&self, roles: &[&str], settings: &[(&str, &str)]) -> Output {
+        let mut command = Command::new(binary("deisd"));
+        command.arg("run").args(roles).envs(&self.variables).envs(settings.iter().copied());
+        run(&mut command, Duration::from_secs(20))
+    }
+
     fn spawn(&self, roles: &[&str]) -> Child {
-        let log = std::fs::File::options().create(true).append(true).open(self.log()).expect("a log can be made");
+        let log =
+            std::fs::File::options().create(true).append(true).open(self.log()).expect("a log can be made");
         let mut command = Command::new(binary("deisd"));
         command.arg("run").args(roles).envs(&self.variables).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a file can be shared")).stderr(log).process_group(0);
         command.spawn().expect("deisd starts")
     }
 
-    fn await_up(&self) {
+    /// Waits until every role answers and nothing is amiss.
+    pub fn await_up(&self) {
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
             if self.deisctl(&["status"]).code == 0 {
@@ -110,7 +178,7 @@ impl Platform {
 
     /// `kill -9` for the last process started: everything, or everything but the router.
     pub fn kill(&mut self) {
-        let mut process = self.processes.pop().expect("the platform runs");
+        let mut process = self.processes.pop().expect("the platform runs").child;
         process.kill().expect("a child can be killed");
         process.wait().expect("a child can be waited for");
     }
@@ -129,7 +197,7 @@ impl Platform {
 
     /// Process ids of its processes.
     pub fn process_ids(&self) -> Vec<u32> {
-        self.processes.iter().map(Child::id).collect()
+        self.processes.iter().map(|process| process.child.id()).collect()
     }
 
     /// Everything that its processes have logged.
@@ -139,7 +207,16 @@ impl Platform {
 
     /// Its data directory.
     pub fn data(&self) -> PathBuf {
-        self.directory.path().join("data")
+        PathBuf::from(&self.variables["DEIS_DATA_DIR"])
+    }
+
+    /// How the engine's own client is told which engine it is.
+    fn engine_host(&self) -> String {
+        let url = self.variables.get("DEIS_SCHEDULER").map_or("docker://", String::as_str);
+        match url.strip_prefix("docker://").filter(|path| !path.is_empty()) {
+            Some(path) => format!("unix://{path}"),
+            None => engine::USUAL.to_owned(),
+        }
     }
 
     fn log(&self) -> PathBuf {
@@ -155,7 +232,8 @@ impl Platform {
     pub fn user(&self, name: &str) -> User {
         let user = User::new(name, self.directory.path().join("home").join(name), binary("deis"), self.git);
         let (url, email) = (self.url(), format!("--email={name}@example.com"));
-        user.deis(&["register", &url, &format!("--username={name}"), "--password=secret", &email]).succeeded();
+        user.deis(&["register", &url, &format!("--username={name}"), "--password=secret", &email])
+            .succeeded();
         user.deis(&["keys:add", &user.public_key().display().to_string()]).succeeded();
         user
     }
@@ -184,7 +262,7 @@ impl Platform {
 
     /// Names of the platform's containers on the engine, sorted.
     pub fn containers(&self) -> Vec<String> {
-        let names = engine::containers(&format!("io.deis.platform={}", self.network));
+        let names = engine::containers(&self.engine_host(), &format!("io.deis.platform={}", self.network));
         let mut names: Vec<String> = names.iter().map(|name| self.short_name(name)).collect();
         names.sort();
         names
@@ -203,7 +281,7 @@ impl Platform {
 
     /// Names of the containers that build for the platform.
     pub fn builds(&self) -> Vec<String> {
-        engine::containers(&format!("io.deis.build={}", self.network))
+        engine::containers(&self.engine_host(), &format!("io.deis.build={}", self.network))
     }
 
     /// Waits until `holds`, at most for `timeout`; panics with `what` and the journal otherwise.
@@ -223,10 +301,14 @@ impl Drop for Platform {
             eprintln!("the platform's log:\n{}", self.journal());
         }
         for process in &mut self.processes {
-            let _ = process.kill();
-            let _ = process.wait();
+            let _ = process.child.kill();
+            let _ = process.child.wait();
         }
-        engine::clean(&format!("io.deis.platform={}", self.network), &self.network, &self.registry.to_string());
+        engine::clean(
+            &format!("io.deis.platform={}", self.network),
+            &self.network,
+            &self.registry.to_string(),
+        );
     }
 }
 
@@ -241,6 +323,9 @@ fn shared_store() -> PathBuf {
 fn binary(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("a program knows its own path");
     // Tests are in target/<profile>/deps, benchmarks beside the executables.
-    let found = own.ancestors().skip(1).take(2).map(|directory| directory.join(name)).find(|path| path.exists());
-    found.unwrap_or_else(|| panic!("{name} is missing beside {}: build it with cargo build --bins", own.display()))
+    let found =
+        own.ancestors().skip(1).take(2).map(|directory| directory.join(name)).find(|path| path.exists());
+    found.unwrap_or_else(|| {
+        panic!("{name} is missing beside {}: build it with cargo build --bins", own.display())
+    })
 }

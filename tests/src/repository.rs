@@ -47,7 +47,8 @@ impl Repository {
         let path = self.directory.join(path);
         let parent = path.parent().expect("a file has a directory");
         std::fs::create_dir_all(parent).expect("a temporary directory can be made");
-        std::fs::write(&path, text).unwrap_or_else(|error| panic!("failed to write {}: {error}", path.display()));
+        std::fs::write(&path, text)
+            .unwrap_or_else(|error| panic!("failed to write {}: {error}", path.display()));
     }
 
     /// Reads a file.
@@ -79,7 +80,10 @@ impl Repository {
     fn git_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("git");
         command.args(["-c", "user.name=Test", "-c", "user.email=test@example.com"]).args(arguments);
-        command.current_dir(&self.directory).env("GIT_SSH_COMMAND", &self.ssh).env("GIT_TERMINAL_PROMPT", "0");
+        command
+            .current_dir(&self.directory)
+            .env("GIT_SSH_COMMAND", &self.ssh)
+            .env("GIT_TERMINAL_PROMPT", "0");
         command
     }
 }

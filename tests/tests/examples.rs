@@ -26,7 +26,9 @@ fn every_example_is_pushed_answers_and_is_destroyed() {
         let (status, body) = platform.get(&format!("{app}.localhost"), "/");
         assert!(status == 404 && body.contains("404 Not Found"), "{status}: {body}");
     }
-    platform.eventually("no container is left", Duration::from_secs(30), |platform| platform.containers().is_empty());
+    platform.eventually("no container is left", Duration::from_secs(30), |platform| {
+        platform.containers().is_empty()
+    });
 }
 
 #[test]

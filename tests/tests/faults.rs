@@ -47,7 +47,8 @@ fn a_killed_deploy_is_finished_after_the_restart() {
     platform.eventually("the release serves", CONVERGES, |platform| {
         platform.get("blog.localhost", "/").1.contains("Powered by Ann")
     });
-    platform.eventually("the old one is gone", CONVERGES, |platform| platform.containers() == ["blog_v3.web.1"]);
+    platform
+        .eventually("the old one is gone", CONVERGES, |platform| platform.containers() == ["blog_v3.web.1"]);
     let tally = load.stop();
     assert_eq!(tally.failed, 0, "{tally:?}");
     user.deis_in(app.path(), &["config:list"]).succeeded().said("POWERED_BY      Ann");

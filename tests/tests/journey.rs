@@ -29,7 +29,7 @@ fn a_developer_ships_configures_scales_and_rolls_back() {
     platform.answers("blog", "Powered by Deis");
 
     deis(&["ps:scale", "web=3"]).succeeded().said("web.3 up (v5)");
-    assert_eq!(platform.containers().len(), 3);
+    platform.eventually("three are left", SETTLES, |platform| platform.containers().len() == 3);
     deis(&["ps:scale", "web=1"]).succeeded().said("web.1 up (v5)");
     deis(&["ps:restart", "web"]).succeeded().said("web.1 up (v5)");
     platform.answers("blog", "Powered by Deis");
@@ -97,7 +97,9 @@ fn a_broken_push_changes_nothing() {
     app.commit("well again");
     app.push().succeeded();
     platform.answers("blog", "Powered by Deis");
-    platform.eventually("only the good release is left", SETTLES, |platform| platform.containers() == ["blog_v5.web.1"]);
+    platform.eventually("only the good release is left", SETTLES, |platform| {
+        platform.containers() == ["blog_v5.web.1"]
+    });
 }
 
 #[test]
@@ -113,6 +115,8 @@ fn what_cannot_be_built_is_refused_with_the_reason() {
     let missing = format!("{}/no-such-image:v1", platform.controller);
     user.deis_in(image.path(), &["pull", &missing]).failed_with("no-such-image");
     user.deis(&["ps:scale", "web=1", "--app=nowhere"]).failed_with("404 NOT FOUND").said("Not found");
-    user.deis(&["create", "Not_A_Name"]).failed_with("400 BAD REQUEST").said("App IDs can only contain [a-z0-9-]");
+    user.deis(&["create", "Not_A_Name"])
+        .failed_with("400 BAD REQUEST")
+        .said("App IDs can only contain [a-z0-9-]");
     user.deis(&["create", "empty"]).failed_with("This field must be unique.");
 }

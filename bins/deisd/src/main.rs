@@ -2,8 +2,8 @@
 
 mod command;
 mod platform;
-mod settings;
 mod setting;
+mod settings;
 
 use std::process::ExitCode;
 

@@ -41,7 +41,10 @@ pub(crate) fn run(settings: Settings, roles: Vec<Role>) -> anyhow::Result<()> {
     start_telemetry(&data, &roles)?;
     let secrets = Secrets::open(&data).map_err(|error| anyhow::anyhow!("{error}"))?;
     let platform = Platform { settings, data, secrets, shutdown: Shutdown::new() };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("failed to start threads")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("failed to start threads")?;
     runtime.block_on(platform.run(roles))
 }
 
@@ -57,7 +60,8 @@ fn start_telemetry(data: &DataDir, roles: &[Role]) -> anyhow::Result<()> {
 impl Platform {
     async fn run(self, roles: Vec<Role>) -> anyhow::Result<()> {
         let mut running = JoinSet::new();
-        let boards: Vec<(Role, StatusBoard)> = roles.into_iter().map(|role| (role, StatusBoard::new(role))).collect();
+        let boards: Vec<(Role, StatusBoard)> =
+            roles.into_iter().map(|role| (role, StatusBoard::new(role))).collect();
         for (role, board) in &boards {
             self.answer(*role, board.clone(), &mut running);
         }
@@ -77,7 +81,8 @@ impl Platform {
     }
 
     async fn start_all(&self, boards: &[(Role, StatusBoard)], running: &mut Tasks) -> anyhow::Result<()> {
-        let (with_engine, without): (Vec<_>, Vec<_>) = boards.iter().partition(|(role, _)| needs_engine(*role));
+        let (with_engine, without): (Vec<_>, Vec<_>) =
+            boards.iter().partition(|(role, _)| needs_engine(*role));
         // Visitors come first: the router serves its last table while everything else still starts.
         for (role, board) in without {
             self.start(*role, None, board, running).await?;
@@ -97,7 +102,10 @@ impl Platform {
         board: &StatusBoard,
         running: &mut Tasks,
     ) -> anyhow::Result<()> {
-        let work = self.bind(role, engine, board.clone()).await.with_context(|| format!("failed to start the {role}"))?;
+        let work = self
+            .bind(role, engine, board.clone())
+            .await
+            .with_context(|| format!("failed to start the {role}"))?;
         running.spawn(async move { (role, work.await) });
         info!(role = %role, "started");
         Ok(())
@@ -123,7 +131,11 @@ impl Platform {
                         warn!(error = %error, "waiting for the container engine");
                     }
                     told = true;
-                    board.trouble("engine", &error, "start the container engine (as in: systemctl start docker)");
+                    board.trouble(
+                        "engine",
+                        &error,
+                        "start the container engine (as in: systemctl start docker)",
+                    );
                     tokio::time::sleep(ENGINE_RETRY).await;
                 }
             }
@@ -204,6 +216,7 @@ impl Platform {
             deploys: self.deploy_settings(),
             internal_key: self.secrets.internal_key.clone(),
             registry: settings.registry.to_string(),
+            registry_client: self.registry_client(),
             logger: format!("http://{}", settings.logger),
             builders: vec![settings.builder],
             status,
@@ -244,7 +257,8 @@ impl Platform {
     }
 
     fn logspout(&self, engine: Engine, status: StatusBoard) -> anyhow::Result<Running> {
-        let logger = InternalClient::new(&format!("http://{}", self.settings.logger), &self.secrets.internal_key);
+        let logger =
+            InternalClient::new(&format!("http://{}", self.settings.logger), &self.secrets.internal_key);
         let config = deis_agent::logspout::Config { engine, logger, spool: self.data.directory("spool")? };
         let logspout = deis_agent::logspout::Logspout::open(config, status)?;
         Ok(Box::pin(logspout.run(self.shutdown.clone())))
@@ -252,6 +266,11 @@ impl Platform {
 
     fn controller_url(&self) -> String {
         format!("http://{}", self.settings.controller)
+    }
+
+    fn registry_client(&self) -> InternalClient {
+        let Credentials { username, password } = self.registry_credentials();
+        InternalClient::of_registry(&format!("http://{}", self.settings.registry), &username, &password)
     }
 
     fn registry_credentials(&self) -> Credentials {
@@ -270,7 +289,8 @@ fn judge(ended: Result<(Role, anyhow::Result<()>), tokio::task::JoinError>) -> a
 
 /// Waits for SIGTERM or SIGINT.
 async fn end_signal() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         return std::future::pending().await;
     };

@@ -82,7 +82,10 @@ fn shown(file: Option<&Path>) -> String {
     file.map(|file| file.display().to_string()).unwrap_or_default()
 }
 
-fn data_dir(flags: &BTreeMap<String, String>, variable: &impl Fn(&str) -> Option<String>) -> (PathBuf, String) {
+fn data_dir(
+    flags: &BTreeMap<String, String>,
+    variable: &impl Fn(&str) -> Option<String>,
+) -> (PathBuf, String) {
     if let Some(text) = flags.get("data_dir") {
         return (PathBuf::from(text), "--data-dir".to_owned());
     }
@@ -102,7 +105,8 @@ fn parse_flags(flags: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
 }
 
 fn read_file(path: &Path) -> anyhow::Result<BTreeMap<String, String>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("failed to read settings from {}", path.display()))?;
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("failed to read settings from {}", path.display()))?;
     let table: toml::Table =
         toml::from_str(&text).with_context(|| format!("failed to read settings from {}", path.display()))?;
     let entry = |(key, value): (String, toml::Value)| {
@@ -145,9 +149,9 @@ impl Resolved {
 impl fmt::Display for Resolved {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "{:<26} {:<44} {}", "data_dir", self.data_dir.display(), self.data_dir_source)?;
-        self.values.iter().try_for_each(|(key, value)| {
-            writeln!(formatter, "{key:<26} {:<44} {}", value.text, value.source)
-        })
+        self.values
+            .iter()
+            .try_for_each(|(key, value)| writeln!(formatter, "{key:<26} {:<44} {}", value.text, value.source))
     }
 }
 
@@ -160,7 +164,8 @@ mod tests {
         let path = directory.path().join("deis.toml");
         std::fs::write(&path, file).unwrap();
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+        let find =
+            |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         resolve(Some(&path), &flags, find)
     }
 

@@ -55,18 +55,35 @@ impl CallError {
 #[derive(Clone)]
 pub struct InternalClient {
     base: String,
-    key: String,
+    credential: Credential,
     http: reqwest::Client,
+}
+
+/// How a component shows that it is one.
+#[derive(Clone)]
+enum Credential {
+    Key(String),
+    Account { username: String, password: String },
 }
 
 impl InternalClient {
     /// A client of the component at `base` (`http://127.0.0.1:8000`, no trailing slash), authenticated by `key`.
     pub fn new(base: &str, key: &str) -> Self {
+        Self::with(base, Credential::Key(key.to_owned()))
+    }
+
+    /// A client of the registry at `base`, which knows accounts and not the internal key.
+    pub fn of_registry(base: &str, username: &str, password: &str) -> Self {
+        let account = Credential::Account { username: username.to_owned(), password: password.to_owned() };
+        Self::with(base, account)
+    }
+
+    fn with(base: &str, credential: Credential) -> Self {
         let http =
             reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).no_proxy().build().expect(
                 "a client without certificates of its own always builds once a crypto provider is installed",
             );
-        Self { base: base.trim_end_matches('/').to_owned(), key: key.to_owned(), http }
+        Self { base: base.trim_end_matches('/').to_owned(), credential, http }
     }
 
     /// Where it calls.
@@ -74,12 +91,13 @@ impl InternalClient {
         &self.base
     }
 
-    /// A request to `path` with the key attached.
+    /// A request to `path` with the credential attached.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http
-            .request(method, format!("{}{path}", self.base))
-            .bearer_auth(&self.key)
-            .header("X-Deis-Builder-Auth", &self.key)
+        let request = self.http.request(method, format!("{}{path}", self.base));
+        match &self.credential {
+            Credential::Key(key) => request.bearer_auth(key).header("X-Deis-Builder-Auth", key),
+            Credential::Account { username, password } => request.basic_auth(username, Some(password)),
+        }
     }
 
     /// Asks the controller for routes newer than the request's; held by it while there are none.

@@ -14,6 +14,7 @@ use deis_scheduler::Engine;
 use tokio::net::TcpListener;
 
 use crate::app::{Deploys, Events};
+use crate::garbage::Garbage;
 use crate::http::{ApiState, api};
 use crate::reconcile::{DeploySettings, Parts, Reconciler};
 use crate::routes::{Reports, RouteBook, RoutesState, routes_router};
@@ -32,6 +33,8 @@ pub struct Config {
     pub internal_key: String,
     /// The registry as images are named after it: `host:port`.
     pub registry: String,
+    /// Calls the registry.
+    pub registry_client: InternalClient,
     /// The logger's base URL.
     pub logger: String,
     /// Where routers send git over SSH.
@@ -96,6 +99,12 @@ impl Controller {
             database: config.database.clone(),
             wake: Arc::new(move |apps| waking.wake_all(apps)),
         });
+        let garbage = Garbage {
+            database: config.database.clone(),
+            registry: config.registry_client,
+            host: config.registry.clone(),
+        };
+        tokio::spawn(shutdown.clone().run_until_cancelled_owned(garbage.run()));
         let key = InternalKey::new(&config.internal_key);
         let public = api(ApiState {
             database: config.database,

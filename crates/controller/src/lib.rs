@@ -4,8 +4,10 @@
 
 pub mod app;
 mod controller;
+mod garbage;
 pub mod http;
 pub mod reconcile;
 pub mod routes;
 
 pub use controller::{Config, Controller, ControllerError};
+pub use garbage::KEPT_RELEASES;

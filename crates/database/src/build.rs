@@ -22,6 +22,18 @@ pub struct NewBuild {
 }
 
 impl Database {
+    /// Images that releases may still run: of each app those of its newest `releases` releases and of every one
+    /// that is pending or serves.
+    pub async fn images_in_use(&self, releases: u32) -> Result<Vec<(AppId, String)>, DatabaseError> {
+        let select = "SELECT DISTINCT r.app AS app, b.image AS image FROM releases r JOIN builds b ON b.uuid = r.build \
+                      WHERE r.state = 'pending' \
+                      OR r.version > (SELECT MAX(n.version) FROM releases n WHERE n.app = r.app) - $1 \
+                      OR r.version = (SELECT MAX(d.version) FROM releases d WHERE d.app = r.app AND d.state = 'deployed') \
+                      ORDER BY app, image";
+        let rows = self.rows(query(select).bind(i64::from(releases))).await?;
+        rows.iter().map(|row| Ok((row.app("app")?, row.text("image")?))).collect()
+    }
+
     /// The builds of an app, newest first.
     pub async fn builds(&self, app: &AppId, slice: Slice) -> Result<Listing<Build>, DatabaseError> {
         let count = query("SELECT COUNT(*) AS total FROM builds WHERE app = $1");
