@@ -37,7 +37,6 @@ pub(crate) struct Connection {
     ends: Ends,
     activity: Arc<Activity>,
     user: Option<Result<User, String>>,
-    refusal: String,
     channels: HashMap<ChannelId, Channel<Msg>>,
     unauthenticated: Option<OwnedSemaphorePermit>,
 }
@@ -55,7 +54,6 @@ impl Connection {
             ends,
             activity,
             user: None,
-            refusal: PushError::UnknownKey.to_string(),
             channels: HashMap::new(),
             unauthenticated: Some(unauthenticated),
         }
@@ -139,7 +137,7 @@ impl Handler for Connection {
         match response {
             None => Ok(Auth::Partial {
                 name: "".into(),
-                instructions: format!(" !     {}", self.refusal).into(),
+                instructions: PushError::UnknownKey.lines().join("\n").into(),
                 prompts: Vec::new().into(),
             }),
             Some(_) => Ok(Auth::Reject { proceed_with_methods: Some(only_keys), partial_success: false }),

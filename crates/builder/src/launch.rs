@@ -88,8 +88,12 @@ impl Launch<'_> {
         let credentials = &self.platform.settings.registry_credentials;
         let push = self.platform.images.push(&self.build.image, credentials, progress);
         let discard = async { while arriving.recv().await.is_some() {} };
-        let (pushed, ()) = tokio::join!(push, discard);
-        pushed.map_err(|error| error.to_string())
+        let both = async { tokio::join!(push, discard).0 };
+        let limit = self.platform.settings.limits.launch;
+        match tokio::time::timeout(limit, both).await {
+            Ok(pushed) => pushed.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("it took longer than {} minutes", limit.as_secs().div_ceil(60))),
+        }
     }
 
     async fn release(&self) -> Result<BuildHookResponse, PushError> {

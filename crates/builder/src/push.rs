@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deis_api::client::InternalClient;
 use deis_api::v1::hooks::PushHook;
@@ -28,7 +28,9 @@ use crate::user::{User, read_config, refusal};
 /// Files in the root of the source that decide how it is built.
 const DECIDING: [&str; 4] = ["Dockerfile", "Procfile", ".dockerignore", ".gitmodules"];
 /// How long the controller may take to allow a push.
-const ANSWER: std::time::Duration = std::time::Duration::from_secs(15);
+const ANSWER: Duration = Duration::from_secs(15);
+/// How long the registry may take to accept a connection.
+const REGISTRY_ANSWER: Duration = Duration::from_secs(3);
 
 /// What all pushes share.
 #[derive(Clone)]
@@ -193,19 +195,20 @@ impl Push {
         let registry = &self.platform.settings.registry;
         let away = |reason: String| PushError::RegistryAway { registry: registry.clone(), reason };
         let connect = tokio::net::TcpStream::connect(registry.as_str());
-        match tokio::time::timeout(std::time::Duration::from_secs(3), connect).await {
+        match tokio::time::timeout(REGISTRY_ANSWER, connect).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(away(error.to_string())),
-            Err(_) => Err(away("no answer in 3 s".to_owned())),
+            Err(_) => Err(away(format!("no answer in {} s", REGISTRY_ANSWER.as_secs()))),
         }
     }
 
     async fn tell_kept(&self, kept: &[String], output: &Output) {
-        let branches = self.platform.settings.deploy_branches.join(" or ");
+        let branches = &self.platform.settings.deploy_branches;
+        let first = branches.first().map_or("main", String::as_str);
         for name in kept {
-            let first = &self.platform.settings.deploy_branches[0];
+            let deployed = branches.join(" or ");
             let cure = format!("to deploy it: git push deis {name}:{first}");
-            output.detail(&format!("{name} is kept, but only {branches} is deployed; {cure}")).await;
+            output.detail(&format!("{name} is kept, but only {deployed} is deployed; {cure}")).await;
         }
     }
 

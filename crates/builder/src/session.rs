@@ -1,19 +1,17 @@
 //! One command on one channel of a connection: git as a child process between the client and the repository.
 
-use std::io;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
 
 use deis_model::AppId;
 use russh::server::Msg;
-use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::process::{Child, ChildStdin};
-use tokio::sync::Notify;
+use russh::{Channel, ChannelReadHalf, ChannelWriteHalf};
+use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info};
+use tracing::info;
 
+use crate::attendance::Attendance;
 use crate::command::{Command, Service};
 use crate::error::PushError;
 use crate::git::git;
@@ -25,12 +23,10 @@ use crate::repository::{Repositories, Repository};
 use crate::user::{User, read_config};
 
 /// The channel number of standard error (RFC 4254, 5.2).
-const STDERR: u32 = 1;
+pub(crate) const STDERR: u32 = 1;
 /// How often, and with which pause, a lock is tried before the app counts as being pushed to.
 const LOCK_TRIES: usize = 4;
 const LOCK_PAUSE: Duration = Duration::from_millis(200);
-/// How much is moved at once between git and the client.
-const BUFFER: usize = 32 * 1024;
 
 /// What all sessions share.
 #[derive(Clone)]
@@ -126,7 +122,7 @@ impl Execution {
             }
         };
         info!(%app, user = %user.name, service = service.as_str(), "serving");
-        let attendance = Attendance { left, pulse: Notify::new(), stalled: self.stalled() };
+        let attendance = Attendance::new(left, self.workshop.platform.settings.limits.stalled);
         let status = attendance.run(child, service, reading, writing).await;
         drop((session, lock));
         status.map_err(PushError::io("run git"))
@@ -154,10 +150,6 @@ impl Execution {
             tokio::time::sleep(LOCK_PAUSE).await;
         }
         Err(PushError::Busy)
-    }
-
-    fn stalled(&self) -> Duration {
-        self.workshop.platform.settings.limits.stalled
     }
 
     fn enter(&self, user: &User, app: &AppId, repository: Repository, left: CancellationToken) -> Session {
@@ -193,100 +185,6 @@ impl Execution {
         command.arg(service.as_str()).arg(&repository.path);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().map_err(PushError::io("start git"))
-    }
-}
-
-/// Moving bytes between git and a client.
-struct Attendance {
-    /// Cancelled when the client leaves.
-    left: CancellationToken,
-    /// Notified of every byte. Git itself sends some every five seconds while a push is built.
-    pulse: Notify,
-    /// How long there may be none.
-    stalled: Duration,
-}
-
-impl Attendance {
-    /// Attends to git until it ends; returns its status.
-    ///
-    /// When the client leaves, a fetch is stopped; a push is told so and goes on to its end.
-    async fn run(
-        &self,
-        mut child: Child,
-        service: Service,
-        reading: ChannelReadHalf,
-        writing: &ChannelWriteHalf<Msg>,
-    ) -> io::Result<u32> {
-        let stdin = child.stdin.take().expect("it was asked for");
-        let stdout = child.stdout.take().expect("it was asked for");
-        let stderr = child.stderr.take().expect("it was asked for");
-        let outputs = async {
-            tokio::join!(
-                self.relay(stdout, writing.make_writer()),
-                self.relay(stderr, writing.make_writer_ext(Some(STDERR))),
-            );
-        };
-        let input = async {
-            self.feed(reading, stdin).await;
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            () = outputs => {}
-            () = input => {}
-            () = self.stopped(service) => child.start_kill()?,
-        }
-        let status = child.wait().await?;
-        debug!(?status, "git ended");
-        Ok(status.code().and_then(|code| u32::try_from(code).ok()).unwrap_or(1))
-    }
-
-    /// Returns when git is to be killed.
-    async fn stopped(&self, service: Service) {
-        loop {
-            tokio::select! {
-                () = self.left.cancelled(), if service == Service::UploadPack => return,
-                beat = tokio::time::timeout(self.stalled, self.pulse.notified()) => {
-                    if beat.is_err() {
-                        self.left.cancel();
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Hands the client's bytes to git, and notices when the client leaves.
-    async fn feed(&self, mut reading: ChannelReadHalf, stdin: ChildStdin) {
-        let mut stdin = Some(stdin);
-        loop {
-            match reading.wait().await {
-                Some(ChannelMsg::Data { data }) => {
-                    self.pulse.notify_one();
-                    if let Some(open) = &mut stdin
-                        && open.write_all(&data).await.is_err()
-                    {
-                        stdin = None;
-                    }
-                }
-                Some(ChannelMsg::Eof) => stdin = None,
-                Some(ChannelMsg::Close) | None => break,
-                Some(_) => {}
-            }
-        }
-        self.left.cancel();
-    }
-
-    /// Hands git's bytes to the client; without a client they are dropped, so that git never waits.
-    async fn relay(&self, mut from: impl AsyncRead + Unpin, to: impl AsyncWrite) {
-        let mut to = std::pin::pin!(to);
-        let mut buffer = vec![0; BUFFER];
-        while let Ok(length @ 1..) = from.read(&mut buffer).await {
-            self.pulse.notify_one();
-            tokio::select! {
-                _ = to.write_all(&buffer[..length]) => {}
-                () = self.left.cancelled() => {}
-            }
-        }
     }
 }
 

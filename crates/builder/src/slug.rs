@@ -1,13 +1,15 @@
 //! Apps without a Dockerfile: buildpacks compile them in a container of the stack, which becomes the image.
 
+mod files;
+
 use std::collections::BTreeMap;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use deis_model::{AppId, ConfigKey, Environment, Procfile};
+use deis_model::{AppId, Environment, Procfile};
 use deis_runtime::secrets::random_hex;
 use deis_scheduler::{BuildContainer, BuildOutcome, Images};
 
@@ -15,13 +17,8 @@ use crate::config::Config;
 use crate::dockerfile::labels;
 use crate::error::PushError;
 use crate::output::Output;
-use crate::source::{ArchiveWriter, Layout, Source};
-
-/// The runner and the buildpacks: path in the image without the leading `/`, content.
-const SCRIPTS: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/scripts.rs"));
-
-/// The stack's user that builds and runs apps.
-const APP_USER: u64 = 2000;
+use crate::source::Source;
+use files::SlugFiles;
 
 /// Runs the build and prints, for the builder, what it says of the app's processes.
 const COMMAND: &str = r#"/runner/build || exit
@@ -92,7 +89,7 @@ impl SlugBuild<'_> {
     }
 
     fn container(&self, cache: PathBuf) -> BuildContainer {
-        let files = self.source.archive(SlugFiles { config: self.config.clone() });
+        let files = self.source.archive(SlugFiles::new(self.config.clone()));
         BuildContainer {
             base: self.settings.stack_image.clone(),
             command: ["bash", "-c", COMMAND].map(str::to_owned).to_vec(),
@@ -162,66 +159,6 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-/// The files of a build container: the scripts, and source and config where the runner looks for them.
-struct SlugFiles {
-    config: BTreeMap<String, String>,
-}
-
-impl Layout for SlugFiles {
-    fn begin(&mut self, archive: &mut tar::Builder<ArchiveWriter>) -> io::Result<()> {
-        for folder in ["runner", "buildpacks"] {
-            directory(archive, folder, 0)?;
-        }
-        for (path, content) in SCRIPTS {
-            let mode = if content.starts_with(b"#!") { 0o755 } else { 0o644 };
-            file(archive, path, content, mode, 0)?;
-        }
-        directory(archive, "tmp/env", APP_USER)?;
-        for (key, value) in self.config.iter().filter(|(key, _)| ConfigKey::parse(key).is_ok()) {
-            // The runner deletes them with the rest of /tmp before the container becomes an image.
-            file(archive, &format!("tmp/env/{key}"), value.as_bytes(), 0o600, APP_USER)?;
-        }
-        directory(archive, "tmp/build", APP_USER)
-    }
-
-    fn place(&self, path: &Path, _: bool) -> Option<PathBuf> {
-        Some(Path::new("tmp/build").join(path))
-    }
-
-    fn owner(&self) -> u64 {
-        APP_USER
-    }
-
-    fn replacement(&self, _: &Path) -> Option<&[u8]> {
-        None
-    }
-}
-
-fn file(
-    archive: &mut tar::Builder<ArchiveWriter>,
-    path: &str,
-    content: &[u8],
-    mode: u32,
-    owner: u64,
-) -> io::Result<()> {
-    let mut header = tar::Header::new_gnu();
-    header.set_size(content.len() as u64);
-    header.set_mode(mode);
-    header.set_uid(owner);
-    header.set_gid(owner);
-    archive.append_data(&mut header, path, content)
-}
-
-fn directory(archive: &mut tar::Builder<ArchiveWriter>, path: &str, owner: u64) -> io::Result<()> {
-    let mut header = tar::Header::new_gnu();
-    header.set_entry_type(tar::EntryType::Directory);
-    header.set_mode(0o755);
-    header.set_uid(owner);
-    header.set_gid(owner);
-    header.set_size(0);
-    archive.append_data(&mut header, path, io::empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -249,15 +186,5 @@ mod tests {
         assert_eq!(description(&line), Some(("Procfile".to_owned(), "web: run 'a'".to_owned())));
         assert_eq!(description("Procfile d2Vi"), None);
         assert_eq!(description(&format!("{MARK}Procfile ???")), None);
-    }
-
-    #[test]
-    fn scripts_are_part_of_the_executable() {
-        for path in ["runner/build", "runner/init"] {
-            assert!(
-                SCRIPTS.iter().any(|(name, content)| *name == path && content.starts_with(b"#!")),
-                "{path}"
-            );
-        }
     }
 }

@@ -38,8 +38,11 @@ async fn keep_newer(platform: &Platform, kept: Option<&str>) -> Result<Option<St
     let _moving = platform.stack_moving.lock().await;
     let push = platform.images.push(&name, &settings.registry_credentials, progress);
     let discard = async { while arriving.recv().await.is_some() {} };
-    let (pushed, ()) = tokio::join!(push, discard);
+    let both = async { tokio::join!(push, discard).0 };
+    let Ok(pushed) = tokio::time::timeout(settings.limits.launch, both).await else { return Ok(None) };
     pushed?;
+    // The name has served its purpose: the engine remembers which layers the registry has.
+    platform.images.remove_image(&name).await?;
     info!(image = %name, elapsed = ?started.elapsed(), "the stack is in the registry");
     Ok(Some(stack.id))
 }

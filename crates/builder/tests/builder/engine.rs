@@ -105,12 +105,14 @@ impl Real {
             println!("skipped: DEIS_TEST_DOCKER_URL is not set");
             return None;
         };
-        let options = Options { platform: "deis-builder-test".to_owned(), ..Options::default() };
+        // A builder that starts removes its platform's builds: tests side by side are different platforms.
+        let data = tempfile::tempdir().expect("a directory");
+        let platform = format!("deis-builder-test{}", data.path().file_name().expect("a name").display());
+        let options = Options { platform, ..Options::default() };
         let engine = deis_scheduler::open(&url, options).await.expect("the engine answers");
         let kept_at = std::env::var("DEIS_TEST_REGISTRY").ok();
         let images: Arc<dyn Images> = Arc::new(Timed { images: engine.images, registry: kept_at.is_some() });
         let controller = Controller::start().await;
-        let data = tempfile::tempdir().expect("a directory");
         let registry = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let mut config = config(&data, &controller);
         config.registry = kept_at.unwrap_or_else(|| registry.local_addr().expect("bound").to_string());
