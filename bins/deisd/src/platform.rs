@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use deis_api::client::InternalClient;
 use deis_runtime::{DataDir, Role, Secrets, Shutdown, StatusBoard, telemetry};
 use deis_scheduler::{Credentials, Engine, SchedulerError};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
@@ -39,6 +40,7 @@ pub(crate) fn run(settings: Settings, roles: Vec<Role>) -> anyhow::Result<()> {
     let roles = if roles.is_empty() { Role::ALL.to_vec() } else { roles };
     let data = DataDir::open(&settings.data_dir)?;
     start_telemetry(&data, &roles)?;
+    raise_open_files();
     let secrets = Secrets::open(&data).map_err(|error| anyhow::anyhow!("{error}"))?;
     let platform = Platform { settings, data, secrets, shutdown: Shutdown::new() };
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -46,6 +48,15 @@ pub(crate) fn run(settings: Settings, roles: Vec<Role>) -> anyhow::Result<()> {
         .build()
         .context("failed to start threads")?;
     runtime.block_on(platform.run(roles))
+}
+
+/// Every visitor takes two files, so the soft limit of 1,024 that shells hand on is raised as far as is allowed.
+fn raise_open_files() {
+    let allowed = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: allowed.maximum, maximum: allowed.maximum });
+    if let Err(error) = raised {
+        warn!(%error, "failed to raise the limit of open files; many visitors at once may be refused");
+    }
 }
 
 fn start_telemetry(data: &DataDir, roles: &[Role]) -> anyhow::Result<()> {

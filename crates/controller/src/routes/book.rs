@@ -122,8 +122,11 @@ impl RouteBook {
         let known = request.epoch == self.epoch;
         let router = pages.routers.entry(request.router.clone()).or_insert_with(RouterState::new);
         router.asking += 1;
-        router.applied = if known { request.applied } else { 0 };
-        router.drained = if known { request.drained } else { 0 };
+        // A router may ask twice at a time, and the older request arrive last.
+        if known {
+            router.applied = router.applied.max(request.applied);
+            router.drained = router.drained.max(request.drained);
+        }
         drop(pages);
         self.announce();
         RouterGuard { book: self, router: request.router.clone() }
