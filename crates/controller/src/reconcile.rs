@@ -20,12 +20,16 @@ use std::time::Duration;
 use deis_database::Database;
 use deis_model::AppId;
 use deis_runtime::Shutdown;
-use deis_scheduler::{ContainerOutput, Scheduler};
+use deis_scheduler::{ContainerOutput, Scheduler, SchedulerError};
 use tracing::warn;
 
 use crate::app::Events;
 use crate::routes::{Reports, RouteBook};
 use app_state::{AppState, Next};
+use pass::PassError;
+
+/// How soon a pass that could not be finished is tried again.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// How deploys behave.
 #[derive(Clone, Debug)]
@@ -112,10 +116,14 @@ impl Reconciler {
     async fn work(&self, app: &AppId, state: &AppState) {
         while !self.shared.shutdown.is_cancelled() {
             let next = match self.pass(app, state).await {
-                Ok(next) => next,
+                Ok(next) => {
+                    state.note_engine(None);
+                    next
+                }
                 Err(error) => {
                     warn!(app = %app, error = %error, "failed to reconcile; trying again");
-                    Next::after(Duration::from_secs(2))
+                    self.note_failure(state, &error).await;
+                    Next::after(RETRY)
                 }
             };
             state.note_progress();
@@ -126,6 +134,14 @@ impl Reconciler {
                 continue;
             }
             self.wait(state, next).await;
+        }
+    }
+
+    async fn note_failure(&self, state: &AppState, error: &PassError) {
+        if let PassError::Scheduler(SchedulerError::Away { .. }) = error {
+            // A release has its time to become ready once it can start at all.
+            state.memory.lock().await.pending_since = None;
+            state.note_engine(Some(error.to_string()));
         }
     }
 

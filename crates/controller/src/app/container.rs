@@ -53,7 +53,11 @@ impl Platform {
     async fn views(&self, app: &App) -> Result<Vec<ContainerView>, Refusal> {
         let containers = self.database.containers(&app.id).await?;
         let observed = self.deploys.containers(&app.id).await;
-        let view = |container: Container| ContainerView { state: state(&container, &observed), container };
+        let view = |container: Container| {
+            let state =
+                observed.as_ref().map_or(ContainerState::Error, |observed| state(&container, observed));
+            ContainerView { state, container }
+        };
         Ok(containers.into_iter().map(view).collect())
     }
 }

@@ -29,7 +29,7 @@ pub trait Deploys: Send + Sync {
     ) -> Result<Vec<ContainerStatus>, DeployError>;
 
     /// What the engine says of the app's containers; none while it gives no answer.
-    async fn containers(&self, app: &AppId) -> Vec<ContainerStatus>;
+    async fn containers(&self, app: &AppId) -> Option<Vec<ContainerStatus>>;
 
     /// Waits, within reason, until the containers of an app whose rows were deleted are gone.
     async fn remove_app(&self, app: &AppId);

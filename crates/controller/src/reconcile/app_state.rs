@@ -8,6 +8,9 @@ use deis_model::plan::Verdict;
 use deis_model::{ContainerName, Formation, ProcessType, ReleaseVersion};
 use tokio::sync::{Notify, watch};
 
+/// How long callers wait for an engine that does not answer: longer than it takes to start again.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
+
 /// The state of one app's reconciliation.
 pub(super) struct AppState {
     phase: Mutex<Phase>,
@@ -66,6 +69,16 @@ pub(super) struct Standing {
     pub(super) refusal: Option<String>,
     /// Whether containers wait to be made anew.
     pub(super) restarting: bool,
+    /// Since when passes end because the engine does not answer, and what was said.
+    pub(super) away: Option<(Instant, String)>,
+}
+
+impl Standing {
+    /// What the engine's silence says of itself, once it lasts so long that nobody should wait for its end.
+    pub(super) fn silence(&self) -> Option<&str> {
+        let (since, reason) = self.away.as_ref()?;
+        (since.elapsed() >= ENGINE_PATIENCE).then_some(reason)
+    }
 }
 
 impl Default for AppState {
@@ -107,6 +120,19 @@ impl AppState {
     /// Tells those who wait that a pass is over.
     pub(super) fn note_progress(&self) {
         self.standing.send_modify(|standing| standing.passes += 1);
+    }
+
+    /// Whether no task works on the app.
+    pub(super) fn is_idle(&self) -> bool {
+        *lock(&self.phase) == Phase::Idle
+    }
+
+    /// Notes what the engine's silence says of itself, or that it answered.
+    pub(super) fn note_engine(&self, silence: Option<String>) {
+        self.standing.send_modify(|standing| {
+            let since = standing.away.as_ref().map_or_else(Instant::now, |(since, _)| *since);
+            standing.away = silence.map(|reason| (since, reason));
+        });
     }
 
     /// Names being removed now.

@@ -7,6 +7,7 @@ use deis_model::plan::Verdict;
 use deis_model::{
     AppId, ContainerName, ContainerStatus, Formation, ProcessType, ReleaseState, ReleaseVersion, intent,
 };
+use deis_scheduler::SchedulerError;
 use tokio::sync::watch;
 
 use crate::app::{DeployError, Deploys};
@@ -36,7 +37,12 @@ impl Deploys for Reconciler {
                 self.shared.database.release(app, version).await.map_err(DeployError::from_database)?;
             let release = release.ok_or(DeployError::Gone)?;
             match release.state {
-                ReleaseState::Pending => {}
+                ReleaseState::Pending => {
+                    if let Some(reason) = standing.borrow().silence() {
+                        let promise = format!("{version} is deployed as soon as it does");
+                        return Err(DeployError::Failed(format!("{reason}; {promise}")));
+                    }
+                }
                 ReleaseState::Failed => return Err(DeployError::Failed(release.failure.unwrap_or_default())),
                 ReleaseState::Deployed => {
                     self.await_routed(app, &mut standing).await;
@@ -78,20 +84,24 @@ impl Deploys for Reconciler {
         self.wake_app(app);
         self.await_standing(app, |standing| (!standing.restarting).then(|| settled(standing)).flatten())
             .await?;
-        let containers = self.containers(app).await;
+        let containers = self.containers(app).await.unwrap_or_default();
         Ok(containers.into_iter().filter(|container| targets.contains(&container.name)).collect())
     }
 
-    async fn containers(&self, app: &AppId) -> Vec<ContainerStatus> {
-        self.shared.scheduler.observe(Some(app)).await.unwrap_or_default()
+    async fn containers(&self, app: &AppId) -> Option<Vec<ContainerStatus>> {
+        self.shared.scheduler.observe(Some(app)).await.ok()
     }
 
     async fn remove_app(&self, app: &AppId) {
         self.wake_app(app);
         let patience = Patience::new(REMOVAL_TIMEOUT);
-        while !self.shared.scheduler.observe(Some(app)).await.is_ok_and(|found| found.is_empty()) {
-            if !patience.lasts().await {
-                return;
+        loop {
+            match self.shared.scheduler.observe(Some(app)).await {
+                Ok(found) if found.is_empty() => return,
+                // They go when it is back; nobody needs to wait for that.
+                Err(SchedulerError::Away { .. }) => return,
+                _ if patience.lasts().await => {}
+                _ => return,
             }
         }
     }
@@ -146,7 +156,11 @@ impl Reconciler {
         let mut receiver = self.state(app).standing.subscribe();
         let opinion = async {
             loop {
-                let opinion = judge(&receiver.borrow_and_update());
+                let opinion = {
+                    let standing = receiver.borrow_and_update();
+                    let refused = |reason: &str| Err(DeployError::Failed(reason.to_owned()));
+                    judge(&standing).or_else(|| standing.silence().map(refused))
+                };
                 match opinion {
                     Some(opinion) => return opinion,
                     None => drop(receiver.changed().await),
@@ -164,7 +178,7 @@ impl Reconciler {
         let Some(Verdict::Waiting(names)) = verdict else {
             return format!("{app} was not brought to what was asked for in time; see deis logs");
         };
-        self.explain_delay(&names, &[], &self.containers(app).await).await
+        self.explain_delay(&names, &[], &self.containers(app).await.unwrap_or_default()).await
     }
 
     async fn restart_targets(

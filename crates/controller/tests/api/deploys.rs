@@ -96,19 +96,18 @@ impl Deploys for FakeDeploys {
             process.is_none_or(|process| *process == status.name.workload.process)
                 && number.is_none_or(|number| number == status.name.number)
         };
-        Ok(self.containers(app).await.into_iter().filter(matches).collect())
+        Ok(self.containers(app).await.unwrap_or_default().into_iter().filter(matches).collect())
     }
 
-    async fn containers(&self, app: &AppId) -> Vec<ContainerStatus> {
+    async fn containers(&self, app: &AppId) -> Option<Vec<ContainerStatus>> {
         let containers = self.database.containers(app).await.unwrap();
         let running = containers.into_iter().filter(|container| container.process != ProcessType::run());
-        running
-            .map(|container| {
-                let workload =
-                    WorkloadId { app: app.clone(), release: container.version, process: container.process };
-                up(ContainerName { workload, number: container.num })
-            })
-            .collect()
+        let statuses = running.map(|container| {
+            let workload =
+                WorkloadId { app: app.clone(), release: container.version, process: container.process };
+            up(ContainerName { workload, number: container.num })
+        });
+        Some(statuses.collect())
     }
 
     async fn remove_app(&self, _: &AppId) {}
