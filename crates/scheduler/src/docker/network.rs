@@ -51,9 +51,8 @@ fn is_ours(network: &NetworkInspect) -> bool {
 
 /// A bridge on which containers reach the world and the host reaches them, but they not each other.
 fn description(name: &str, mtu: Option<u32>) -> NetworkCreateRequest {
-    let device: String = format!("br-{name}").chars().take(DEVICE_NAME_LIMIT).collect();
     let mut options = HashMap::from([
-        ("com.docker.network.bridge.name".to_owned(), device),
+        ("com.docker.network.bridge.name".to_owned(), device_name(name)),
         ("com.docker.network.bridge.enable_icc".to_owned(), "false".to_owned()),
     ]);
     // A larger MTU than the uplink's loses the replies of servers whose packets may not be fragmented.
@@ -65,6 +64,19 @@ fn description(name: &str, mtu: Option<u32>) -> NetworkCreateRequest {
         labels: Some(HashMap::from([(LABEL.to_owned(), String::new())])),
         ..Default::default()
     }
+}
+
+/// `br-` and the name; one too long is cut and told from others that begin alike by a checksum.
+fn device_name(name: &str) -> String {
+    let device = format!("br-{name}");
+    if device.len() <= DEVICE_NAME_LIMIT {
+        return device;
+    }
+    // FNV-1a, because the name must stay the same with every version of the platform.
+    let sum = name.bytes().fold(0x811c_9dc5_u32, |sum, byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let sum = format!("{sum:08x}");
+    let start: String = device.chars().filter(char::is_ascii).take(DEVICE_NAME_LIMIT - sum.len()).collect();
+    format!("{start}{sum}")
 }
 
 /// The MTU of the device that holds the default route; none if there is no such route.
@@ -107,6 +119,13 @@ mod tests {
         let options = network.options.expect("options");
         assert_eq!(options["com.docker.network.bridge.enable_icc"], "false");
         assert_eq!(options["com.docker.network.driver.mtu"], "1400");
-        assert_eq!(options["com.docker.network.bridge.name"], "br-a-network-wi");
+        assert_eq!(options["com.docker.network.bridge.name"].len(), DEVICE_NAME_LIMIT);
+    }
+
+    #[test]
+    fn networks_that_begin_alike_have_devices_of_their_own() {
+        assert_eq!(device_name("deis"), "br-deis");
+        assert_eq!(device_name("deis-twelve1"), "br-deis-twelve1");
+        assert_ne!(device_name("deis-production-one"), device_name("deis-production-two"));
     }
 }
