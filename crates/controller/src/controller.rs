@@ -17,7 +17,7 @@ use crate::app::{Deploys, Events};
 use crate::garbage::Garbage;
 use crate::http::{ApiState, api};
 use crate::reconcile::{DeploySettings, Parts, Reconciler};
-use crate::routes::{Reports, RouteBook, RoutesState, routes_router};
+use crate::routes::{ROUTER_GRACE, Reports, RouteBook, RoutesState, routes_router};
 
 /// Everything a controller is told. No `Debug`: it holds a secret.
 pub struct Config {
@@ -80,7 +80,8 @@ impl Controller {
         let Self { listener, address, config } = self;
         let logger = InternalClient::new(&config.logger, &config.internal_key);
         let events = Events::start(logger.clone(), shutdown.clone());
-        let book = Arc::new(RouteBook::new(secrets::random_hex(), platform_routes(&config, address)));
+        let book =
+            Arc::new(RouteBook::new(secrets::random_hex(), platform_routes(&config, address), ROUTER_GRACE));
         let reports = Arc::new(Reports::default());
         let reconciler = Reconciler::new(Parts {
             database: config.database.clone(),

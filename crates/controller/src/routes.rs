@@ -4,6 +4,6 @@ mod book;
 mod endpoint;
 mod report;
 
-pub use book::RouteBook;
+pub use book::{ROUTER_GRACE, RouteBook};
 pub use endpoint::{RoutesState, routes_router};
 pub use report::Reports;

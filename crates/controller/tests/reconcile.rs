@@ -46,7 +46,7 @@ impl Bench {
         database.create_app(&app, "ann", "blog.localhost").await.unwrap();
         let engine = deis_scheduler::open("memory://", Default::default()).await.unwrap();
         let shutdown = Shutdown::new();
-        let book = Arc::new(RouteBook::new("epoch".to_owned(), PlatformRoutes::default()));
+        let book = Arc::new(RouteBook::new("epoch".to_owned(), PlatformRoutes::default(), Duration::ZERO));
         let reports = Arc::new(Reports::default());
         let logger = InternalClient::new("http://127.0.0.1:9", "key");
         let reconciler = Reconciler::new(Parts {
@@ -224,7 +224,7 @@ async fn a_restart_makes_containers_anew_and_always_serves() {
     let bench = Bench::start().await;
     bench.push("good").await.unwrap();
     let id = |found: Vec<deis_model::ContainerStatus>| found[0].id.clone();
-    let before = id(bench.reconciler.containers(&bench.app).await);
+    let before = id(bench.reconciler.containers(&bench.app).await.unwrap());
     let watching = {
         let book = Arc::clone(&bench.book);
         let mut changes = book.subscribe();
@@ -250,7 +250,7 @@ async fn a_restart_makes_containers_anew_and_always_serves() {
     let restarted = bench.reconciler.restart(&bench.app, None, None).await.unwrap();
     assert_eq!(restarted.len(), 1);
     bench.settles_on(&["blog_v2.web.1"]).await;
-    assert_ne!(id(bench.reconciler.containers(&bench.app).await), before);
+    assert_ne!(id(bench.reconciler.containers(&bench.app).await.unwrap()), before);
     assert!(!watching.is_finished(), "at some moment nothing was routed");
     watching.abort();
 }

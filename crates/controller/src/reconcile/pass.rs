@@ -105,6 +105,9 @@ impl Reconciler {
     ) -> Result<Vec<Workload>, SchedulerError> {
         let Some(build) = &release.build else { return Ok(Vec::new()) };
         if !memory.ports.contains_key(&release.version) {
+            let needed =
+                [&desired.deployed, &desired.pending].map(|held| held.as_ref().map(|held| held.version));
+            memory.ports.retain(|version, _| needed.contains(&Some(*version)));
             let facts = self.shared.scheduler.prepare(&build.image).await?;
             memory.ports.insert(release.version, facts.ports);
         }

@@ -120,9 +120,17 @@ impl Reconciler {
     /// Has everything looked at: apps that are wanted, and apps that only have containers left.
     async fn resync(&self) {
         match self.everything().await {
-            Ok(apps) => self.wake_all(apps),
+            Ok(apps) => {
+                self.forget_all_but(&apps);
+                self.wake_all(apps);
+            }
             Err(error) => warn!(error = %error, "failed to read what there is"),
         }
+    }
+
+    fn forget_all_but(&self, apps: &BTreeSet<AppId>) {
+        let mut held = self.shared.apps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        held.retain(|app, state| apps.contains(app) || !state.is_idle());
     }
 
     async fn everything(&self) -> Result<BTreeSet<AppId>, super::pass::PassError> {

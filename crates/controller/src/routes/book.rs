@@ -11,17 +11,21 @@ use tokio::sync::watch;
 /// A router that holds no request and has not asked for this long is taken for gone; nobody waits for it.
 const ROUTER_LEASE: Duration = Duration::from_secs(3);
 
+/// How long after a controller's start routers that it does not know of yet may still come back to it.
+pub const ROUTER_GRACE: Duration = Duration::from_secs(5);
+
 /// Routes of all apps. A change raises the generation; routers acknowledge generations.
 pub struct RouteBook {
     epoch: String,
     platform: PlatformRoutes,
+    grace: Duration,
     pages: Mutex<Pages>,
     /// Rises with every change of routes or of what routers have acknowledged.
     changes: watch::Sender<u64>,
 }
 
 struct Pages {
-    open: bool,
+    opened: Option<Instant>,
     generation: u64,
     apps: BTreeMap<AppId, Page>,
     routers: BTreeMap<String, RouterState>,
@@ -42,15 +46,15 @@ struct RouterState {
 
 impl RouteBook {
     /// An empty book, closed: routers get no answer before [`RouteBook::open`], so that a controller that has
-    /// not yet heard of what runs withdraws nothing.
-    pub fn new(epoch: String, platform: PlatformRoutes) -> Self {
-        let pages = Pages { open: false, generation: 1, apps: BTreeMap::new(), routers: BTreeMap::new() };
-        Self { epoch, platform, pages: Mutex::new(pages), changes: watch::channel(0).0 }
+    /// not yet heard of what runs withdraws nothing. Routers may take `grace` from then on to come back.
+    pub fn new(epoch: String, platform: PlatformRoutes, grace: Duration) -> Self {
+        let pages = Pages { opened: None, generation: 1, apps: BTreeMap::new(), routers: BTreeMap::new() };
+        Self { epoch, platform, grace, pages: Mutex::new(pages), changes: watch::channel(0).0 }
     }
 
     /// From now on routers are answered.
     pub fn open(&self) {
-        self.lock().open = true;
+        self.lock().opened = Some(Instant::now());
         self.announce();
     }
 
@@ -86,17 +90,15 @@ impl RouteBook {
 
     /// Whether every live router serves by `generation` or a later one.
     pub fn is_applied(&self, generation: u64) -> bool {
-        self.all_routers(|router| router.applied >= generation)
+        let pages = self.lock();
+        (pages.knows_a_router() || pages.has_been_open_for(self.grace))
+            && pages.all_routers(|router| router.applied >= generation)
     }
 
     /// Whether no live router has a request under way to an endpoint that had left by `generation`.
     pub fn is_drained(&self, generation: u64) -> bool {
-        self.all_routers(|router| router.drained >= generation)
-    }
-
-    fn all_routers(&self, holds: impl Fn(&RouterState) -> bool) -> bool {
         let pages = self.lock();
-        !pages.open || pages.routers.values().filter(|router| router.is_live()).all(holds)
+        pages.has_been_open_for(self.grace) && pages.all_routers(|router| router.drained >= generation)
     }
 
     /// Waits until every live router serves by `generation`, at most for `timeout`. Whether they do.
@@ -136,7 +138,7 @@ impl RouteBook {
     pub fn news(&self, request: &RoutesRequest) -> Option<RoutesResponse> {
         let pages = self.lock();
         let full = request.epoch != self.epoch || request.applied > pages.generation;
-        if !pages.open || (!full && request.applied == pages.generation) {
+        if pages.opened.is_none() || (!full && request.applied == pages.generation) {
             return None;
         }
         let after = if full { 0 } else { request.applied };
@@ -165,7 +167,7 @@ impl RouteBook {
 
     /// Whether routers are answered.
     pub fn is_open(&self) -> bool {
-        self.lock().open
+        self.lock().opened.is_some()
     }
 
     fn announce(&self) {
@@ -174,6 +176,20 @@ impl RouteBook {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Pages> {
         self.pages.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Pages {
+    fn all_routers(&self, holds: impl Fn(&RouterState) -> bool) -> bool {
+        self.routers.values().filter(|router| router.is_live()).all(holds)
+    }
+
+    fn knows_a_router(&self) -> bool {
+        self.opened.is_some() && self.routers.values().any(RouterState::is_live)
+    }
+
+    fn has_been_open_for(&self, time: Duration) -> bool {
+        self.opened.is_some_and(|opened| opened.elapsed() >= time)
     }
 }
 
@@ -209,7 +225,7 @@ mod tests {
     use super::*;
 
     fn book() -> RouteBook {
-        RouteBook::new("e1".to_owned(), PlatformRoutes::default())
+        RouteBook::new("e1".to_owned(), PlatformRoutes::default(), Duration::ZERO)
     }
 
     fn route(app: &str) -> AppRoute {
@@ -258,6 +274,19 @@ mod tests {
         let first = book.publish(route("a"));
         assert_eq!(book.publish(route("a")), first);
         assert_eq!(book.generation(), first);
+    }
+
+    #[test]
+    fn routers_that_may_still_come_back_are_waited_for() {
+        let book = RouteBook::new("e1".to_owned(), PlatformRoutes::default(), ROUTER_GRACE);
+        let generation = book.publish(route("a"));
+        assert!(!book.is_applied(generation) && !book.is_drained(generation), "the book is closed");
+        book.open();
+        assert!(!book.is_applied(generation) && !book.is_drained(generation), "no router has come back yet");
+        let router = book.note_router(&ask("e1", generation));
+        assert!(book.is_applied(generation), "this one serves by it");
+        assert!(!book.is_drained(generation), "others may still send requests");
+        drop(router);
     }
 
     #[test]
