@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use deis_api::client::InternalClient;
+use deis_model::Environment;
 use deis_runtime::{DataDir, Role, Secrets, Shutdown, StatusBoard, telemetry};
 use deis_scheduler::{Credentials, Engine, SchedulerError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -29,6 +30,18 @@ struct Platform {
     secrets: Secrets,
     shutdown: Shutdown,
 }
+
+/// Variables of this process that builds get as well: proxies and package mirrors.
+const BUILD_VARIABLES: [&str; 8] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "PIP_INDEX_URL",
+    "NPM_CONFIG_REGISTRY",
+];
 
 /// The roles at work.
 type Tasks = JoinSet<(Role, anyhow::Result<()>)>;
@@ -186,7 +199,8 @@ impl Platform {
     async fn logger(&self, status: StatusBoard) -> anyhow::Result<Running> {
         let mut config = deis_logger::Config::new(self.data.directory("logs")?, &self.secrets.internal_key);
         config.listen = self.settings.logger;
-        config.retention_bytes_per_app = self.settings.log_retention_bytes;
+        config.retention_bytes_per_app = self.settings.log_retention_bytes_per_app;
+        config.retention_bytes = self.settings.log_retention_bytes;
         let logger = deis_logger::Logger::bind(config, status).await?;
         Ok(Box::pin(logger.run(self.shutdown.clone())))
     }
@@ -255,6 +269,7 @@ impl Platform {
         config.controller = self.controller_url();
         config.registry = settings.registry.to_string();
         config.stack_image.clone_from(&settings.stack_image);
+        config.build_environment = build_environment();
         config.router_port = Some(settings.http.port()).filter(|port| *port != 80);
         let builder = deis_builder::Builder::bind(config, engine.images, status).await?;
         let shutdown = self.shutdown.clone();
@@ -287,6 +302,12 @@ impl Platform {
     fn registry_credentials(&self) -> Credentials {
         Credentials { username: REGISTRY_USER.to_owned(), password: self.secrets.registry_password.clone() }
     }
+}
+
+/// What builds need to reach package indexes from where this process runs.
+fn build_environment() -> Environment {
+    let set = BUILD_VARIABLES.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+    Environment(set.collect())
 }
 
 /// A role that ends before it is told to takes the process with it, so that whoever watches the process starts it anew.

@@ -37,7 +37,8 @@ const SETTINGS: &[Setting] = &[
     setting("ready_timeout_seconds", "DEIS_READY_TIMEOUT_SECONDS", "120"),
     setting("drain_timeout_seconds", "DEIS_DRAIN_TIMEOUT_SECONDS", "30"),
     setting("stop_grace_seconds", "DEIS_STOP_GRACE_SECONDS", "10"),
-    setting("log_retention_megabytes", "DEIS_LOG_RETENTION_MEGABYTES", "100"),
+    setting("log_retention_megabytes", "DEIS_LOG_RETENTION_MEGABYTES", "10240"),
+    setting("log_retention_megabytes_per_app", "DEIS_LOG_RETENTION_MEGABYTES_PER_APP", "100"),
 ];
 
 /// A setting's value and where it comes from.

@@ -28,6 +28,7 @@ pub(crate) struct Settings {
     pub(crate) drain_timeout: Duration,
     pub(crate) stop_grace: Duration,
     pub(crate) log_retention_bytes: u64,
+    pub(crate) log_retention_bytes_per_app: u64,
 }
 
 impl Resolved {
@@ -35,6 +36,7 @@ impl Resolved {
     pub(crate) fn parse(&self) -> anyhow::Result<Settings> {
         let text = |key| self.text(key).to_owned();
         let seconds = |key| self.parse_value(key).map(Duration::from_secs);
+        let megabytes = |key| self.parse_value::<u64>(key).map(|number| number.saturating_mul(1 << 20));
         Ok(Settings {
             data_dir: self.data_dir.clone(),
             domain: text("domain").to_ascii_lowercase(),
@@ -54,7 +56,8 @@ impl Resolved {
             ready_timeout: seconds("ready_timeout_seconds")?,
             drain_timeout: seconds("drain_timeout_seconds")?,
             stop_grace: seconds("stop_grace_seconds")?,
-            log_retention_bytes: self.parse_value::<u64>("log_retention_megabytes")?.saturating_mul(1 << 20),
+            log_retention_bytes: megabytes("log_retention_megabytes")?,
+            log_retention_bytes_per_app: megabytes("log_retention_megabytes_per_app")?,
         })
     }
 }

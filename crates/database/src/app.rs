@@ -2,7 +2,8 @@
 
 use time::OffsetDateTime;
 
-use deis_model::{AppId, Config, Formation, ReleaseState, ReleaseVersion, summary};
+use deis_model::formation::scaled;
+use deis_model::{AppId, Config, Formation, ProcessType, ReleaseState, ReleaseVersion, summary};
 
 use crate::release::{NewRelease, insert_release};
 use crate::row::{Row, json, microseconds, new_uuid, now};
@@ -121,6 +122,18 @@ impl Database {
         let deleted = transaction.execute(query("DELETE FROM apps WHERE id = $1").bind(id.as_str())).await?;
         transaction.commit().await?;
         Ok(deleted > 0)
+    }
+
+    /// Changes the numbers of the process types in `requested`; the others keep theirs. What they were before, 0 for
+    /// types that were not mentioned yet: requesting that again undoes it. `Missing` if there is no such app.
+    pub async fn scale(&self, id: &AppId, requested: &Formation) -> Result<Formation, DatabaseError> {
+        let mut transaction = self.begin().await?;
+        let row = transaction.row(query("SELECT * FROM apps WHERE id = $1").bind(id.as_str())).await?;
+        let current = read_app(&row.ok_or(DatabaseError::Missing)?)?.formation;
+        write_formation(&mut transaction, id, &scaled(&current, requested)).await?;
+        transaction.commit().await?;
+        let before = |process: &ProcessType| current.get(process).copied().unwrap_or(0);
+        Ok(requested.keys().map(|process| (process.clone(), before(process))).collect())
     }
 
     /// Writes how many containers of each process type are wanted. `Missing` if there is no such app.

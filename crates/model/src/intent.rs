@@ -1,6 +1,6 @@
 //! Intent: the workloads and the route that an app's desired state asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::process_command;
 use crate::formation::default_formation;
@@ -106,10 +106,12 @@ fn health_check(config: &Config) -> HealthCheck {
 
 /// The route of an app on a platform with this `domain`, leading to `endpoints`.
 pub fn route(desired: &Desired, domain: &str, endpoints: Vec<Endpoint>) -> AppRoute {
-    let own = std::iter::once(format!("{}.{domain}", desired.app).to_ascii_lowercase());
+    let own = std::iter::once(format!("{}.{domain}", desired.app));
+    let hosts: BTreeSet<String> =
+        own.chain(desired.domains.iter().cloned()).map(|name| name.to_ascii_lowercase()).collect();
     AppRoute {
         app: desired.app.clone(),
-        hosts: own.chain(desired.domains.iter().map(|name| name.to_ascii_lowercase())).collect(),
+        hosts: hosts.into_iter().collect(),
         release: desired.deployed.as_ref().map(|release| release.version),
         endpoints,
     }

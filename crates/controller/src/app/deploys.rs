@@ -17,8 +17,9 @@ pub trait Deploys: Send + Sync {
     /// Waits until the release is not pending any more and, if it is deployed, until visitors reach it.
     async fn await_release(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DeployError>;
 
-    /// Writes the formation, which the caller has checked, and waits until it runs.
-    async fn scale(&self, app: &AppId, formation: Formation) -> Result<(), DeployError>;
+    /// Writes how many containers of the mentioned types are wanted, which the caller has checked, and waits until they
+    /// run. When they cannot, it is as before.
+    async fn scale(&self, app: &AppId, requested: Formation) -> Result<(), DeployError>;
 
     /// Starts the matching containers anew and returns them; none match is no error.
     async fn restart(

@@ -1,6 +1,5 @@
 //! Scaling: how many containers of each process type.
 
-use deis_model::formation::scaled;
 use deis_model::permission::Action;
 use deis_model::{Build, Formation, ProcessType, User};
 use serde_json::{Map, Value};
@@ -29,7 +28,7 @@ impl Platform {
         }
         let listed: Vec<String> = requested.iter().map(|(process, n)| format!("{process}={n}")).collect();
         self.events.say(&app.id, format!("{} scaled containers {}", caller.username, listed.join(" ")));
-        Ok(self.deploys.scale(&app.id, scaled(&app.formation, &requested)).await?)
+        Ok(self.deploys.scale(&app.id, requested).await?)
     }
 }
 

@@ -53,15 +53,13 @@ impl Deploys for Reconciler {
         }
     }
 
-    async fn scale(&self, app: &AppId, formation: Formation) -> Result<(), DeployError> {
+    async fn scale(&self, app: &AppId, requested: Formation) -> Result<(), DeployError> {
         let database = &self.shared.database;
-        let desired =
-            database.desired(app).await.map_err(DeployError::from_database)?.ok_or(DeployError::Gone)?;
-        database.set_formation(app, &formation).await.map_err(DeployError::from_database)?;
-        match self.await_formation(app, &formation).await {
+        let before = database.scale(app, &requested).await.map_err(DeployError::from_database)?;
+        match self.await_formation(app, &requested).await {
             Ok(()) => Ok(()),
             Err(error) => {
-                database.set_formation(app, &desired.formation).await.map_err(DeployError::from_database)?;
+                database.scale(app, &before).await.map_err(DeployError::from_database)?;
                 self.wake_app(app);
                 Err(error)
             }
@@ -134,12 +132,13 @@ impl Reconciler {
         self.shared.book.await_applied(self.shared.book.generation(), ROUTERS_TIMEOUT).await;
     }
 
-    /// Waits until `formation` runs, or will not.
-    async fn await_formation(&self, app: &AppId, formation: &Formation) -> Result<(), DeployError> {
+    /// Waits until `requested` runs, or will not.
+    async fn await_formation(&self, app: &AppId, requested: &Formation) -> Result<(), DeployError> {
         let before = self.state(app).standing.borrow().passes;
         self.wake_app(app);
         self.await_standing(app, |standing| {
-            let is_newer = standing.passes > before && standing.formation == *formation;
+            let holds = |(process, replicas)| standing.formation.get(process) == Some(replicas);
+            let is_newer = standing.passes > before && requested.iter().all(holds);
             is_newer.then(|| settled(standing)).flatten()
         })
         .await?;

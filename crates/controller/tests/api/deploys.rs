@@ -79,9 +79,9 @@ impl Deploys for FakeDeploys {
         }
     }
 
-    async fn scale(&self, app: &AppId, formation: Formation) -> Result<(), DeployError> {
+    async fn scale(&self, app: &AppId, requested: Formation) -> Result<(), DeployError> {
         self.check()?;
-        self.database.set_formation(app, &formation).await.map_err(DeployError::from_database)?;
+        self.database.scale(app, &requested).await.map_err(DeployError::from_database)?;
         self.sync(app).await
     }
 
