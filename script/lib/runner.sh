@@ -57,12 +57,23 @@ processes_with() {
   grep --files-with-matches --null-data --line-regexp --fixed-strings "$1" /proc/[0-9]*/environ 2>/dev/null || true
 }
 
-# Every process that a test started has the tests' own directory for temporary files in its environment.
+# Ends every process of the tests: they have the tests' own directory for temporary files in their environment, or, in
+# containers of an engine that a test started, their root file system below it.
 end_processes() {
-  local file pid
-  processes_with "TMPDIR=$work/tmp" |
-    while read -r file; do
-      pid=${file#/proc/}
-      kill -KILL "${pid%/environ}" 2>/dev/null || true
-    done
+  local file pid here
+  here=$(readlink /proc/self/ns/mnt)
+  {
+    processes_with "TMPDIR=$work/tmp"
+    grep --files-with-matches --fixed-strings "=$work/tmp/" /proc/[0-9]*/mountinfo 2>/dev/null || true
+  } | while read -r file; do
+    pid=${file#/proc/}
+    pid=${pid%/*}
+    case $file in
+      */mountinfo) [ "$(readlink "/proc/$pid/ns/mnt")" != "$here" ] || continue ;;
+    esac
+    as_root kill -KILL "$pid" 2>/dev/null || true
+  done
+  awk -v below="$work/tmp/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r | while read -r file; do
+    as_root umount --lazy "$file" || true
+  done
 }
