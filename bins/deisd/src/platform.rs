@@ -1,5 +1,6 @@
 //! Running roles until told to end.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use deis_api::client::InternalClient;
 use deis_model::Environment;
-use deis_runtime::{DataDir, Role, Secrets, Shutdown, StatusBoard, telemetry};
+use deis_runtime::{Claim, DataDir, Role, Secrets, Shutdown, StatusBoard, telemetry};
 use deis_scheduler::{Credentials, Engine, SchedulerError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,6 +28,8 @@ const END_TIMEOUT: Duration = Duration::from_secs(45);
 struct Platform {
     settings: Settings,
     data: DataDir,
+    /// Held until the process ends.
+    claims: BTreeMap<Role, Claim>,
     secrets: Secrets,
     shutdown: Shutdown,
 }
@@ -52,10 +55,11 @@ type Running = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 pub(crate) fn run(settings: Settings, roles: Vec<Role>) -> anyhow::Result<()> {
     let roles = if roles.is_empty() { Role::ALL.to_vec() } else { roles };
     let data = DataDir::open(&settings.data_dir)?;
+    let claims = claim(&data, &roles)?;
     start_telemetry(&data, &roles)?;
     raise_open_files();
     let secrets = Secrets::open(&data).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let platform = Platform { settings, data, secrets, shutdown: Shutdown::new() };
+    let platform = Platform { settings, data, claims, secrets, shutdown: Shutdown::new() };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -70,6 +74,11 @@ fn raise_open_files() {
     if let Err(error) = raised {
         warn!(%error, "failed to raise the limit of open files; many visitors at once may be refused");
     }
+}
+
+/// Claims every one of `roles`, before anything of theirs is touched.
+fn claim(data: &DataDir, roles: &[Role]) -> anyhow::Result<BTreeMap<Role, Claim>> {
+    roles.iter().map(|role| Ok((*role, Claim::take(data, *role)?))).collect()
 }
 
 fn start_telemetry(data: &DataDir, roles: &[Role]) -> anyhow::Result<()> {
@@ -227,6 +236,7 @@ impl Platform {
         config.http = self.settings.http;
         config.git = self.settings.git;
         config.health = self.settings.health;
+        config.takes_over = self.claims.get(&Role::Router).is_some_and(|claim| !claim.is_only());
         let router = deis_router::Router::bind(config, status)?;
         let shutdown = self.shutdown.clone();
         Ok(Box::pin(async move { Ok(router.run(shutdown).await?) }))

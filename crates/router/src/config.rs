@@ -24,6 +24,9 @@ pub struct Config {
     /// Peers whose `X-Forwarded-*`, `X-Request-Id` and `X-Request-Start` are believed: load balancers in front.
     /// Default: loopback.
     pub trusted: Vec<Cidr>,
+    /// Whether another router of this platform may hold the addresses already, for this one to take over.
+    /// If not, addresses that anybody listens on are refused. Default: yes.
+    pub takes_over: bool,
     /// Bounds, each with a stated behaviour.
     pub limits: Limits,
     /// How long each thing may take.
@@ -89,6 +92,7 @@ impl Config {
             internal_key: internal_key.into(),
             state_dir: state_dir.into(),
             trusted: Cidr::LOOPBACK.to_vec(),
+            takes_over: true,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             access_log: false,

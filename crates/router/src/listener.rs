@@ -19,9 +19,20 @@ const BACKLOG: i32 = 4096;
 /// How long to wait when the system has no room for another connection.
 const NO_ROOM_PAUSE: Duration = Duration::from_millis(50);
 
-/// Listens on `address`. Several routers of one user may do so at once, which lets a new one take over from an old.
-pub(crate) fn listen(address: SocketAddr, purpose: &'static str) -> Result<TcpListener, RouterError> {
-    open(address).map_err(|source| RouterError::Bind { address, purpose, source })
+/// Listens on `address`. Several routers of one user may do so at once, which lets a new one take over from an old;
+/// unless `shared`, one that is held already is refused.
+pub(crate) fn listen(
+    address: SocketAddr,
+    purpose: &'static str,
+    shared: bool,
+) -> Result<TcpListener, RouterError> {
+    let free = if shared { Ok(()) } else { check_free(address) };
+    free.and_then(|()| open(address)).map_err(|source| RouterError::Bind { address, purpose, source })
+}
+
+/// A socket that shares with nobody can only be bound while nobody listens.
+fn check_free(address: SocketAddr) -> io::Result<()> {
+    std::net::TcpListener::bind(address).map(drop)
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {

@@ -51,6 +51,7 @@ impl Router {
     /// Must be called within a tokio runtime. Several routers of one user can be bound to the same addresses, so a
     /// new one may start before the old one ends.
     pub fn bind(config: Config, status: StatusBoard) -> Result<Self, RouterError> {
+        let listen = |address, purpose| listen(address, purpose, config.takes_over);
         let http = listen(config.http, "visitors' requests")?;
         let git = listen(config.git, "git over SSH")?;
         let health = listen(config.health, "health checks")?;

@@ -18,7 +18,7 @@ use crate::Role;
 /// | `router/` | the last route table |
 /// | `spool/` | logspout's positions and unsent records |
 /// | `journal/` | the platform's own logs |
-/// | `run/` | status sockets, process ids |
+/// | `run/` | status sockets, locks with process ids |
 #[derive(Clone, Debug)]
 pub struct DataDir {
     root: PathBuf,

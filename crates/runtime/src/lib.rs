@@ -1,6 +1,7 @@
 //! What every role shares: the data directory, secrets, serving HTTP, status, telemetry, shutdown.
 
 pub mod auth;
+pub mod claim;
 pub mod data_dir;
 pub mod file;
 pub mod role;
@@ -10,6 +11,7 @@ pub mod status;
 pub mod telemetry;
 
 pub use auth::require_internal_key;
+pub use claim::Claim;
 pub use data_dir::DataDir;
 pub use role::Role;
 pub use secrets::Secrets;

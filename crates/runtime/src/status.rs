@@ -1,6 +1,8 @@
 //! What a role says of itself, on a socket that only the platform's user can open.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
@@ -65,11 +67,19 @@ impl StatusBoard {
         let path = data.status_socket(role);
         let _ = fs::remove_file(&path);
         let listener = UnixListener::bind(&path)?;
+        let own = inode(&path);
         let router = Router::new().route("/status", get(show)).with_state(self);
         let served = axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await;
-        let _ = fs::remove_file(&path);
+        // A router that takes over has put its own socket in this place.
+        if inode(&path) == own {
+            let _ = fs::remove_file(&path);
+        }
         served
     }
+}
+
+fn inode(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().map(|found| found.ino())
 }
 
 async fn show(State(board): State<StatusBoard>) -> Json<RoleStatus> {
