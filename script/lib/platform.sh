@@ -53,8 +53,7 @@ is_current() {
 }
 
 launch_platform() {
-  # File descriptor 9 is the lock of this script, which must not outlive it.
-  setsid nohup "$bin/deisd" run --data-dir "$DEIS_DATA_DIR" >"$platform_log" 2>&1 </dev/null 9>&- &
+  setsid nohup "$bin/deisd" run --data-dir "$DEIS_DATA_DIR" >"$platform_log" 2>&1 </dev/null &
   remember "$platform_pid" $!
 }
 

@@ -18,12 +18,13 @@ step() {
   local name=$1 begun=$SECONDS command status=0
   shift
   printf -- '\n--- %s\n' "$name" >>"$log"
-  # Ctrl-C ends the command too: without the trap, bash makes background commands deaf to it.
+  # Ctrl-C ends the command too: without the trap, bash makes background commands deaf to it. File descriptor 9 is the
+  # lock of a script that holds one, which what a step leaves running must not go on holding.
   (
     trap - INT
     set -euo pipefail
     "$@"
-  ) >>"$log" 2>&1 </dev/null &
+  ) >>"$log" 2>&1 </dev/null 9>&- &
   command=$!
   step_watch "$name" "$begun" "$command"
   wait "$command" || status=$?
