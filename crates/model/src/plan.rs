@@ -77,6 +77,15 @@ pub enum Verdict {
     Failed(ContainerName, Failure),
 }
 
+/// A wanted container that is not ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unready {
+    /// Which.
+    pub name: ContainerName,
+    /// Why it will not become ready; none while it still may.
+    pub failure: Option<Failure>,
+}
+
 /// Why a container will not become ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -89,34 +98,41 @@ pub enum Failure {
     },
 }
 
-/// Judges the containers of `wanted` at `now` (Unix nanoseconds); `is_ready` says what the publisher reports of those with a port.
-pub fn judge(
+/// The containers of `wanted` that are not ready at `now` (Unix nanoseconds), in order; `is_ready` says what the publisher
+/// reports of those with a port.
+///
+/// One that is ready is well, however often it ended before.
+pub fn unready(
     wanted: &[Workload],
     containers: &[ContainerStatus],
     now: i64,
     is_ready: impl Fn(&ContainerStatus) -> bool,
-) -> Verdict {
-    let mut waiting = Vec::new();
-    for (workload, number) in
-        wanted.iter().flat_map(|workload| (1..=workload.replicas).map(move |n| (workload, n)))
-    {
+) -> Vec<Unready> {
+    let look = |workload: &Workload, number: u32| {
         let name = ContainerName { workload: workload.id.clone(), number };
         let Some(container) = containers.iter().find(|container| container.name == name) else {
-            waiting.push(name);
-            continue;
+            return Some(Unready { name, failure: None });
         };
-        if let Some(failure) = failure(container) {
-            return Verdict::Failed(name, failure);
-        }
         let ready = match workload.port {
             Some(_) => is_ready(container),
             None => has_stayed_up(container, now),
         };
-        if !ready {
-            waiting.push(name);
+        (!ready).then(|| Unready { name, failure: failure(container) })
+    };
+    let numbered = wanted.iter().flat_map(|workload| (1..=workload.replicas).map(move |n| (workload, n)));
+    numbered.filter_map(|(workload, number)| look(workload, number)).collect()
+}
+
+impl Verdict {
+    /// What the containers that are not ready say of all.
+    pub fn of(unready: &[Unready]) -> Self {
+        let failed = unready.iter().find_map(|found| Some((found.name.clone(), found.failure.clone()?)));
+        match failed {
+            Some((name, failure)) => Self::Failed(name, failure),
+            None if unready.is_empty() => Self::Ready,
+            None => Self::Waiting(unready.iter().map(|found| found.name.clone()).collect()),
         }
     }
-    if waiting.is_empty() { Verdict::Ready } else { Verdict::Waiting(waiting) }
 }
 
 fn failure(container: &ContainerStatus) -> Option<Failure> {
@@ -222,7 +238,8 @@ mod tests {
     fn verdict(wanted: &[&str], running: &[&str], ready: &[&str]) -> Verdict {
         let wanted: Vec<_> = wanted.iter().map(|text| workload(text)).collect();
         let running: Vec<_> = running.iter().map(|text| container(text)).collect();
-        judge(&wanted, &running, STAY_UP, |found| ready.iter().any(|name| found.name.short() == *name))
+        let is_ready = |found: &ContainerStatus| ready.iter().any(|name| found.name.short() == *name);
+        Verdict::of(&unready(&wanted, &running, STAY_UP, is_ready))
     }
 
     #[test]
@@ -239,7 +256,15 @@ mod tests {
     fn a_container_that_keeps_ending_fails_its_release() {
         let crashed = verdict(&["v1.web=1"], &["v1.web.1 up restarts=3"], &[]);
         assert!(matches!(crashed, Verdict::Failed(_, Failure::Crashed { exit_code: 1 })));
+        let behind = verdict(&["v1.web=2"], &["v1.web.2 up restarts=3"], &[]);
+        assert!(matches!(behind, Verdict::Failed(name, _) if name.number == 2));
         let killed = verdict(&["v1.web=1"], &["v1.web.1 crashed oom"], &[]);
         assert!(matches!(killed, Verdict::Failed(_, Failure::OutOfMemory)));
+    }
+
+    #[test]
+    fn a_container_that_is_well_now_may_have_ended_before() {
+        assert_eq!(verdict(&["v1.web=1"], &["v1.web.1 up restarts=9"], &["web.1"]), Verdict::Ready);
+        assert_eq!(verdict(&["v1.worker=1"], &["v1.worker.1 up restarts=9"], &[]), Verdict::Ready);
     }
 }

@@ -1,12 +1,14 @@
 //! What the reconciler remembers of one app between passes. Losing it costs time, never correctness.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use deis_model::plan::Verdict;
-use deis_model::{ContainerName, Formation, ProcessType, ReleaseVersion};
+use deis_model::{ContainerName, Formation, ReleaseVersion};
 use tokio::sync::{Notify, watch};
+
+use super::restart::Restart;
 
 /// How long callers wait for an engine that does not answer: longer than it takes to start again.
 const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
@@ -39,12 +41,8 @@ pub(super) struct Memory {
     pub(super) draining: BTreeMap<ContainerName, Draining>,
     /// Exposed ports of the images of releases.
     pub(super) ports: HashMap<ReleaseVersion, Vec<u16>>,
-    /// Containers that wait for their turn to be made anew.
-    pub(super) restarting: VecDeque<ContainerName>,
-    /// Containers being made anew.
-    pub(super) replacing: BTreeSet<ContainerName>,
-    /// Extra containers while others are made anew.
-    pub(super) surge: BTreeMap<ProcessType, u32>,
+    /// The restart under way.
+    pub(super) restart: Restart,
 }
 
 /// An unwanted container that may still have requests under way.

@@ -15,6 +15,7 @@ use crate::app::{DeployError, Deploys};
 use super::Reconciler;
 use super::app_state::Standing;
 use super::patience::Patience;
+use super::restart::BATCHES;
 
 /// How long the API waits for routers to acknowledge what is already in force for new ones.
 const ROUTERS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,11 +78,11 @@ impl Deploys for Reconciler {
             return Ok(Vec::new());
         }
         let state = self.state(app);
-        state.memory.lock().await.queue_restart(&targets);
+        state.memory.lock().await.restart.queue(&targets);
         state.standing.send_modify(|standing| standing.restarting = true);
         self.wake_app(app);
-        self.await_standing(app, |standing| (!standing.restarting).then(|| settled(standing)).flatten())
-            .await?;
+        let is_over = |standing: &Standing| (!standing.restarting).then(|| settled(standing)).flatten();
+        self.await_standing(app, self.restart_timeout(), is_over).await?;
         let containers = self.containers(app).await.unwrap_or_default();
         Ok(containers.into_iter().filter(|container| targets.contains(&container.name)).collect())
     }
@@ -136,7 +137,8 @@ impl Reconciler {
     async fn await_formation(&self, app: &AppId, requested: &Formation) -> Result<(), DeployError> {
         let before = self.state(app).standing.borrow().passes;
         self.wake_app(app);
-        self.await_standing(app, |standing| {
+        let timeout = self.shared.settings.ready_timeout;
+        self.await_standing(app, timeout, |standing| {
             let holds = |(process, replicas)| standing.formation.get(process) == Some(replicas);
             let is_newer = standing.passes > before && requested.iter().all(holds);
             is_newer.then(|| settled(standing)).flatten()
@@ -146,10 +148,17 @@ impl Reconciler {
         Ok(())
     }
 
-    /// Waits until `judge` has an opinion, at most as long as a deploy may take.
+    /// Every wave of a restart may take its time, and so may the extra containers before the first.
+    fn restart_timeout(&self) -> Duration {
+        let settings = &self.shared.settings;
+        (settings.ready_timeout + settings.drain_timeout + settings.stop_grace) * (BATCHES + 1)
+    }
+
+    /// Waits until `judge` has an opinion, at most for `timeout`.
     async fn await_standing(
         &self,
         app: &AppId,
+        timeout: Duration,
         judge: impl Fn(&Standing) -> Option<Result<(), DeployError>>,
     ) -> Result<(), DeployError> {
         let mut receiver = self.state(app).standing.subscribe();
@@ -166,7 +175,7 @@ impl Reconciler {
                 }
             }
         };
-        match tokio::time::timeout(self.shared.settings.ready_timeout, opinion).await {
+        match tokio::time::timeout(timeout, opinion).await {
             Ok(opinion) => opinion,
             Err(_) => Err(DeployError::Failed(self.why_waiting(app).await)),
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use deis_model::plan::{Plan, Verdict, judge, plan};
+use deis_model::plan::{Plan, Unready, Verdict, plan, unready};
 use deis_model::{
     AppId, ContainerName, ContainerStatus, Desired, ProcessType, ReleaseContent, ReleaseVersion, Workload,
     intent,
@@ -38,10 +38,11 @@ impl Reconciler {
         let mut memory = state.memory.lock().await;
         let desired = self.shared.database.desired(app).await?;
         let Some(desired) = desired else { return self.tear_down(app, state, &mut memory).await };
+        memory.restart.follow(desired.deployed.as_ref().map(|release| release.version));
         self.publish(&desired, state, &memory);
         let containers = self.observe(app, state).await?;
         // Only what this pass published the routes without may be retired by it.
-        let replacing = memory.replacing.clone();
+        let replacing = memory.restart.replacing.clone();
         let deployed = self.deployed(&desired, &mut memory).await?;
         let next = self.converge(&desired, &deployed, &containers, state, &mut memory).await?;
         let pending = match &desired.pending {
@@ -69,13 +70,13 @@ impl Reconciler {
         let removing = state.removing_now();
         let endpoints = self.shared.reports.ready_endpoints(&desired.app, |endpoint| {
             let name = &endpoint.container;
-            let surge = memory.surge.get(&name.workload.process).copied().unwrap_or(0);
+            let surge = memory.restart.surge(&name.workload.process);
             Some(name.workload.release) == deployed
                 && routable
                     .get(&name.workload.process)
                     .is_some_and(|replicas| name.number <= replicas + surge)
                 && !removing.contains(name)
-                && !memory.replacing.contains(name)
+                && !memory.restart.replacing.contains(name)
         });
         self.shared.book.publish(intent::route(desired, &self.shared.settings.domain, endpoints))
     }
@@ -91,7 +92,7 @@ impl Reconciler {
             Err(error) => (intent::workloads(desired, release, &[]), Some(error.to_string())),
         };
         for workload in &mut workloads {
-            workload.replicas += memory.surge.get(&workload.id.process).copied().unwrap_or(0);
+            workload.replicas += memory.restart.surge(&workload.id.process);
         }
         Ok(Deployed { workloads, refusal })
     }
@@ -125,8 +126,17 @@ impl Reconciler {
     ) -> Result<Next, PassError> {
         let refusal = self.apply_deployed(deployed, containers, memory).await;
         let deployed = &deployed.workloads;
-        let verdict = self.judge(deployed, containers);
-        let restarts_more = memory.advance_restart(&verdict, deployed);
+        let unready = self.unready(deployed, containers);
+        let patience = self.shared.settings.ready_timeout;
+        let restarts_more = match refusal {
+            None => memory.restart.advance(&unready, deployed, patience),
+            // What is stopped now might not start again.
+            Some(_) => {
+                memory.restart.end();
+                false
+            }
+        };
+        let verdict = Verdict::of(&unready);
         let is_refused = refusal.is_some();
         let waiting = matches!(verdict, Verdict::Waiting(_));
         self.sync_identities(desired, deployed).await?;
@@ -134,7 +144,7 @@ impl Reconciler {
             standing.formation.clone_from(&desired.formation);
             standing.verdict = Some(verdict);
             standing.refusal = refusal;
-            standing.restarting = !memory.restarting.is_empty() || !memory.replacing.is_empty();
+            standing.restarting = memory.restart.is_under_way();
         });
         Ok(match (is_refused, waiting) {
             _ if restarts_more => Next::NOW,
@@ -155,7 +165,7 @@ impl Reconciler {
             Some(refusal) => Some(refusal.clone()),
             None => {
                 let plan = plan(&deployed.workloads, containers);
-                self.apply(&plan, &memory.replacing).await.err().map(|error| error.to_string())
+                self.apply(&plan, &memory.restart.replacing).await.err().map(|error| error.to_string())
             }
         }
     }
@@ -169,8 +179,8 @@ impl Reconciler {
         Ok(())
     }
 
-    fn judge(&self, wanted: &[Workload], containers: &[ContainerStatus]) -> Verdict {
-        judge(wanted, containers, unix_nanoseconds(), |container| self.shared.reports.is_ready(container))
+    fn unready(&self, wanted: &[Workload], containers: &[ContainerStatus]) -> Vec<Unready> {
+        unready(wanted, containers, unix_nanoseconds(), |container| self.shared.reports.is_ready(container))
     }
 
     /// Gives every wanted container its identity in the API.
@@ -199,7 +209,7 @@ impl Reconciler {
             Err(error) => return self.fail(desired, release, error.to_string()).await,
         };
         let overdue = since.elapsed() >= self.shared.settings.ready_timeout;
-        match self.judge(&workloads, containers) {
+        match Verdict::of(&self.unready(&workloads, containers)) {
             Verdict::Ready => {
                 self.shared.database.mark_deployed(&desired.app, release.version).await?;
                 info!(app = %desired.app, release = %release.version, "deployed");

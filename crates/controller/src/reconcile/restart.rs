@@ -1,14 +1,124 @@
 //! Restarting containers without a gap: a few at a time, each made anew while extra ones stand in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
-use deis_model::plan::Verdict;
-use deis_model::{ContainerName, ProcessType, Workload};
-
-use super::app_state::Memory;
+use deis_model::plan::Unready;
+use deis_model::{ContainerName, ProcessType, ReleaseVersion, Workload};
 
 /// One in this many containers of a type is made anew at a time.
-const BATCHES: u32 = 4;
+pub(super) const BATCHES: u32 = 4;
+
+/// A restart of some of an app's containers; nothing while there is none.
+#[derive(Default)]
+pub(super) struct Restart {
+    /// Containers that wait for their turn.
+    waiting: BTreeSet<ContainerName>,
+    /// Containers off the routes, to be drained and removed.
+    pub(super) replacing: BTreeSet<ContainerName>,
+    /// Containers that were removed and are made anew.
+    renewed: BTreeSet<ContainerName>,
+    /// Extra containers of each routable type.
+    surge: BTreeMap<ProcessType, u32>,
+    /// When containers were last asked to start.
+    since: Option<Instant>,
+}
+
+impl Restart {
+    /// Adds `targets`, with extra containers for the routable types among them.
+    pub(super) fn queue(&mut self, targets: &[ContainerName]) {
+        self.waiting.extend(targets.iter().filter(|name| !self.replacing.contains(*name)).cloned());
+        let mut counts: BTreeMap<ProcessType, u32> = BTreeMap::new();
+        for name in self.waiting.iter().filter(|name| name.workload.process.is_routable()) {
+            *counts.entry(name.workload.process.clone()).or_default() += 1;
+        }
+        for (process, count) in counts {
+            // Those that stand in for an earlier request's containers stay.
+            let extra = self.surge.entry(process).or_default();
+            *extra = count.div_ceil(BATCHES).max(*extra);
+        }
+        self.since = Some(Instant::now());
+    }
+
+    /// Forgets containers of releases other than the one that serves: they go anyway.
+    pub(super) fn follow(&mut self, deployed: Option<ReleaseVersion>) {
+        let serves = |name: &ContainerName| Some(name.workload.release) == deployed;
+        self.waiting.retain(serves);
+        self.renewed.retain(serves);
+        if self.waiting.is_empty() && self.renewed.is_empty() && !self.replacing.iter().any(serves) {
+            self.surge.clear();
+        }
+    }
+
+    /// Whether containers are still to be made anew.
+    pub(super) fn is_under_way(&self) -> bool {
+        !self.waiting.is_empty() || !self.replacing.is_empty()
+    }
+
+    /// How many extra containers of `process` stand in.
+    pub(super) fn surge(&self, process: &ProcessType) -> u32 {
+        self.surge.get(process).copied().unwrap_or(0)
+    }
+
+    /// Notes that a container is gone and will be made anew.
+    pub(super) fn note_removed(&mut self, name: &ContainerName) {
+        if self.replacing.remove(name) {
+            self.renewed.insert(name.clone());
+            self.since = Some(Instant::now());
+        }
+    }
+
+    /// Goes on with the next containers, ends, or gives up when new ones do not become ready within `patience`: those
+    /// that still serve are then left alone. Whether that asks for another pass.
+    pub(super) fn advance(&mut self, unready: &[Unready], deployed: &[Workload], patience: Duration) -> bool {
+        let is_begun = self.is_under_way() || !self.renewed.is_empty() || !self.surge.is_empty();
+        if !is_begun || !self.replacing.is_empty() {
+            return false;
+        }
+        // Nobody needs to stand in for containers that serve nobody.
+        let idle: BTreeSet<_> = self.waiting.iter().filter(|name| is_among(name, unready)).cloned().collect();
+        if !idle.is_empty() {
+            return self.replace(idle);
+        }
+        let starting: Vec<_> = unready.iter().filter(|found| self.started(&found.name, deployed)).collect();
+        let is_overdue = self.since.is_some_and(|since| since.elapsed() >= patience);
+        let is_hopeless = starting.iter().any(|found| found.failure.is_some() || is_overdue);
+        if is_hopeless || (starting.is_empty() && self.waiting.is_empty()) {
+            self.end();
+            return true;
+        }
+        starting.is_empty() && self.replace(self.next())
+    }
+
+    /// Leaves those alone that are still to be made anew, and lets the extra ones go.
+    pub(super) fn end(&mut self) {
+        *self = Self { replacing: std::mem::take(&mut self.replacing), ..Self::default() };
+    }
+
+    /// Whether this restart started the container: anew or as an extra one.
+    fn started(&self, name: &ContainerName, deployed: &[Workload]) -> bool {
+        let surge = self.surge(&name.workload.process);
+        let is_extra =
+            |workload: &Workload| workload.id == name.workload && name.number + surge > workload.replicas;
+        self.renewed.contains(name) || deployed.iter().any(is_extra)
+    }
+
+    /// As many of those that wait as others stand in for; all of types without traffic.
+    fn next(&self) -> BTreeSet<ContainerName> {
+        let mut room = self.surge.clone();
+        self.waiting.iter().filter(|name| has_room(&mut room, name)).cloned().collect()
+    }
+
+    fn replace(&mut self, names: BTreeSet<ContainerName>) -> bool {
+        self.waiting.retain(|name| !names.contains(name));
+        self.replacing = names;
+        true
+    }
+}
+
+fn is_among(name: &ContainerName, unready: &[Unready]) -> bool {
+    unready.iter().any(|found| found.name == *name)
+}
 
 /// Whether one more of its type may be away; types without traffic are not counted.
 fn has_room(room: &mut BTreeMap<ProcessType, u32>, name: &ContainerName) -> bool {
@@ -22,65 +132,121 @@ fn has_room(room: &mut BTreeMap<ProcessType, u32>, name: &ContainerName) -> bool
     }
 }
 
-impl Memory {
-    /// Takes the next containers that wait for a restart, once all others are ready; the extra ones go last.
-    /// Whether that asks for another pass.
-    pub(super) fn advance_restart(&mut self, verdict: &Verdict, deployed: &[Workload]) -> bool {
-        self.restarting.retain(|name| deployed.iter().any(|workload| workload.id == name.workload));
-        if !self.replacing.is_empty() || !matches!(verdict, Verdict::Ready) {
-            return false;
-        }
-        if self.restarting.is_empty() {
-            return !std::mem::take(&mut self.surge).is_empty();
-        }
-        let mut room = self.surge.clone();
-        let waiting = std::mem::take(&mut self.restarting);
-        let (now, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|name| has_room(&mut room, name));
-        self.replacing = now.into_iter().collect();
-        self.restarting = later.into();
-        true
-    }
-
-    /// Queues `targets` for a restart, with extra containers for the routable types among them.
-    pub(super) fn queue_restart(&mut self, targets: &[ContainerName]) {
-        for name in targets {
-            if !self.restarting.contains(name) && !self.replacing.contains(name) {
-                self.restarting.push_back(name.clone());
-            }
-        }
-        let mut counts: BTreeMap<ProcessType, u32> = BTreeMap::new();
-        for name in targets.iter().filter(|name| name.workload.process.is_routable()) {
-            *counts.entry(name.workload.process.clone()).or_default() += 1;
-        }
-        self.surge = counts.into_iter().map(|(process, count)| (process, count.div_ceil(BATCHES))).collect();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use deis_model::plan::Failure;
+    use deis_model::{Command, Environment, Limits};
+
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     fn name(text: &str) -> ContainerName {
-        ContainerName::parse(&format!("a_v1.{text}")).unwrap()
+        ContainerName::parse(&format!("a_{text}")).unwrap()
+    }
+
+    fn names(texts: &[&str]) -> Vec<ContainerName> {
+        texts.iter().map(|text| name(text)).collect()
+    }
+
+    fn workload(text: &str, replicas: u32) -> Workload {
+        Workload {
+            id: name(&format!("{text}.1")).workload,
+            image: String::new(),
+            command: Command::Image,
+            environment: Environment::default(),
+            limits: Limits::default(),
+            tags: BTreeMap::new(),
+            replicas,
+            port: None,
+            health_check: None,
+        }
+    }
+
+    /// Advances while `unready` are not ready, those with a `!` for ever.
+    fn advance(restart: &mut Restart, unready: &[&str], patience: Duration) -> bool {
+        let found = |text: &&str| Unready {
+            name: name(text.trim_end_matches('!')),
+            failure: text.ends_with('!').then_some(Failure::Crashed { exit_code: 1 }),
+        };
+        let unready: Vec<_> = unready.iter().map(found).collect();
+        let web = ProcessType::web();
+        let deployed = [workload("v1.web", 5 + restart.surge(&web)), workload("v1.worker", 2)];
+        restart.advance(&unready, &deployed, patience)
+    }
+
+    /// Asserts which containers are being replaced, then has them gone.
+    fn replaced(restart: &mut Restart, expected: &[&str]) {
+        let replacing: Vec<_> = restart.replacing.iter().cloned().collect();
+        assert_eq!(replacing, names(expected));
+        replacing.iter().for_each(|name| restart.note_removed(name));
     }
 
     #[test]
     fn one_extra_container_stands_in_for_each_that_is_away() {
-        let mut memory = Memory::default();
-        let targets: Vec<_> = (1..=5).map(|number| name(&format!("web.{number}"))).collect();
-        memory.queue_restart(&targets);
-        assert_eq!(memory.surge.get(&ProcessType::web()), Some(&2));
-        let mut room = memory.surge.clone();
-        let taken = targets.iter().filter(|target| has_room(&mut room, target)).count();
-        assert_eq!(taken, 2);
+        let mut restart = Restart::default();
+        restart.queue(&names(&["v1.web.1", "v1.web.2", "v1.web.3", "v1.web.4", "v1.web.5"]));
+        assert_eq!(restart.surge(&ProcessType::web()), 2);
+        assert!(!advance(&mut restart, &["v1.web.7"], PATIENCE), "an extra one is not ready");
+        assert!(advance(&mut restart, &[], PATIENCE));
+        replaced(&mut restart, &["v1.web.1", "v1.web.2"]);
+        assert!(!advance(&mut restart, &["v1.web.2"], PATIENCE), "a new one is not ready");
+        assert!(advance(&mut restart, &[], PATIENCE));
+        replaced(&mut restart, &["v1.web.3", "v1.web.4"]);
+        assert!(advance(&mut restart, &[], PATIENCE));
+        replaced(&mut restart, &["v1.web.5"]);
+        assert!(!restart.is_under_way());
+        assert!(advance(&mut restart, &[], PATIENCE) && restart.surge(&ProcessType::web()) == 0);
+        assert!(!advance(&mut restart, &[], PATIENCE));
     }
 
     #[test]
     fn types_without_traffic_restart_all_at_once() {
-        let mut memory = Memory::default();
-        memory.queue_restart(&[name("worker.1"), name("worker.2")]);
-        assert!(memory.surge.is_empty());
-        let mut room = memory.surge.clone();
-        assert!(has_room(&mut room, &name("worker.1")) && has_room(&mut room, &name("worker.2")));
+        let mut restart = Restart::default();
+        restart.queue(&names(&["v1.worker.1", "v1.worker.2"]));
+        assert!(advance(&mut restart, &[], PATIENCE));
+        replaced(&mut restart, &["v1.worker.1", "v1.worker.2"]);
+    }
+
+    #[test]
+    fn a_second_restart_takes_no_stand_in_away() {
+        let mut restart = Restart::default();
+        restart.queue(&names(&["v1.web.1"]));
+        restart.queue(&names(&["v1.worker.1"]));
+        assert_eq!(restart.surge(&ProcessType::web()), 1);
+        assert!(!advance(&mut restart, &["v1.web.6"], PATIENCE), "nobody stands in for web.1 yet");
+    }
+
+    #[test]
+    fn containers_that_serve_nobody_restart_at_once() {
+        let mut restart = Restart::default();
+        restart.queue(&names(&["v1.web.1", "v1.web.2", "v1.worker.1"]));
+        assert!(advance(&mut restart, &["v1.web.2!", "v1.web.6"], PATIENCE));
+        replaced(&mut restart, &["v1.web.2"]);
+    }
+
+    #[test]
+    fn containers_of_others_that_crash_hold_up_nothing() {
+        let mut restart = Restart::default();
+        restart.queue(&names(&["v1.web.1"]));
+        assert!(advance(&mut restart, &["v1.web.2!", "v1.worker.1!"], PATIENCE));
+        replaced(&mut restart, &["v1.web.1"]);
+    }
+
+    #[test]
+    fn a_restart_whose_new_containers_are_not_well_spares_the_others() {
+        for (unready, patience) in [("v1.web.6!", PATIENCE), ("v1.web.6", Duration::ZERO)] {
+            let mut restart = Restart::default();
+            restart.queue(&names(&["v1.web.1"]));
+            assert!(advance(&mut restart, &[unready], patience));
+            assert!(!restart.is_under_way() && restart.surge(&ProcessType::web()) == 0);
+        }
+    }
+
+    #[test]
+    fn a_new_release_ends_the_restart_of_the_old_one() {
+        let mut restart = Restart::default();
+        restart.queue(&names(&["v1.web.1"]));
+        restart.follow(ReleaseVersion::new(2));
+        assert!(!restart.is_under_way() && restart.surge(&ProcessType::web()) == 0);
     }
 }

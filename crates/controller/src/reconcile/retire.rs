@@ -62,7 +62,7 @@ impl Reconciler {
             let state = reconciler.state(&app);
             match reconciler.shared.scheduler.remove_container(&name, grace).await {
                 Ok(()) => {
-                    state.memory.lock().await.replacing.remove(&name);
+                    state.memory.lock().await.restart.note_removed(&name);
                 }
                 Err(error) => {
                     warn!(container = %name, error = %error, "failed to remove; trying again");
