@@ -16,7 +16,7 @@ use crate::session::Workshop;
 /// How often.
 const INTERVAL: Duration = Duration::from_secs(3600);
 /// How soon again when the controller or the engine is away.
-const RETRY: Duration = Duration::from_secs(60);
+const RETRY: Duration = Duration::from_secs(2);
 
 /// The builder's clean-up.
 pub(crate) struct Cleanup {
