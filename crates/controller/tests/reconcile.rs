@@ -264,3 +264,26 @@ async fn a_deleted_app_leaves_no_container_and_no_route() {
     assert!(bench.names().await.is_empty());
     assert!(bench.routed().is_empty());
 }
+
+#[tokio::test]
+async fn an_app_made_anew_does_not_run_what_an_earlier_one_of_its_name_left() {
+    let bench = Bench::start().await;
+    bench.push("good").await.unwrap();
+    let old = bench.reconciler.containers(&bench.app).await.unwrap().remove(0);
+    let busy = RoutesRequest {
+        router: "r".to_owned(),
+        epoch: "epoch".to_owned(),
+        applied: u64::MAX,
+        drained: 0,
+        hold: true,
+    };
+    let asking = bench.book.note_router(&busy);
+    bench.database.delete_app(&bench.app).await.unwrap();
+    bench.reconciler.wake(&bench.app);
+    bench.database.create_app(&bench.app, "ann", "blog.localhost").await.unwrap();
+    assert_eq!(bench.push("another").await.unwrap().number(), 2);
+    let new = bench.reconciler.containers(&bench.app).await.unwrap().remove(0);
+    assert_eq!(new.name, old.name);
+    assert_ne!(new.id, old.id, "the new app is served by the old one's container");
+    drop(asking);
+}

@@ -17,6 +17,7 @@ impl Database {
         let pending = find_pending(&mut snapshot, app).await?;
         Ok(Some(Desired {
             app: record.id,
+            uuid: record.uuid,
             owner: record.owner,
             formation: record.formation,
             deployed: with_content(&mut snapshot, deployed).await?,

@@ -7,6 +7,8 @@ use crate::{AppId, Build, Config, Formation, ReleaseVersion};
 pub struct Desired {
     /// The app.
     pub app: AppId,
+    /// Tells the app from an earlier one of the same name.
+    pub uuid: String,
     /// Username.
     pub owner: String,
     /// Containers wanted per process type; empty before the first scale or deploy.

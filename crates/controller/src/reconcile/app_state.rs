@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use deis_model::plan::Verdict;
-use deis_model::{ContainerName, Formation, ReleaseVersion};
+use deis_model::{ContainerName, Desired, Formation, ReleaseVersion};
 use tokio::sync::{Notify, watch};
 
 use super::restart::Restart;
@@ -35,6 +35,8 @@ enum Phase {
 /// What passes hand to each other.
 #[derive(Default)]
 pub(super) struct Memory {
+    /// The UUID of the app that this is of.
+    app: String,
     /// When the pending release was first seen.
     pub(super) pending_since: Option<(ReleaseVersion, Instant)>,
     /// Unwanted containers and how long they may finish requests.
@@ -43,6 +45,16 @@ pub(super) struct Memory {
     pub(super) ports: HashMap<ReleaseVersion, Vec<u16>>,
     /// The restart under way.
     pub(super) restart: Restart,
+}
+
+impl Memory {
+    /// Forgets what was learned of an earlier app of the same name, and what concerns a release that serves no more.
+    pub(super) fn follow(&mut self, desired: &Desired) {
+        if self.app != desired.uuid {
+            *self = Self { app: desired.uuid.clone(), ..Self::default() };
+        }
+        self.restart.follow(desired.deployed.as_ref().map(|release| release.version));
+    }
 }
 
 /// An unwanted container that may still have requests under way.

@@ -1,12 +1,12 @@
 //! One pass over one app.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use deis_model::plan::{Plan, Unready, Verdict, plan, unready};
 use deis_model::{
     AppId, ContainerName, ContainerStatus, Desired, ProcessType, ReleaseContent, ReleaseVersion, Workload,
-    intent,
+    WorkloadId, intent,
 };
 use deis_scheduler::SchedulerError;
 use tracing::info;
@@ -38,7 +38,7 @@ impl Reconciler {
         let mut memory = state.memory.lock().await;
         let desired = self.shared.database.desired(app).await?;
         let Some(desired) = desired else { return self.tear_down(app, state, &mut memory).await };
-        memory.restart.follow(desired.deployed.as_ref().map(|release| release.version));
+        memory.follow(&desired);
         self.publish(&desired, state, &memory);
         let containers = self.observe(app, state).await?;
         // Only what this pass published the routes without may be retired by it.
@@ -203,13 +203,13 @@ impl Reconciler {
         memory: &mut Memory,
     ) -> Result<Pending, PassError> {
         let since = memory.note_pending(release.version);
-        let workloads = match self.start(desired, release, containers, memory).await {
-            Ok(workloads) => workloads,
+        let (workloads, own) = match self.start(desired, release, containers, memory).await {
+            Ok(started) => started,
             Err(error @ SchedulerError::Away { .. }) => return Err(error.into()),
             Err(error) => return self.fail(desired, release, error.to_string()).await,
         };
         let overdue = since.elapsed() >= self.shared.settings.ready_timeout;
-        match Verdict::of(&self.unready(&workloads, containers)) {
+        match Verdict::of(&self.unready(&workloads, &own)) {
             Verdict::Ready => {
                 self.shared.database.mark_deployed(&desired.app, release.version).await?;
                 info!(app = %desired.app, release = %release.version, "deployed");
@@ -230,16 +230,18 @@ impl Reconciler {
         }
     }
 
+    /// Starts what is missing of `release`: its workloads, and the containers that are really theirs.
     async fn start(
         &self,
         desired: &Desired,
         release: &ReleaseContent,
         containers: &[ContainerStatus],
         memory: &mut Memory,
-    ) -> Result<Vec<Workload>, SchedulerError> {
+    ) -> Result<(Vec<Workload>, Vec<ContainerStatus>), SchedulerError> {
         let workloads = self.workloads(desired, release, memory).await?;
-        self.apply(&plan(&workloads, containers), &BTreeSet::new()).await?;
-        Ok(workloads)
+        let own = made_from(&workloads, containers);
+        self.apply(&plan(&workloads, &own), &BTreeSet::new()).await?;
+        Ok((workloads, own))
     }
 
     async fn fail(
@@ -260,10 +262,7 @@ impl Reconciler {
     async fn tear_down(&self, app: &AppId, state: &AppState, memory: &mut Memory) -> Result<Next, PassError> {
         self.shared.book.withdraw(app);
         let containers = self.observe(app, state).await?;
-        let (jobs, others): (Vec<_>, Vec<_>) = containers
-            .into_iter()
-            .partition(|container| container.name.workload.process == ProcessType::run());
-        let names = jobs.into_iter().chain(others).map(|container| container.name).collect();
+        let names = containers.into_iter().map(|container| container.name).collect();
         let next = self.retire(app, names, state, memory);
         state.standing.send_modify(|standing| *standing = Default::default());
         Ok(next)
@@ -302,6 +301,15 @@ impl Pending {
     fn none() -> Self {
         Self { workloads: Vec::new(), next: Next::SETTLED }
     }
+}
+
+/// Those of `containers` that were made from `workloads`. Others of the same names are left from an earlier app that was
+/// called the same; applying replaces them.
+fn made_from(workloads: &[Workload], containers: &[ContainerStatus]) -> Vec<ContainerStatus> {
+    let prints: BTreeMap<&WorkloadId, String> =
+        workloads.iter().map(|workload| (&workload.id, workload.fingerprint())).collect();
+    let is_own = |found: &&ContainerStatus| prints.get(&found.name.workload) == Some(&found.fingerprint);
+    containers.iter().filter(is_own).cloned().collect()
 }
 
 fn unwanted(plan: &Plan, replacing: &BTreeSet<ContainerName>) -> BTreeSet<ContainerName> {
