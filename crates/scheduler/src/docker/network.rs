@@ -73,7 +73,8 @@ fn device_name(name: &str) -> String {
         return device;
     }
     // FNV-1a, because the name must stay the same with every version of the platform.
-    let sum = name.bytes().fold(0x811c_9dc5_u32, |sum, byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let sum =
+        name.bytes().fold(0x811c_9dc5_u32, |sum, byte| (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     let sum = format!("{sum:08x}");
     let start: String = device.chars().filter(char::is_ascii).take(DEVICE_NAME_LIMIT - sum.len()).collect();
     format!("{start}{sum}")
