@@ -22,8 +22,8 @@ pub(crate) fn start_to_first_answer(image: &str) -> f64 {
     taken
 }
 
-/// Seconds that the buildpack's dependency step takes in a bare container, with packages already cached by nothing:
-/// what a push cannot avoid is starting a container, installing and making an image of it.
+/// Seconds that any build on the engine takes: a container made, the source copied in, run, and an image made of it.
+/// Nothing is installed, so that what a buildpack does counts as the platform's own.
 pub(crate) fn build_time(app: &Repository) -> f64 {
     let begun = Instant::now();
     let id = docker(&["create", "--workdir", "/", "deis/stack:latest", "true"]);

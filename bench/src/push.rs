@@ -19,8 +19,12 @@ pub(crate) fn measure(platform: &Platform, user: &User) -> Repository {
     first.add(begun.elapsed().as_secs_f64());
     first.print();
     let mut whole = Series::new("push with one line changed, to the first answer of the new release", "s");
-    let mut build = Series::new("of it: the same build in a bare container of the stack", "s");
-    let mut start = Series::new("of it: the same container started bare, to its first answer", "s");
+    let mut build =
+        Series::new("of it: a container of the stack with the source copied in, made into an image", "s");
+    let mut start = Series::new(
+        "of it: the release's image started with the engine's own client, to its first answer",
+        "s",
+    );
     for round in 0..ROUNDS {
         let marker = format!("round {round}");
         app.write("round.txt", &marker);

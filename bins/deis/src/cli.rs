@@ -113,7 +113,9 @@ fn plugin_or_refuse(words: &[String], error: &clap::Error) -> Result<u8> {
     }
     let suggestion = match error.get(ContextKind::SuggestedSubcommand) {
         Some(ContextValue::Strings(names)) if !names.is_empty() => {
-            format!("Did you mean {}?\n", names.join(" or "))
+            // clap lists the nearest name last.
+            let nearest: Vec<&str> = names.iter().rev().take(2).map(String::as_str).collect();
+            format!("Did you mean {}?\n", nearest.join(" or "))
         }
         _ => String::new(),
     };
