@@ -13,7 +13,7 @@ pub(crate) fn start_to_first_answer(image: &str) -> f64 {
     let id = docker(&["run", "--detach", "--init", image, "start", "web"]);
     let address = docker(&["inspect", "--format", "{{.NetworkSettings.IPAddress}}", &id]);
     let address: SocketAddr = format!("{address}:5000").parse().expect("the engine gave an address");
-    while !answers(address) {
+    while !answers(address, "bench") {
         assert!(begun.elapsed() < Duration::from_secs(60), "{image} does not answer");
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -64,12 +64,13 @@ pub(crate) fn image_of(name: &str, platform: &Platform) -> String {
     docker(&["inspect", "--format", "{{.Config.Image}}", &platform.engine_name(container)])
 }
 
-fn answers(address: SocketAddr) -> bool {
+/// Whether whatever listens at `address` answers a request for `host` with 200.
+pub(crate) fn answers(address: SocketAddr, host: &str) -> bool {
     let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) else {
         return false;
     };
     let mut answer = [0_u8; 12];
-    stream.write_all(b"GET / HTTP/1.0\r\nHost: bench\r\n\r\n").is_ok()
+    stream.write_all(format!("GET / HTTP/1.0\r\nHost: {host}\r\n\r\n").as_bytes()).is_ok()
         && stream.read_exact(&mut answer).is_ok()
         && answer.ends_with(b"200")
 }

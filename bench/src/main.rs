@@ -2,6 +2,7 @@
 //!
 //! Each figure is the median of several rounds with its range.
 
+mod crash;
 mod engine;
 mod idle;
 mod push;
@@ -14,11 +15,12 @@ fn main() {
     if !deis_tests::has_engine() {
         std::process::exit(2);
     }
-    let platform = Platform::start();
+    let mut platform = Platform::start();
     let user = platform.user("bench");
     println!("| what | median | range | rounds |");
     println!("|---|---|---|---|");
     let app = push::measure(&platform, &user);
     scale::measure(&platform, &user, &app);
     idle::measure(&platform);
+    crash::measure(&mut platform);
 }

@@ -1,6 +1,7 @@
 //! `kill -9` in the middle of things: everything converges, nothing is lost, nothing is left behind.
 
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deis_tests::{Options, Platform, has_engine};
@@ -72,6 +73,39 @@ fn a_killed_scale_is_finished_and_visitors_are_served_from_disk() {
     platform.answers("blog", "Powered by Deis");
     platform.eventually("all four run", CONVERGES, |platform| platform.containers().len() == 4);
     user.deis_in(app.path(), &["ps:list"]).succeeded().said("web.4 up (v2)");
+}
+
+#[test]
+fn no_acknowledged_write_is_missing_after_a_kill() {
+    if !has_engine() {
+        return;
+    }
+    let mut platform = Platform::start();
+    let user = platform.user("ann");
+    let app = user.create_app_of("blog", &[("notes.txt", "nothing to run\n")]);
+    let (user, directory) = (Arc::new(user), app.path().to_owned());
+    let writer = std::thread::spawn({
+        let user = Arc::clone(&user);
+        move || {
+            let set = |number: &usize| {
+                user.deis_in(&directory, &["config:set", &format!("KEY_{number}=set")]).code == 0
+            };
+            (0..200).take_while(set).count()
+        }
+    });
+    platform.eventually("some writes were acknowledged", CONVERGES, |_| {
+        user.deis_in(app.path(), &["config:list"]).stdout.contains("KEY_20")
+    });
+    platform.kill();
+    let acknowledged = writer.join().unwrap();
+    platform.run();
+    let config = user.deis_in(app.path(), &["config:list"]).succeeded().stdout;
+    for number in 0..acknowledged {
+        assert!(
+            config.contains(&format!("KEY_{number} ")),
+            "KEY_{number} of {acknowledged} is missing:\n{config}"
+        );
+    }
 }
 
 #[test]
