@@ -57,6 +57,17 @@ pub(crate) struct Answer {
 
 /// Gets an answer to `order`.
 pub(crate) async fn attempt(shared: &Shared, order: &Order<'_>) -> Result<Answer, Failure> {
+    attempt_all(shared, order).await.map_err(|failure| match failure {
+        Failure::NoEndpoints | Failure::Unreachable
+            if shared.table.load().is_platform(order.host.as_str()) =>
+        {
+            Failure::NoController
+        }
+        failure => failure,
+    })
+}
+
+async fn attempt_all(shared: &Shared, order: &Order<'_>) -> Result<Answer, Failure> {
     let mut attempt = Attempt::new(shared, order);
     loop {
         match attempt.place()? {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use deis_api::client::{CallError, InternalClient};
 use deis_api::internal::{RoutesRequest, RoutesResponse};
@@ -38,6 +39,8 @@ pub(crate) struct Follower {
     /// Told the routes that came into force, to be kept.
     kept: watch::Sender<Routes>,
     failures: u32,
+    /// Cancelled once the controller has been heard, or could not be.
+    heard: CancellationToken,
 }
 
 impl Follower {
@@ -47,10 +50,11 @@ impl Follower {
         status: StatusBoard,
         routes: Routes,
         kept: watch::Sender<Routes>,
+        heard: CancellationToken,
     ) -> Self {
         let client = InternalClient::new(&shared.config.controller, &shared.config.internal_key);
         let name = format!("router-{}-{:08x}", std::process::id(), rand::random::<u32>());
-        Self { shared, client, status, name, routes, kept, failures: 0 }
+        Self { shared, client, status, name, routes, kept, failures: 0, heard }
     }
 
     /// Follows until `shutdown`.
@@ -67,6 +71,7 @@ impl Follower {
                 Ok(response) => self.take(response).await,
                 Err(error) => self.wait(&error).await,
             }
+            self.heard.cancel();
         }
     }
 

@@ -34,6 +34,11 @@ pub(crate) enum Failure {
     /// No endpoint accepts a connection.
     #[error("the app does not accept connections; if it is yours, see `deis logs`")]
     Unreachable,
+    /// No controller accepts a connection, and it was one that was asked for.
+    #[error(
+        "the platform's controller does not answer; apps are served meanwhile; its operator finds the cause with `deisctl status`"
+    )]
+    NoController,
     /// The connection ended before an answer.
     #[error("the app closed the connection without an answer; if it is yours, see `deis logs`")]
     NoAnswer,
@@ -66,7 +71,7 @@ impl Failure {
             }
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnknownHost => StatusCode::NOT_FOUND,
-            Self::NoEndpoints => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoEndpoints | Self::NoController => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable | Self::NoAnswer | Self::Garbled => StatusCode::BAD_GATEWAY,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -74,9 +79,10 @@ impl Failure {
 
     /// Which of the three between visitor and answer failed.
     fn side(&self) -> &'static str {
-        match self.status().as_u16() {
-            404 => "router",
-            400..500 => "request",
+        match (self, self.status().as_u16()) {
+            (Self::NoController, _) => "platform",
+            (_, 404) => "router",
+            (_, 400..500) => "request",
             _ => "app",
         }
     }
@@ -138,7 +144,8 @@ fn path_to_app(failed: &str) -> String {
         let class = if *name == failed { " class=\"failed\"" } else { "" };
         format!("<li{class}>{name}</li>")
     };
-    ["request", "router", "app"].iter().map(step).collect()
+    let last = if failed == "platform" { "platform" } else { "app" };
+    ["request", "router", last].iter().map(step).collect()
 }
 
 #[derive(Clone, Copy)]

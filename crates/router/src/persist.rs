@@ -12,7 +12,7 @@ use deis_runtime::{Shutdown, StatusBoard};
 use crate::error::RouterError;
 use crate::routes::Routes;
 
-/// Changes within this time are written together.
+/// Changes within this time after one was written are written together.
 const COALESCE: Duration = Duration::from_millis(500);
 
 /// Keeps routes in one file.
@@ -49,12 +49,12 @@ impl Keeper {
                 () = shutdown.cancelled() => break,
                 changed = routes.changed() => if changed.is_err() { break },
             }
+            let newest = routes.borrow_and_update().clone();
+            self.save(newest).await;
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = tokio::time::sleep(COALESCE) => {}
             }
-            let newest = routes.borrow_and_update().clone();
-            self.save(newest).await;
         }
         if routes.has_changed().unwrap_or(false) {
             let newest = routes.borrow_and_update().clone();

@@ -19,6 +19,9 @@ use crate::routes::Routes;
 use crate::shared::Shared;
 use crate::{connection, health, tcp};
 
+/// How long visitors wait at the start for a controller that neither answers nor refuses.
+const FIRST_ROUTES: Duration = Duration::from_secs(1);
+
 /// How often idle connections to endpoints are looked through.
 const REAP: Duration = Duration::from_secs(5);
 
@@ -80,9 +83,12 @@ impl Router {
         let kept = watch::Sender::new(routes.clone());
         let stopped = Shutdown::new();
         let keeping = tokio::spawn(keeper.run(kept.subscribe(), stopped.clone()));
-        let following =
-            tokio::spawn(Follower::new(Arc::clone(&shared), status, routes, kept).run(stopped.clone()));
+        let heard = Shutdown::new();
+        let follower = Follower::new(Arc::clone(&shared), status, routes, kept, heard.clone());
+        let following = tokio::spawn(follower.run(stopped.clone()));
         let reaping = tokio::spawn(reap(Arc::clone(&shared)));
+        // The kept table may be older than what runs: a controller that is there is heard before visitors are.
+        let _ = tokio::time::timeout(FIRST_ROUTES, heard.cancelled()).await;
         tokio::join!(
             serve_visitors(&shared, http, &shutdown),
             serve_git(&shared, git, &shutdown),

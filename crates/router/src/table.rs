@@ -51,6 +51,12 @@ impl Table {
         self.hosts.get(host).map(Arc::as_ref)
     }
 
+    /// Whether the controllers answer for `host`.
+    pub(crate) fn is_platform(&self, host: &str) -> bool {
+        let (found, controllers) = (self.hosts.get(host), self.controllers.as_ref());
+        found.zip(controllers).is_some_and(|(found, controllers)| Arc::ptr_eq(found, controllers))
+    }
+
     /// How many apps it holds.
     pub(crate) fn app_count(&self) -> usize {
         self.apps.len()
