@@ -83,6 +83,16 @@ stop_apps() {
   docker ps --quiet --filter "label=io.deis.platform=$(platform_name)" | xargs -r docker stop
 }
 
+remove_images() {
+  local registry=${DEIS_REGISTRY:-127.0.0.1:5000}
+  {
+    docker images --quiet --filter label=io.deis.build
+    docker images --quiet --filter label=io.deis.stack
+    docker images --quiet "$registry/*"
+    docker images --quiet "$registry/*/*"
+  } | sort -u | xargs -r -n 1 docker rmi --force
+}
+
 # Removes what the platform made on the engine. Images are known by our labels or by the name of our registry.
 purge_engine() {
   engine_answers || return 0
@@ -91,12 +101,8 @@ purge_engine() {
   for label in "io.deis.platform=$name" "io.deis.build=$name"; do
     docker ps --all --quiet --filter "label=$label" | xargs -r docker rm --force --volumes
   done
-  {
-    docker images --quiet --filter label=io.deis.build
-    docker images --quiet --filter label=io.deis.stack
-    docker images --quiet "${DEIS_REGISTRY:-127.0.0.1:5000}/*"
-    docker images --quiet "${DEIS_REGISTRY:-127.0.0.1:5000}/*/*"
-  } | sort -u | xargs -r -n 1 docker rmi --force || echo "some images are used by others and stay"
+  # The stack goes only once no image is left that was made from it: the second time.
+  remove_images || remove_images || echo "some images are used by others and stay"
   docker network ls --quiet --filter label=io.deis.network --filter "name=^$name\$" | xargs -r docker network rm
 }
 
