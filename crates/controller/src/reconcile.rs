@@ -20,13 +20,13 @@ use std::time::Duration;
 use deis_database::Database;
 use deis_model::AppId;
 use deis_runtime::Shutdown;
-use deis_scheduler::{ContainerOutput, Scheduler, SchedulerError};
+use deis_scheduler::{ContainerOutput, Scheduler};
+use tokio::sync::SetOnce;
 use tracing::warn;
 
 use crate::app::Events;
 use crate::routes::{Reports, RouteBook};
 use app_state::{AppState, Next};
-use pass::PassError;
 
 /// How soon a pass that could not be finished is tried again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -61,6 +61,8 @@ struct Shared {
     events: Events,
     settings: DeploySettings,
     shutdown: Shutdown,
+    /// Set once publishers have said what runs: no pass begins before.
+    heard: SetOnce<()>,
     apps: Mutex<HashMap<AppId, Arc<AppState>>>,
 }
 
@@ -88,8 +90,9 @@ impl Reconciler {
     /// A reconciler at rest: [`Reconciler::run`] sets it to work.
     pub fn new(parts: Parts) -> Self {
         let Parts { database, scheduler, output, book, reports, events, settings, shutdown } = parts;
-        let apps = Mutex::default();
-        let shared = Shared { database, scheduler, output, book, reports, events, settings, shutdown, apps };
+        let (heard, apps) = (SetOnce::new(), Mutex::default());
+        let shared =
+            Shared { database, scheduler, output, book, reports, events, settings, shutdown, heard, apps };
         Self { shared: Arc::new(shared) }
     }
 
@@ -114,19 +117,22 @@ impl Reconciler {
 
     /// Passes over `app` until nothing is left to do.
     async fn work(&self, app: &AppId, state: &AppState) {
+        // Before that, a pass would write routes without containers that serve.
+        self.shared.heard.wait().await;
         while !self.shared.shutdown.is_cancelled() {
             let next = match self.pass(app, state).await {
                 Ok(next) => {
-                    state.note_engine(None);
+                    state.note_outcome(None);
                     next
                 }
                 Err(error) => {
                     warn!(app = %app, error = %error, "failed to reconcile; trying again");
-                    self.note_failure(state, &error).await;
+                    // A release has its time to become ready once it can start at all.
+                    state.memory.lock().await.pending_since = None;
+                    state.note_outcome(Some(error.to_string()));
                     Next::after(RETRY)
                 }
             };
-            state.note_progress();
             if next.is_settled() {
                 if state.rest() {
                     return;
@@ -134,14 +140,6 @@ impl Reconciler {
                 continue;
             }
             self.wait(state, next).await;
-        }
-    }
-
-    async fn note_failure(&self, state: &AppState, error: &PassError) {
-        if let PassError::Scheduler(SchedulerError::Away { .. }) = error {
-            // A release has its time to become ready once it can start at all.
-            state.memory.lock().await.pending_since = None;
-            state.note_engine(Some(error.to_string()));
         }
     }
 

@@ -32,6 +32,14 @@ impl Drop for Bench {
 
 impl Bench {
     async fn start() -> Self {
+        let bench = Self::quiet(Duration::from_secs(20)).await;
+        bench.reconcile();
+        bench.report();
+        bench
+    }
+
+    /// Nothing works yet, and nobody reports. What is waited for may take `ready_timeout`.
+    async fn quiet(ready_timeout: Duration) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let database = Database::open("sqlite::memory:").await.unwrap();
         let app = AppId::parse("blog").unwrap();
@@ -58,21 +66,22 @@ impl Bench {
             events: Events::start(logger, shutdown.clone()),
             settings: DeploySettings {
                 domain: "localhost".to_owned(),
-                ready_timeout: Duration::from_secs(20),
+                ready_timeout,
                 drain_timeout: Duration::from_secs(20),
                 stop_grace: Duration::from_secs(1),
                 job_timeout: Duration::from_secs(5),
             },
             shutdown: shutdown.clone(),
         });
-        let bench = Self { database, engine, book, reports, reconciler, app, shutdown };
-        bench.work();
-        bench
+        Self { database, engine, book, reports, reconciler, app, shutdown }
     }
 
-    fn work(&self) {
+    fn reconcile(&self) {
         let reconciler = self.reconciler.clone();
         tokio::spawn(async move { reconciler.run().await });
+    }
+
+    fn report(&self) {
         let (engine, reports) = (self.engine.clone(), Arc::clone(&self.reports));
         let (reconciler, shutdown) = (self.reconciler.clone(), self.shutdown.clone());
         tokio::spawn(async move {
@@ -89,6 +98,12 @@ impl Bench {
     }
 
     async fn push(&self, image: &str) -> Result<ReleaseVersion, DeployError> {
+        let version = self.release(image).await;
+        self.reconciler.await_release(&self.app, version).await.map(|()| version)
+    }
+
+    /// Writes the next release.
+    async fn release(&self, image: &str) -> ReleaseVersion {
         let build = NewBuild {
             owner: "ann".to_owned(),
             image: image.to_owned(),
@@ -96,8 +111,7 @@ impl Bench {
             procfile: Procfile([(ProcessType::web(), "serve".to_owned())].into()),
             dockerfile: String::new(),
         };
-        let version = self.database.release_build(&self.app, build).await.unwrap().release.version;
-        self.reconciler.await_release(&self.app, version).await.map(|()| version)
+        self.database.release_build(&self.app, build).await.unwrap().release.version
     }
 
     async fn names(&self) -> Vec<String> {
@@ -286,4 +300,70 @@ async fn an_app_made_anew_does_not_run_what_an_earlier_one_of_its_name_left() {
     assert_eq!(new.name, old.name);
     assert_ne!(new.id, old.id, "the new app is served by the old one's container");
     drop(asking);
+}
+
+#[tokio::test]
+async fn a_new_controller_withdraws_nothing_that_serves() {
+    let bench = Bench::quiet(Duration::from_secs(20)).await;
+    let version = bench.release("good").await;
+    bench.database.mark_deployed(&bench.app, version).await.unwrap();
+    bench.database.touch_host("here", time::OffsetDateTime::now_utc()).await.unwrap();
+    let mut changes = bench.book.subscribe();
+    bench.reconcile();
+    bench.reconciler.wake(&bench.app);
+    let workload = deis_model::intent::workloads(
+        &bench.database.desired(&bench.app).await.unwrap().unwrap(),
+        &bench.database.current(&bench.app).await.unwrap().unwrap(),
+        &[5000],
+    );
+    bench.engine.scheduler.apply(&workload[0]).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let endpoints = ready(&bench.engine).await;
+    bench.reports.take("here", EndpointReport { lease_seconds: 60, endpoints }, Instant::now());
+    while !bench.book.is_open() {
+        changes.changed().await.unwrap();
+    }
+    assert_eq!(bench.routed(), ["blog_v2.web.1"], "it served before the controller started");
+}
+
+#[tokio::test]
+async fn nobody_waits_for_an_app_that_is_deleted() {
+    let bench = Bench::quiet(Duration::from_secs(20)).await;
+    bench.reconcile();
+    let version = bench.release("good").await;
+    bench.database.mark_deployed(&bench.app, version).await.unwrap();
+    let deletion = async {
+        bench.settles_on(&["blog_v2.web.1", "blog_v2.web.2"]).await;
+        bench.database.delete_app(&bench.app).await.unwrap();
+        bench.reconciler.wake(&bench.app);
+    };
+    let both = async { tokio::join!(bench.scale(2), deletion).0 };
+    let scaled = tokio::time::timeout(Duration::from_secs(10), both).await.expect("it does not wait on");
+    assert!(matches!(scaled, Err(DeployError::Gone)), "{scaled:?}");
+}
+
+#[tokio::test]
+async fn a_failed_scale_undoes_nothing_that_somebody_else_asked_for() {
+    let bench = Bench::quiet(Duration::from_millis(300)).await;
+    bench.reconcile();
+    let version = bench.release("good").await;
+    bench.database.mark_deployed(&bench.app, version).await.unwrap();
+    let (first, second) = tokio::join!(bench.scale(5), async {
+        bench
+            .settles_on(&[
+                "blog_v2.web.1",
+                "blog_v2.web.2",
+                "blog_v2.web.3",
+                "blog_v2.web.4",
+                "blog_v2.web.5",
+            ])
+            .await;
+        bench.database.scale(&bench.app, &[(ProcessType::web(), 3)].into()).await
+    });
+    assert!(first.is_err() && second.is_ok());
+    let desired = bench.database.desired(&bench.app).await.unwrap().unwrap();
+    assert_eq!(desired.formation[&ProcessType::web()], 3);
+    assert!(bench.scale(4).await.is_err());
+    let desired = bench.database.desired(&bench.app).await.unwrap().unwrap();
+    assert_eq!(desired.formation[&ProcessType::web()], 3, "it is as before");
 }

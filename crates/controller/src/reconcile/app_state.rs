@@ -10,8 +10,8 @@ use tokio::sync::{Notify, watch};
 
 use super::restart::Restart;
 
-/// How long callers wait for an engine that does not answer: longer than it takes to start again.
-const ENGINE_PATIENCE: Duration = Duration::from_secs(10);
+/// How long callers wait while passes fail, as when the engine does not answer: longer than it takes to start again.
+const TROUBLE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The state of one app's reconciliation.
 pub(super) struct AppState {
@@ -21,7 +21,7 @@ pub(super) struct AppState {
     pub(super) memory: tokio::sync::Mutex<Memory>,
     /// Names being stopped and removed in the background.
     pub(super) removing: Mutex<BTreeSet<ContainerName>>,
-    /// Where the app stood at the end of the last pass.
+    /// Where the app stands.
     pub(super) standing: watch::Sender<Standing>,
 }
 
@@ -66,12 +66,16 @@ pub(super) struct Draining {
     pub(super) deadline: Instant,
 }
 
-/// Where an app stood at the end of a pass.
+/// Where an app stands.
 #[derive(Clone, Default)]
 pub(super) struct Standing {
-    /// Counts passes.
-    pub(super) passes: u64,
-    /// The formation that the pass worked towards.
+    /// Counts passes as they begin.
+    pub(super) begun: u64,
+    /// The newest pass that wrote the app's route.
+    pub(super) routed: u64,
+    /// Whether the app was deleted.
+    pub(super) is_gone: bool,
+    /// The formation that the newest pass worked towards.
     pub(super) formation: Formation,
     /// How the containers of the deployed release are.
     pub(super) verdict: Option<Verdict>,
@@ -79,15 +83,15 @@ pub(super) struct Standing {
     pub(super) refusal: Option<String>,
     /// Whether containers wait to be made anew.
     pub(super) restarting: bool,
-    /// Since when passes end because the engine does not answer, and what was said.
-    pub(super) away: Option<(Instant, String)>,
+    /// Since when no pass could be finished, and why.
+    pub(super) trouble: Option<(Instant, String)>,
 }
 
 impl Standing {
-    /// What the engine's silence says of itself, once it lasts so long that nobody should wait for its end.
-    pub(super) fn silence(&self) -> Option<&str> {
-        let (since, reason) = self.away.as_ref()?;
-        (since.elapsed() >= ENGINE_PATIENCE).then_some(reason)
+    /// What keeps passes from being finished, once it lasts so long that nobody should wait for its end.
+    pub(super) fn lasting_trouble(&self) -> Option<&str> {
+        let (since, reason) = self.trouble.as_ref()?;
+        (since.elapsed() >= TROUBLE_PATIENCE).then_some(reason)
     }
 }
 
@@ -127,9 +131,23 @@ impl AppState {
         self.woken.notified().await;
     }
 
-    /// Tells those who wait that a pass is over.
-    pub(super) fn note_progress(&self) {
-        self.standing.send_modify(|standing| standing.passes += 1);
+    /// Numbers the pass that begins.
+    pub(super) fn begin_pass(&self) -> u64 {
+        let mut number = 0;
+        self.standing.send_if_modified(|standing| {
+            standing.begun += 1;
+            number = standing.begun;
+            false
+        });
+        number
+    }
+
+    /// Notes that this pass wrote the app's route, or withdrew it as the app `is_gone`.
+    pub(super) fn note_routed(&self, pass: u64, is_gone: bool) {
+        self.standing.send_modify(|standing| {
+            standing.routed = pass;
+            standing.is_gone = is_gone;
+        });
     }
 
     /// Whether no task works on the app.
@@ -137,11 +155,11 @@ impl AppState {
         *lock(&self.phase) == Phase::Idle
     }
 
-    /// Notes what the engine's silence says of itself, or that it answered.
-    pub(super) fn note_engine(&self, silence: Option<String>) {
+    /// Notes that a pass is over: finished, or what it failed at.
+    pub(super) fn note_outcome(&self, trouble: Option<String>) {
         self.standing.send_modify(|standing| {
-            let since = standing.away.as_ref().map_or_else(Instant::now, |(since, _)| *since);
-            standing.away = silence.map(|reason| (since, reason));
+            let since = standing.trouble.as_ref().map_or_else(Instant::now, |(since, _)| *since);
+            standing.trouble = trouble.map(|reason| (since, reason));
         });
     }
 

@@ -8,12 +8,11 @@ use deis_model::{
     AppId, ContainerName, ContainerStatus, Formation, ProcessType, ReleaseState, ReleaseVersion, intent,
 };
 use deis_scheduler::SchedulerError;
-use tokio::sync::watch;
 
 use crate::app::{DeployError, Deploys};
 
 use super::Reconciler;
-use super::app_state::Standing;
+use super::app_state::{AppState, Standing};
 use super::patience::Patience;
 use super::restart::BATCHES;
 
@@ -39,14 +38,14 @@ impl Deploys for Reconciler {
             let release = release.ok_or(DeployError::Gone)?;
             match release.state {
                 ReleaseState::Pending => {
-                    if let Some(reason) = standing.borrow().silence() {
+                    if let Some(reason) = standing.borrow().lasting_trouble() {
                         let promise = format!("{version} is deployed as soon as it does");
                         return Err(DeployError::Failed(format!("{reason}; {promise}")));
                     }
                 }
                 ReleaseState::Failed => return Err(DeployError::Failed(release.failure.unwrap_or_default())),
                 ReleaseState::Deployed => {
-                    self.await_routed(app, &mut standing).await;
+                    self.await_routed(app, &state).await;
                     return Ok(());
                 }
             }
@@ -57,14 +56,11 @@ impl Deploys for Reconciler {
     async fn scale(&self, app: &AppId, requested: Formation) -> Result<(), DeployError> {
         let database = &self.shared.database;
         let before = database.scale(app, &requested).await.map_err(DeployError::from_database)?;
-        match self.await_formation(app, &requested).await {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                database.scale(app, &before).await.map_err(DeployError::from_database)?;
-                self.wake_app(app);
-                Err(error)
-            }
+        let outcome = self.await_formation(app, &requested).await;
+        if let Err(DeployError::Failed(_)) = outcome {
+            self.scale_back(app, &requested, before).await?;
         }
+        outcome
     }
 
     async fn restart(
@@ -124,27 +120,44 @@ impl Deploys for Reconciler {
 }
 
 impl Reconciler {
-    /// Waits until a pass after the deploy has published the app's route and every router serves by it.
-    async fn await_routed(&self, app: &AppId, standing: &mut watch::Receiver<Standing>) {
-        let before = standing.borrow().passes;
+    /// Waits until a pass that begins from now on has written the app's route and every router serves by it.
+    async fn await_routed(&self, app: &AppId, state: &AppState) {
+        let begun = state.standing.borrow().begun;
         self.wake_app(app);
-        let passed = standing.wait_for(|standing| standing.passes > before);
-        let _ = tokio::time::timeout(ROUTERS_TIMEOUT, passed).await;
+        let mut standing = state.standing.subscribe();
+        let routed = standing.wait_for(|standing| standing.routed > begun);
+        let _ = tokio::time::timeout(ROUTERS_TIMEOUT, routed).await;
         self.shared.book.await_applied(self.shared.book.generation(), ROUTERS_TIMEOUT).await;
     }
 
     /// Waits until `requested` runs, or will not.
     async fn await_formation(&self, app: &AppId, requested: &Formation) -> Result<(), DeployError> {
-        let before = self.state(app).standing.borrow().passes;
+        let begun = self.state(app).standing.borrow().begun;
         self.wake_app(app);
         let timeout = self.shared.settings.ready_timeout;
         self.await_standing(app, timeout, |standing| {
             let holds = |(process, replicas)| standing.formation.get(process) == Some(replicas);
-            let is_newer = standing.passes > before && requested.iter().all(holds);
+            let is_newer = standing.routed > begun && requested.iter().all(holds);
             is_newer.then(|| settled(standing)).flatten()
         })
         .await?;
         self.shared.book.await_applied(self.shared.book.generation(), ROUTERS_TIMEOUT).await;
+        Ok(())
+    }
+
+    /// Has the numbers `before` again, but for types that somebody else has scaled meanwhile.
+    async fn scale_back(
+        &self,
+        app: &AppId,
+        requested: &Formation,
+        mut before: Formation,
+    ) -> Result<(), DeployError> {
+        let database = &self.shared.database;
+        let desired = database.desired(app).await.map_err(DeployError::from_database)?;
+        let held = desired.ok_or(DeployError::Gone)?.formation;
+        before.retain(|process, _| held.get(process) == requested.get(process));
+        database.scale(app, &before).await.map_err(DeployError::from_database)?;
+        self.wake_app(app);
         Ok(())
     }
 
@@ -161,13 +174,15 @@ impl Reconciler {
         timeout: Duration,
         judge: impl Fn(&Standing) -> Option<Result<(), DeployError>>,
     ) -> Result<(), DeployError> {
-        let mut receiver = self.state(app).standing.subscribe();
+        let state = self.state(app);
+        let mut receiver = state.standing.subscribe();
         let opinion = async {
             loop {
                 let opinion = {
                     let standing = receiver.borrow_and_update();
                     let refused = |reason: &str| Err(DeployError::Failed(reason.to_owned()));
-                    judge(&standing).or_else(|| standing.silence().map(refused))
+                    let gone = standing.is_gone.then_some(Err(DeployError::Gone));
+                    gone.or_else(|| judge(&standing)).or_else(|| standing.lasting_trouble().map(refused))
                 };
                 match opinion {
                     Some(opinion) => return opinion,

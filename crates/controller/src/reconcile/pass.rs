@@ -36,10 +36,12 @@ impl Reconciler {
     /// Looks at `app` once and does what can be done now.
     pub(super) async fn pass(&self, app: &AppId, state: &AppState) -> Result<Next, PassError> {
         let mut memory = state.memory.lock().await;
+        let number = state.begin_pass();
         let desired = self.shared.database.desired(app).await?;
-        let Some(desired) = desired else { return self.tear_down(app, state, &mut memory).await };
+        let Some(desired) = desired else { return self.tear_down(app, number, state, &mut memory).await };
         memory.follow(&desired);
         self.publish(&desired, state, &memory);
+        state.note_routed(number, false);
         let containers = self.observe(app, state).await?;
         // Only what this pass published the routes without may be retired by it.
         let replacing = memory.restart.replacing.clone();
@@ -127,6 +129,8 @@ impl Reconciler {
         let refusal = self.apply_deployed(deployed, containers, memory).await;
         let deployed = &deployed.workloads;
         let unready = self.unready(deployed, containers);
+        // Publishers may have reported meanwhile, and who hears of a container as ready must find it in the routes.
+        self.publish(desired, state, memory);
         let patience = self.shared.settings.ready_timeout;
         let restarts_more = match refusal {
             None => memory.restart.advance(&unready, deployed, patience),
@@ -259,13 +263,18 @@ impl Reconciler {
     }
 
     /// Takes an app that is gone out of the routes, then removes its containers.
-    async fn tear_down(&self, app: &AppId, state: &AppState, memory: &mut Memory) -> Result<Next, PassError> {
+    async fn tear_down(
+        &self,
+        app: &AppId,
+        number: u64,
+        state: &AppState,
+        memory: &mut Memory,
+    ) -> Result<Next, PassError> {
         self.shared.book.withdraw(app);
+        state.note_routed(number, true);
         let containers = self.observe(app, state).await?;
         let names = containers.into_iter().map(|container| container.name).collect();
-        let next = self.retire(app, names, state, memory);
-        state.standing.send_modify(|standing| *standing = Default::default());
-        Ok(next)
+        Ok(self.retire(app, names, state, memory))
     }
 }
 

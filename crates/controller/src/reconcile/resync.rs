@@ -13,7 +13,7 @@ use super::patience::Patience;
 
 /// How long to wait at the start for the reports of hosts that are known, before routes are told without them.
 const FIRST_REPORTS: Duration = Duration::from_secs(15);
-/// How long one app may hold up the opening of the route book.
+/// How long a few apps may hold up the opening of the route book.
 const FIRST_PASSES: Duration = Duration::from_secs(15);
 /// How often everything is looked at again, whatever was heard.
 const RESYNC: Duration = Duration::from_secs(60);
@@ -68,6 +68,7 @@ impl Reconciler {
 
     async fn start_and_resync(&self) {
         self.await_first_reports().await;
+        let _ = self.shared.heard.set(());
         self.pass_over_all().await;
         self.shared.book.open();
         info!("routes are open");
@@ -98,7 +99,7 @@ impl Reconciler {
         }
     }
 
-    /// Wakes every app there is and waits until each had its first pass.
+    /// Wakes every app there is and waits until each has its route.
     async fn pass_over_all(&self) {
         let apps = loop {
             match self.everything().await {
@@ -108,11 +109,12 @@ impl Reconciler {
             tokio::time::sleep(Duration::from_secs(1)).await;
         };
         self.wake_all(apps.clone());
-        let has_passed = |app: &AppId| self.state(app).standing.borrow().passes > 0;
+        let has_route = |app: &AppId| self.state(app).standing.borrow().routed > 0;
         let patience = Patience::new(FIRST_PASSES);
-        while !apps.iter().all(has_passed) {
-            if !patience.lasts().await {
-                return warn!("some apps could not be looked at yet");
+        while !apps.iter().all(has_route) {
+            // While the database is away, routers know more than this controller.
+            if !patience.lasts().await && self.shared.database.apps().await.is_ok() {
+                return warn!("some apps could not be looked at yet; they get no traffic until they are");
             }
         }
     }
