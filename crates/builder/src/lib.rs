@@ -1,8 +1,8 @@
 //! The builder: git over SSH in, images and releases out.
 //!
-//! A connection ([`connection`]) names its user by an SSH key; a session ([`session`]) runs the system's git on the app's
-//! repository ([`repository`]) under its lock ([`lock`]). While git holds a push back in its pre-receive phase, the hook
-//! ([`hook`]) asks this process ([`receive`]) to build and launch it ([`push`]); only when visitors are served does git
+//! A connection (`connection`) names its user by an SSH key; a session (`session`) runs the system's git on the app's
+//! repository (`repository`) under its lock (`lock`). While git holds a push back in its pre-receive phase, the hook
+//! (`hook`) asks this process (`receive`) to build and launch it (`push`); only when visitors are served does git
 //! move the branch.
 
 mod attendance;
