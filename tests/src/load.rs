@@ -37,7 +37,7 @@ impl Load {
         let counts = Arc::new(Counts::default());
         let spawn = |index: usize| {
             let (stop, counts, host) = (Arc::clone(&stop), Arc::clone(&counts), host.to_owned());
-            std::thread::spawn(move || work(router, &host, index % 2 == 0, &stop, &counts))
+            std::thread::spawn(move || work(router, &host, index.is_multiple_of(2), &stop, &counts))
         };
         let workers = (0..workers).map(spawn).collect();
         Self { stop, counts, workers }
