@@ -1,5 +1,8 @@
 //! The reconciler's rules, on an engine that only pretends.
 
+// A test's panic is its report.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -366,4 +369,25 @@ async fn a_failed_scale_undoes_nothing_that_somebody_else_asked_for() {
     assert!(bench.scale(4).await.is_err());
     let desired = bench.database.desired(&bench.app).await.unwrap().unwrap();
     assert_eq!(desired.formation[&ProcessType::web()], 3, "it is as before");
+}
+
+#[tokio::test]
+async fn a_container_that_was_removed_gets_no_traffic_by_an_old_report() {
+    let bench = Bench::quiet(Duration::from_millis(300)).await;
+    bench.reconcile();
+    let version = bench.release("good").await;
+    bench.database.mark_deployed(&bench.app, version).await.unwrap();
+    bench.reconciler.wake(&bench.app);
+    bench.settles_on(&["blog_v2.web.1"]).await;
+    let endpoints = ready(&bench.engine).await;
+    bench.reports.take("here", EndpointReport { lease_seconds: 60, endpoints }, Instant::now());
+    bench.scale(0).await.unwrap();
+    bench.settles_on(&[]).await;
+    let unreported = bench.scale(1);
+    let made = async {
+        bench.settles_on(&["blog_v2.web.1"]).await;
+        bench.routed()
+    };
+    let (_, routed) = tokio::join!(unreported, made);
+    assert!(routed.is_empty(), "{routed:?} is the one that was removed");
 }

@@ -57,11 +57,13 @@ impl Reconciler {
             return;
         }
         let (reconciler, app) = (self.clone(), app.clone());
+        let ids = self.shared.reports.ids(&name);
         tokio::spawn(async move {
             let grace = reconciler.shared.settings.stop_grace;
             let state = reconciler.state(&app);
             match reconciler.shared.scheduler.remove_container(&name, grace).await {
                 Ok(()) => {
+                    reconciler.shared.reports.forget(&ids);
                     state.memory.lock().await.restart.note_removed(&name);
                 }
                 Err(error) => {

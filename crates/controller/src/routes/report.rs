@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use deis_api::internal::{EndpointReport, ReportedEndpoint};
-use deis_model::{AppId, ContainerStatus, Endpoint};
+use deis_model::{AppId, ContainerName, ContainerStatus, Endpoint};
 
 /// The newest report of each host, each under a lease.
 #[derive(Default)]
@@ -54,6 +54,21 @@ impl Reports {
     /// Whether `host` has reported since this controller started.
     pub fn has_reported(&self, host: &str) -> bool {
         self.lock().contains_key(host)
+    }
+
+    /// The engine's ids of the containers that are reported as `name`.
+    pub fn ids(&self, name: &ContainerName) -> BTreeSet<String> {
+        let hosts = self.lock();
+        let endpoints = hosts.values().flat_map(|report| &report.endpoints);
+        endpoints.filter(|found| found.container == *name).map(|found| found.id.clone()).collect()
+    }
+
+    /// Drops endpoints of containers that were removed: the next report comes without them, but maybe too late for
+    /// whoever gets their address next.
+    pub fn forget(&self, ids: &BTreeSet<String>) {
+        for report in self.lock().values_mut() {
+            report.endpoints.retain(|endpoint| !ids.contains(&endpoint.id));
+        }
     }
 
     /// Whether the publisher judges this very incarnation of the container ready.
@@ -106,7 +121,6 @@ fn differing_apps(old: &[ReportedEndpoint], new: &[ReportedEndpoint]) -> BTreeSe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use deis_model::ContainerName;
 
     fn endpoint(name: &str, ready: bool) -> ReportedEndpoint {
         ReportedEndpoint {
