@@ -83,17 +83,16 @@ stop_apps() {
   docker ps --quiet --filter "label=io.deis.platform=$(platform_name)" | xargs -r docker stop
 }
 
+# By name, so that an image that another platform on this engine uses too keeps its other names.
 remove_images() {
-  local registry=${DEIS_REGISTRY:-127.0.0.1:5000}
-  {
-    docker images --quiet --filter label=io.deis.build
-    docker images --quiet --filter label=io.deis.stack
-    docker images --quiet "$registry/*"
-    docker images --quiet "$registry/*/*"
-  } | sort -u | xargs -r -n 1 docker rmi --force
+  local registry=${DEIS_REGISTRY:-127.0.0.1:5000} name
+  for name in "$registry/*" "$registry/*/*" "${DEIS_STACK_IMAGE:-deis/stack:latest}"; do
+    docker images --format '{{.Repository}}:{{.Tag}}' "$name"
+  done | xargs -r -n 1 docker rmi || echo "some images are used by others and stay"
+  docker image prune --force --filter label=io.deis.stack
 }
 
-# Removes what the platform made on the engine. Images are known by our labels or by the name of our registry.
+# Removes what the platform made on the engine: what carries its labels, and images named after its registry.
 purge_engine() {
   engine_answers || return 0
   local name
@@ -101,8 +100,7 @@ purge_engine() {
   for label in "io.deis.platform=$name" "io.deis.build=$name"; do
     docker ps --all --quiet --filter "label=$label" | xargs -r docker rm --force --volumes
   done
-  # The stack goes only once no image is left that was made from it: the second time.
-  remove_images || remove_images || echo "some images are used by others and stay"
+  remove_images
   docker network ls --quiet --filter label=io.deis.network --filter "name=^$name\$" | xargs -r docker network rm
 }
 
