@@ -5,25 +5,29 @@ use std::time::Duration;
 
 use crate::command::{Output, run};
 
-/// Where the machine's own engine listens.
-pub(crate) const USUAL: &str = "unix:///var/run/docker.sock";
-
-/// Runs the engine's own client on the engine at `host`.
-pub(crate) fn docker(host: &str, arguments: &[&str]) -> Output {
-    run(Command::new("docker").args(["--host", host]).args(arguments), Duration::from_secs(60))
+/// Runs the engine's own client: on the engine at `host`, or on the usual one.
+pub(crate) fn docker(host: Option<&str>, arguments: &[&str]) -> Output {
+    let mut command = Command::new("docker");
+    command.args(host.iter().flat_map(|host| ["--host", host])).args(arguments);
+    run(&mut command, Duration::from_secs(60))
 }
 
 /// Names of the containers that carry `label`, stopped ones included.
-pub(crate) fn containers(host: &str, label: &str) -> Vec<String> {
-    let filter = format!("label={label}");
-    let listed = docker(host, &["ps", "-a", "--filter", &filter, "--format", "{{.Names}}"]).succeeded();
+pub(crate) fn containers(host: Option<&str>, label: &str) -> Vec<String> {
+    names(&list(host, label).succeeded())
+}
+
+fn list(host: Option<&str>, label: &str) -> Output {
+    docker(host, &["ps", "-a", "--filter", &format!("label={label}"), "--format", "{{.Names}}"])
+}
+
+fn names(listed: &Output) -> Vec<String> {
     listed.stdout.lines().map(str::to_owned).collect()
 }
 
 /// Removes every container that carries `label`, and the network and images of that platform.
-pub(crate) fn clean(host: &str, label: &str, network: &str, registry: &str) {
-    let names = containers(host, label);
-    for name in &names {
+pub(crate) fn clean(host: Option<&str>, label: &str, network: &str, registry: &str) {
+    for name in &names(&list(host, label)) {
         docker(host, &["rm", "-f", "-v", name]);
     }
     docker(host, &["network", "rm", network]);

@@ -5,14 +5,20 @@ mod engine;
 mod load;
 mod platform;
 mod ports;
+mod private_engine;
 mod repository;
+mod small_disk;
 mod user;
+mod web_socket;
 
 pub use command::Output;
 pub use load::{Load, Tally};
 pub use platform::{Options, Platform};
+pub use private_engine::PrivateEngine;
 pub use repository::Repository;
+pub use small_disk::SmallDisk;
 pub use user::User;
+pub use web_socket::WebSocket;
 
 /// Whether a real engine is there to test with; says so when not.
 pub fn has_engine() -> bool {

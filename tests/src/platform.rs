@@ -36,7 +36,8 @@ struct Process {
 
 /// How roles are spread over processes: all in one, the router alone, each alone.
 const TOGETHER: &[&[&str]] = &[&[]];
-const ROUTER_APART: &[&[&str]] = &[&["router"], &["controller", "builder", "registry", "logger", "publisher", "logspout"]];
+const ROUTER_APART: &[&[&str]] =
+    &[&["router"], &["controller", "builder", "registry", "logger", "publisher", "logspout"]];
 const ROLES_APART: &[&[&str]] =
     &[&["router"], &["logger"], &["registry"], &["controller"], &["builder"], &["publisher"], &["logspout"]];
 
@@ -98,12 +99,17 @@ impl Platform {
 
     /// Starts its processes and waits until every role answers.
     pub fn run(&mut self) {
+        self.run_without_waiting();
+        self.await_up();
+    }
+
+    /// Starts its processes and waits for nothing.
+    pub fn run_without_waiting(&mut self) {
         // A router that still runs has never been down.
         let kept = self.processes.len();
         for roles in &self.layout()[kept..] {
             self.start_process(roles);
         }
-        self.await_up();
     }
 
     fn layout(&self) -> &'static [&'static [&'static str]] {
@@ -138,7 +144,11 @@ impl Platform {
         run(Command::new("kill").arg(process.id().to_string()), Duration::from_secs(5)).succeeded();
         let deadline = Instant::now() + END_TIMEOUT;
         while process.try_wait().expect("a child can be waited for").is_none() {
-            assert!(Instant::now() < deadline, "the {role} did not end within {END_TIMEOUT:?}\n{}", self.journal());
+            assert!(
+                Instant::now() < deadline,
+                "the {role} did not end within {END_TIMEOUT:?}\n{}",
+                self.journal()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -164,11 +174,13 @@ impl Platform {
         command.spawn().expect("deisd starts")
     }
 
-    /// Waits until every role answers and nothing is amiss.
+    /// Waits until every role answers and none has anything amiss.
     pub fn await_up(&self) {
         let deadline = Instant::now() + START_TIMEOUT;
+        // With roles named, the machine is not looked at: a test may have made its disk small.
+        let status: Vec<&str> = ["status"].into_iter().chain(ROLES_APART.concat()).collect();
         while Instant::now() < deadline {
-            if self.deisctl(&["status"]).code == 0 {
+            if self.deisctl(&status).code == 0 {
                 return;
             }
             std::thread::sleep(Duration::from_millis(50));
@@ -200,6 +212,20 @@ impl Platform {
         self.processes.iter().map(|process| process.child.id()).collect()
     }
 
+    /// The process id of the process started last.
+    pub fn newest_process(&self) -> u32 {
+        self.processes.last().expect("the platform runs").child.id()
+    }
+
+    /// The most memory that the process started last has held at a time, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.newest_process()));
+        let status = status.expect("a running process has a status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        kilobytes.expect("the kernel tells how much memory a process has held") * 1024
+    }
+
     /// Everything that its processes have logged.
     pub fn journal(&self) -> String {
         std::fs::read_to_string(self.log()).unwrap_or_default()
@@ -210,13 +236,10 @@ impl Platform {
         PathBuf::from(&self.variables["DEIS_DATA_DIR"])
     }
 
-    /// How the engine's own client is told which engine it is.
-    fn engine_host(&self) -> String {
-        let url = self.variables.get("DEIS_SCHEDULER").map_or("docker://", String::as_str);
-        match url.strip_prefix("docker://").filter(|path| !path.is_empty()) {
-            Some(path) => format!("unix://{path}"),
-            None => engine::USUAL.to_owned(),
-        }
+    /// How the engine's own client is told which engine it is; none for the usual one.
+    fn engine_host(&self) -> Option<String> {
+        let path = self.variables.get("DEIS_SCHEDULER")?.strip_prefix("docker://")?;
+        (!path.is_empty()).then(|| format!("unix://{path}"))
     }
 
     fn log(&self) -> PathBuf {
@@ -262,7 +285,8 @@ impl Platform {
 
     /// Names of the platform's containers on the engine, sorted.
     pub fn containers(&self) -> Vec<String> {
-        let names = engine::containers(&self.engine_host(), &format!("io.deis.platform={}", self.network));
+        let names =
+            engine::containers(self.engine_host().as_deref(), &format!("io.deis.platform={}", self.network));
         let mut names: Vec<String> = names.iter().map(|name| self.short_name(name)).collect();
         names.sort();
         names
@@ -281,7 +305,7 @@ impl Platform {
 
     /// Names of the containers that build for the platform.
     pub fn builds(&self) -> Vec<String> {
-        engine::containers(&self.engine_host(), &format!("io.deis.build={}", self.network))
+        engine::containers(self.engine_host().as_deref(), &format!("io.deis.build={}", self.network))
     }
 
     /// Waits until `holds`, at most for `timeout`; panics with `what` and the journal otherwise.
@@ -305,6 +329,7 @@ impl Drop for Platform {
             let _ = process.child.wait();
         }
         engine::clean(
+            self.engine_host().as_deref(),
             &format!("io.deis.platform={}", self.network),
             &self.network,
             &self.registry.to_string(),
