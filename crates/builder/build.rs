@@ -30,5 +30,8 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {
 /// Named from the manifest's folder as it is at compile time: a checkout may move with its target folder.
 fn row(root: &Path, file: &Path) -> String {
     let name = file.strip_prefix(root).expect("it was found below the root").display().to_string();
-    format!("    ({name:?}, include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?}))),\n", format!("/{name}"))
+    format!(
+        "    ({name:?}, include_bytes!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?}))),\n",
+        format!("/{name}")
+    )
 }
