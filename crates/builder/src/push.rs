@@ -93,7 +93,7 @@ impl Push {
     async fn deploy(&self, request: HookRequest, output: &Output) -> Result<(), PushError> {
         let plan = plan(&request.updates, &self.platform.settings.deploy_branches)?;
         let Some(deployment) = &plan.deploy else {
-            self.tell_kept(&plan.kept, output).await;
+            self.tell_kept(&plan.kept, &self.usual_branch(), output).await;
             return Ok(());
         };
         let source = Source {
@@ -112,7 +112,7 @@ impl Push {
         let launch = Launch { platform: &self.platform, user: &self.user, app: &self.app, build };
         launch.run(output).await?;
         debug!(app = %self.app, elapsed = ?started.elapsed(), "launched");
-        self.tell_kept(&plan.kept, output).await;
+        self.tell_kept(&plan.kept, &deployment.branch, output).await;
         self.point_head(deployment);
         self.remove_old_images();
         Ok(())
@@ -202,12 +202,17 @@ impl Push {
         }
     }
 
-    async fn tell_kept(&self, kept: &[String], output: &Output) {
+    /// The branch that was deployed last, or else the one that a first push would use.
+    fn usual_branch(&self) -> String {
         let branches = &self.platform.settings.deploy_branches;
-        let first = branches.first().map_or("main", String::as_str);
+        let last = self.repository.head().filter(|head| branches.contains(head));
+        last.or_else(|| branches.first().cloned()).unwrap_or_else(|| "main".to_owned())
+    }
+
+    async fn tell_kept(&self, kept: &[String], target: &str, output: &Output) {
         for name in kept {
-            let deployed = branches.join(" or ");
-            let cure = format!("to deploy it: git push deis {name}:{first}");
+            let deployed = self.platform.settings.deploy_branches.join(" or ");
+            let cure = format!("to deploy it: git push deis {name}:{target}");
             output.detail(&format!("{name} is kept, but only {deployed} is deployed; {cure}")).await;
         }
     }

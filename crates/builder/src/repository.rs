@@ -110,6 +110,12 @@ impl Repository {
         Ok(read.status.success())
     }
 
+    /// The branch that clones check out, if there is one.
+    pub(crate) fn head(&self) -> Option<String> {
+        let head = std::fs::read_to_string(self.path.join("HEAD")).ok()?;
+        head.trim_end().strip_prefix("ref: refs/heads/").map(str::to_owned)
+    }
+
     /// Makes `branch` the one that clones check out.
     pub(crate) fn point_head(&self, branch: &str) -> io::Result<()> {
         write_atomically(&self.path.join("HEAD"), format!("ref: refs/heads/{branch}\n").as_bytes(), 0o644)

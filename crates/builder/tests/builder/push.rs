@@ -92,12 +92,21 @@ async fn other_branches_are_kept_and_both_main_branches_deploy_once() {
         .git(&["push", "deis", "main:topic"])
         .await
         .succeeded()
-        .says("topic is kept, but only main or master");
+        .says("topic is kept, but only main or master is deployed; to deploy it: git push deis topic:main");
     assert!(platform.controller.knows().builds.is_empty());
     client.git(&["push", "deis", "main:main", "main:master"]).await.succeeded();
     assert_eq!(platform.controller.knows().builds.len(), 1);
     client.git(&["push", "deis", ":topic"]).await.succeeded();
     client.git(&["push", "deis", ":main"]).await.failed().says("cannot be deleted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_keeps_a_branch_is_told_of_the_one_that_was_deployed() {
+    let platform = Platform::start().await;
+    let client = platform.client().await;
+    let with_topic = client.git(&["push", "deis", "main:master", "main:topic"]).await;
+    with_topic.succeeded().says("git push deis topic:master");
+    client.git(&["push", "deis", "main:other"]).await.succeeded().says("git push deis other:master");
 }
 
 #[tokio::test(flavor = "multi_thread")]
