@@ -6,6 +6,7 @@
 mod app_state;
 mod deploys;
 mod failure;
+mod image;
 mod job;
 mod pass;
 mod patience;

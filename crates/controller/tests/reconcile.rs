@@ -3,171 +3,16 @@
 // A test's panic is its report.
 #![allow(clippy::unwrap_used)]
 
+#[path = "reconcile/bench.rs"]
+mod bench;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deis_api::client::InternalClient;
-use deis_api::internal::{EndpointReport, PlatformRoutes, ReportedEndpoint, RoutesRequest};
-use deis_controller::app::{DeployError, Deploys, Events};
-use deis_controller::reconcile::{DeploySettings, Parts, Reconciler};
-use deis_controller::routes::{Reports, RouteBook};
-use deis_database::{Database, NewBuild, NewUser};
-use deis_model::{AppId, ContainerState, Formation, ProcessType, Procfile, ReleaseState, ReleaseVersion};
-use deis_runtime::Shutdown;
-use deis_scheduler::Engine;
-
-/// A reconciler at work with a publisher that finds every running container ready.
-struct Bench {
-    database: Database,
-    engine: Engine,
-    book: Arc<RouteBook>,
-    reports: Arc<Reports>,
-    reconciler: Reconciler,
-    app: AppId,
-    shutdown: Shutdown,
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        self.shutdown.cancel();
-    }
-}
-
-impl Bench {
-    async fn start() -> Self {
-        let bench = Self::quiet(Duration::from_secs(20)).await;
-        bench.reconcile();
-        bench.report();
-        bench
-    }
-
-    /// Nothing works yet, and nobody reports. What is waited for may take `ready_timeout`.
-    async fn quiet(ready_timeout: Duration) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let database = Database::open("sqlite::memory:").await.unwrap();
-        let app = AppId::parse("blog").unwrap();
-        let user = NewUser {
-            username: "ann".to_owned(),
-            email: String::new(),
-            first_name: String::new(),
-            last_name: String::new(),
-            password_hash: String::new(),
-        };
-        database.create_user(user).await.unwrap();
-        database.create_app(&app, "ann", "blog.localhost").await.unwrap();
-        let engine = deis_scheduler::open("memory://", Default::default()).await.unwrap();
-        let shutdown = Shutdown::new();
-        let book = Arc::new(RouteBook::new("epoch".to_owned(), PlatformRoutes::default(), Duration::ZERO));
-        let reports = Arc::new(Reports::default());
-        let logger = InternalClient::new("http://127.0.0.1:9", "key");
-        let reconciler = Reconciler::new(Parts {
-            database: database.clone(),
-            scheduler: Arc::clone(&engine.scheduler),
-            output: Arc::clone(&engine.output),
-            book: Arc::clone(&book),
-            reports: Arc::clone(&reports),
-            events: Events::start(logger, shutdown.clone()),
-            settings: DeploySettings {
-                domain: "localhost".to_owned(),
-                ready_timeout,
-                drain_timeout: Duration::from_secs(20),
-                stop_grace: Duration::from_secs(1),
-                job_timeout: Duration::from_secs(5),
-            },
-            shutdown: shutdown.clone(),
-        });
-        Self { database, engine, book, reports, reconciler, app, shutdown }
-    }
-
-    fn reconcile(&self) {
-        let reconciler = self.reconciler.clone();
-        tokio::spawn(async move { reconciler.run().await });
-    }
-
-    fn report(&self) {
-        let (engine, reports) = (self.engine.clone(), Arc::clone(&self.reports));
-        let (reconciler, shutdown) = (self.reconciler.clone(), self.shutdown.clone());
-        tokio::spawn(async move {
-            while !shutdown.is_cancelled() {
-                let endpoints = ready(&engine).await;
-                reconciler.wake_all(reports.take(
-                    "here",
-                    EndpointReport { lease_seconds: 60, endpoints },
-                    Instant::now(),
-                ));
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        });
-    }
-
-    async fn push(&self, image: &str) -> Result<ReleaseVersion, DeployError> {
-        let version = self.release(image).await;
-        self.reconciler.await_release(&self.app, version).await.map(|()| version)
-    }
-
-    /// Writes the next release.
-    async fn release(&self, image: &str) -> ReleaseVersion {
-        let build = NewBuild {
-            owner: "ann".to_owned(),
-            image: image.to_owned(),
-            sha: "0123456789".to_owned(),
-            procfile: Procfile([(ProcessType::web(), "serve".to_owned())].into()),
-            dockerfile: String::new(),
-        };
-        self.database.release_build(&self.app, build).await.unwrap().release.version
-    }
-
-    async fn names(&self) -> Vec<String> {
-        let containers = self.engine.scheduler.observe(Some(&self.app)).await.unwrap();
-        containers.iter().map(|container| container.name.to_string()).collect()
-    }
-
-    /// Waits until exactly these containers are left.
-    async fn settles_on(&self, expected: &[&str]) {
-        let settled = async {
-            while self.names().await != expected {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        let settled = tokio::time::timeout(Duration::from_secs(10), settled).await;
-        assert!(settled.is_ok(), "{expected:?} expected, not {:?}", self.names().await);
-    }
-
-    /// Containers that a router is told of.
-    fn routed(&self) -> Vec<String> {
-        let request = RoutesRequest {
-            router: String::new(),
-            epoch: String::new(),
-            applied: 0,
-            drained: 0,
-            hold: false,
-        };
-        let news = self.book.news(&request).expect("the book is open");
-        let endpoints = news.routes.iter().flat_map(|route| &route.endpoints);
-        endpoints.map(|endpoint| endpoint.container.to_string()).collect()
-    }
-
-    async fn scale(&self, web: u32) -> Result<(), DeployError> {
-        let formation: Formation = [(ProcessType::web(), web)].into();
-        self.reconciler.scale(&self.app, formation).await
-    }
-}
-
-async fn ready(engine: &Engine) -> Vec<ReportedEndpoint> {
-    let containers = engine.scheduler.observe(None).await.unwrap();
-    let up = containers.into_iter().filter(|container| container.state == ContainerState::Up);
-    up.filter_map(|container| {
-        let address = container.address?;
-        Some(ReportedEndpoint {
-            container: container.name,
-            id: container.id,
-            address,
-            ready: true,
-            reason: None,
-        })
-    })
-    .collect()
-}
+use bench::{Bench, ready};
+use deis_api::internal::{EndpointReport, RoutesRequest};
+use deis_controller::app::{DeployError, Deploys};
+use deis_model::{ProcessType, ReleaseState, ReleaseVersion};
 
 #[tokio::test]
 async fn a_release_that_becomes_ready_takes_the_place_of_the_old_one() {
@@ -390,4 +235,19 @@ async fn a_container_that_was_removed_gets_no_traffic_by_an_old_report() {
     };
     let (_, routed) = tokio::join!(unreported, made);
     assert!(routed.is_empty(), "{routed:?} is the one that was removed");
+}
+
+#[tokio::test]
+async fn a_slow_pull_holds_up_nothing_else() {
+    let bench = Bench::start().await;
+    bench.push("good").await.unwrap();
+    let version = bench.release("slow").await;
+    bench.reconciler.wake(&bench.app);
+    bench.scale(2).await.unwrap();
+    assert_eq!(bench.routed(), ["blog_v2.web.1", "blog_v2.web.2"]);
+    let pending = bench.database.release(&bench.app, version).await.unwrap().unwrap();
+    assert_eq!(pending.state, ReleaseState::Pending);
+    bench.has_pulled.add_permits(1);
+    bench.reconciler.await_release(&bench.app, version).await.unwrap();
+    bench.settles_on(&["blog_v3.web.1", "blog_v3.web.2"]).await;
 }

@@ -8,6 +8,7 @@ use deis_model::plan::Verdict;
 use deis_model::{ContainerName, Desired, Formation, ReleaseVersion};
 use tokio::sync::{Notify, watch};
 
+use super::image::Image;
 use super::restart::Restart;
 
 /// How long callers wait while passes fail, as when the engine does not answer: longer than it takes to start again.
@@ -37,12 +38,12 @@ enum Phase {
 pub(super) struct Memory {
     /// The UUID of the app that this is of.
     app: String,
-    /// When the pending release was first seen.
+    /// When the pending release was first able to start.
     pub(super) pending_since: Option<(ReleaseVersion, Instant)>,
     /// Unwanted containers and how long they may finish requests.
     pub(super) draining: BTreeMap<ContainerName, Draining>,
-    /// Exposed ports of the images of releases.
-    pub(super) ports: HashMap<ReleaseVersion, Vec<u16>>,
+    /// Images of the releases that serve and are to serve.
+    pub(super) images: HashMap<ReleaseVersion, Image>,
     /// The restart under way.
     pub(super) restart: Restart,
 }

@@ -88,33 +88,17 @@ impl Reconciler {
     /// When its image cannot be had, what runs of it is kept as it is, and the refusal says why nothing is added.
     async fn deployed(&self, desired: &Desired, memory: &mut Memory) -> Result<Deployed, SchedulerError> {
         let Some(release) = &desired.deployed else { return Ok(Deployed::default()) };
-        let (mut workloads, refusal) = match self.workloads(desired, release, memory).await {
+        let (workloads, refusal) = match self.workloads(desired, release, memory).await {
             Ok(workloads) => (workloads, None),
             Err(error @ SchedulerError::Away { .. }) => return Err(error),
-            Err(error) => (intent::workloads(desired, release, &[]), Some(error.to_string())),
+            Err(error) => (None, Some(error.to_string())),
         };
+        let can_start = workloads.is_some();
+        let mut workloads = workloads.unwrap_or_else(|| intent::workloads(desired, release, &[]));
         for workload in &mut workloads {
             workload.replicas += memory.restart.surge(&workload.id.process);
         }
-        Ok(Deployed { workloads, refusal })
-    }
-
-    /// The workloads of `release`, with its image in place.
-    async fn workloads(
-        &self,
-        desired: &Desired,
-        release: &ReleaseContent,
-        memory: &mut Memory,
-    ) -> Result<Vec<Workload>, SchedulerError> {
-        let Some(build) = &release.build else { return Ok(Vec::new()) };
-        if !memory.ports.contains_key(&release.version) {
-            let needed =
-                [&desired.deployed, &desired.pending].map(|held| held.as_ref().map(|held| held.version));
-            memory.ports.retain(|version, _| needed.contains(&Some(*version)));
-            let facts = self.shared.scheduler.prepare(&build.image).await?;
-            memory.ports.insert(release.version, facts.ports);
-        }
-        Ok(intent::workloads(desired, release, &memory.ports[&release.version]))
+        Ok(Deployed { workloads, can_start, refusal })
     }
 
     /// Keeps the deployed release as it should be, and notes how it stands.
@@ -127,35 +111,47 @@ impl Reconciler {
         memory: &mut Memory,
     ) -> Result<Next, PassError> {
         let refusal = self.apply_deployed(deployed, containers, memory).await;
-        let deployed = &deployed.workloads;
-        let unready = self.unready(deployed, containers);
+        let unready = self.unready(&deployed.workloads, containers);
         // Publishers may have reported meanwhile, and who hears of a container as ready must find it in the routes.
         self.publish(desired, state, memory);
-        let patience = self.shared.settings.ready_timeout;
-        let restarts_more = match refusal {
-            None => memory.restart.advance(&unready, deployed, patience),
-            // What is stopped now might not start again.
-            Some(_) => {
-                memory.restart.end();
-                false
-            }
-        };
+        let restarts_more = self.advance_restart(deployed, refusal.as_deref(), &unready, memory);
         let verdict = Verdict::of(&unready);
-        let is_refused = refusal.is_some();
-        let waiting = matches!(verdict, Verdict::Waiting(_));
-        self.sync_identities(desired, deployed).await?;
+        let next = match &verdict {
+            _ if restarts_more => Next::NOW,
+            _ if refusal.is_some() => Next::after(REFUSED_LOOK),
+            Verdict::Waiting(names) => Next::after(look_again(names, &deployed.workloads)),
+            Verdict::Ready | Verdict::Failed(..) => Next::SETTLED,
+        };
+        self.sync_identities(desired, &deployed.workloads).await?;
         state.standing.send_modify(|standing| {
             standing.formation.clone_from(&desired.formation);
             standing.verdict = Some(verdict);
             standing.refusal = refusal;
             standing.restarting = memory.restart.is_under_way();
         });
-        Ok(match (is_refused, waiting) {
-            _ if restarts_more => Next::NOW,
-            (true, _) => Next::after(REFUSED_LOOK),
-            (false, true) => Next::after(look_again(deployed)),
-            (false, false) => Next::SETTLED,
-        })
+        Ok(next)
+    }
+
+    /// Whether the restart asks for another pass.
+    fn advance_restart(
+        &self,
+        deployed: &Deployed,
+        refusal: Option<&str>,
+        unready: &[Unready],
+        memory: &mut Memory,
+    ) -> bool {
+        match refusal {
+            None if deployed.can_start => {
+                let patience = self.shared.settings.ready_timeout;
+                memory.restart.advance(unready, &deployed.workloads, patience)
+            }
+            None => false,
+            // What is stopped now might not start again.
+            Some(_) => {
+                memory.restart.end();
+                false
+            }
+        }
     }
 
     /// Why the engine refuses what is missing of the deployed release, if it does.
@@ -163,15 +159,18 @@ impl Reconciler {
         &self,
         deployed: &Deployed,
         containers: &[ContainerStatus],
-        memory: &Memory,
+        memory: &mut Memory,
     ) -> Option<String> {
-        match &deployed.refusal {
-            Some(refusal) => Some(refusal.clone()),
-            None => {
-                let plan = plan(&deployed.workloads, containers);
-                self.apply(&plan, &memory.restart.replacing).await.err().map(|error| error.to_string())
-            }
+        if !deployed.can_start {
+            return deployed.refusal.clone();
         }
+        let plan = plan(&deployed.workloads, containers);
+        let refused = self.apply(&plan, &memory.restart.replacing).await.err()?;
+        if let SchedulerError::NoImage { .. } = refused {
+            // It was there and somebody removed it: the next pass has it pulled again.
+            memory.images.clear();
+        }
+        Some(refused.to_string())
     }
 
     /// Applies what is missing, but for containers being made anew, whose old selves must go first.
@@ -206,12 +205,16 @@ impl Reconciler {
         containers: &[ContainerStatus],
         memory: &mut Memory,
     ) -> Result<Pending, PassError> {
-        let since = memory.note_pending(release.version);
         let (workloads, own) = match self.start(desired, release, containers, memory).await {
-            Ok(started) => started,
+            Ok(Some(started)) => started,
+            Ok(None) => {
+                let workloads = intent::workloads(desired, release, &[]);
+                return Ok(Pending { workloads, next: Next::after(SLOW_LOOK) });
+            }
             Err(error @ SchedulerError::Away { .. }) => return Err(error.into()),
             Err(error) => return self.fail(desired, release, error.to_string()).await,
         };
+        let since = memory.note_pending(release.version);
         let overdue = since.elapsed() >= self.shared.settings.ready_timeout;
         match Verdict::of(&self.unready(&workloads, &own)) {
             Verdict::Ready => {
@@ -227,25 +230,26 @@ impl Reconciler {
                 let reason = self.explain_delay(&names, &workloads, containers).await;
                 self.fail(desired, release, reason).await
             }
-            Verdict::Waiting(_) => {
-                let next = Next::after(look_again(&workloads));
+            Verdict::Waiting(names) => {
+                let next = Next::after(look_again(&names, &workloads));
                 Ok(Pending { workloads, next })
             }
         }
     }
 
-    /// Starts what is missing of `release`: its workloads, and the containers that are really theirs.
+    /// Starts what is missing of `release`: its workloads, and the containers that are really theirs. None while its
+    /// image is not available yet.
     async fn start(
         &self,
         desired: &Desired,
         release: &ReleaseContent,
         containers: &[ContainerStatus],
         memory: &mut Memory,
-    ) -> Result<(Vec<Workload>, Vec<ContainerStatus>), SchedulerError> {
-        let workloads = self.workloads(desired, release, memory).await?;
+    ) -> Result<Option<(Vec<Workload>, Vec<ContainerStatus>)>, SchedulerError> {
+        let Some(workloads) = self.workloads(desired, release, memory).await? else { return Ok(None) };
         let own = made_from(&workloads, containers);
         self.apply(&plan(&workloads, &own), &BTreeSet::new()).await?;
-        Ok((workloads, own))
+        Ok(Some((workloads, own)))
     }
 
     async fn fail(
@@ -279,7 +283,7 @@ impl Reconciler {
 }
 
 impl Memory {
-    /// When this pending release was first seen by this process.
+    /// When this process first saw that this pending release can start.
     fn note_pending(&mut self, version: ReleaseVersion) -> Instant {
         match self.pending_since {
             Some((held, since)) if held == version => since,
@@ -296,6 +300,8 @@ impl Memory {
 #[derive(Default)]
 struct Deployed {
     workloads: Vec<Workload>,
+    /// Whether its image is available, so that more of it can start.
+    can_start: bool,
     /// Why its image cannot be had.
     refusal: Option<String>,
 }
@@ -325,8 +331,10 @@ fn unwanted(plan: &Plan, replacing: &BTreeSet<ContainerName>) -> BTreeSet<Contai
     plan.retire.iter().chain(replacing).cloned().collect()
 }
 
-fn look_again(workloads: &[Workload]) -> Duration {
-    let has_portless = workloads.iter().any(|workload| workload.port.is_none());
+/// Publishers tell at once when a container with a port is ready; of the others, time does.
+fn look_again(names: &[ContainerName], workloads: &[Workload]) -> Duration {
+    let is_named = |workload: &Workload| names.iter().any(|name| name.workload == workload.id);
+    let has_portless = workloads.iter().any(|workload| workload.port.is_none() && is_named(workload));
     if has_portless { STAY_UP_LOOK } else { SLOW_LOOK }
 }
 

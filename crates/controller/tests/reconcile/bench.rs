@@ -1,0 +1,227 @@
+//! A reconciler with its surroundings: a database in memory, an engine and a publisher that only pretend.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deis_api::client::InternalClient;
+use deis_api::internal::{EndpointReport, PlatformRoutes, ReportedEndpoint, RoutesRequest};
+use deis_controller::app::{DeployError, Deploys, Events};
+use deis_controller::reconcile::{DeploySettings, Parts, Reconciler};
+use deis_controller::routes::{Reports, RouteBook};
+use deis_database::{Database, NewBuild, NewUser};
+use deis_model::{
+    AppId, ContainerName, ContainerState, ContainerStatus, Formation, Job, ProcessType, Procfile,
+    ReleaseVersion, Workload, WorkloadId,
+};
+use deis_runtime::Shutdown;
+use deis_scheduler::{Attachment, Change, Engine, ImageFacts, JobOutcome, Scheduler, SchedulerError};
+use futures::stream::BoxStream;
+use tokio::sync::Semaphore;
+
+/// A reconciler at work with a publisher that finds every running container ready.
+pub(crate) struct Bench {
+    pub(crate) database: Database,
+    pub(crate) engine: Engine,
+    pub(crate) book: Arc<RouteBook>,
+    pub(crate) reports: Arc<Reports>,
+    pub(crate) reconciler: Reconciler,
+    pub(crate) app: AppId,
+    shutdown: Shutdown,
+    /// The engine has images of the name `slow` once this has a permit.
+    pub(crate) has_pulled: Arc<Semaphore>,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
+    }
+}
+
+/// An engine that has images of the name `slow` only once it is told to.
+struct SlowEngine {
+    engine: Arc<dyn Scheduler>,
+    has_pulled: Arc<Semaphore>,
+}
+
+#[async_trait::async_trait]
+impl Scheduler for SlowEngine {
+    async fn prepare(&self, image: &str) -> Result<ImageFacts, SchedulerError> {
+        if image == "slow" {
+            let _ = self.has_pulled.acquire().await;
+        }
+        self.engine.prepare(image).await
+    }
+
+    async fn apply(&self, workload: &Workload) -> Result<(), SchedulerError> {
+        self.engine.apply(workload).await
+    }
+
+    async fn remove(&self, id: &WorkloadId, grace: Duration) -> Result<(), SchedulerError> {
+        self.engine.remove(id, grace).await
+    }
+
+    async fn remove_container(&self, name: &ContainerName, grace: Duration) -> Result<(), SchedulerError> {
+        self.engine.remove_container(name, grace).await
+    }
+
+    async fn observe(&self, app: Option<&AppId>) -> Result<Vec<ContainerStatus>, SchedulerError> {
+        self.engine.observe(app).await
+    }
+
+    async fn run(&self, job: &Job, attachment: Attachment) -> Result<JobOutcome, SchedulerError> {
+        self.engine.run(job, attachment).await
+    }
+
+    async fn sweep_jobs(&self) -> Result<usize, SchedulerError> {
+        self.engine.sweep_jobs().await
+    }
+
+    async fn version(&self) -> Result<String, SchedulerError> {
+        self.engine.version().await
+    }
+
+    fn watch(&self) -> BoxStream<'static, Change> {
+        self.engine.watch()
+    }
+}
+
+impl Bench {
+    pub(crate) async fn start() -> Self {
+        let bench = Self::quiet(Duration::from_secs(20)).await;
+        bench.reconcile();
+        bench.report();
+        bench
+    }
+
+    /// Nothing works yet, and nobody reports. What is waited for may take `ready_timeout`.
+    pub(crate) async fn quiet(ready_timeout: Duration) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let database = Database::open("sqlite::memory:").await.unwrap();
+        let app = AppId::parse("blog").unwrap();
+        let user = NewUser {
+            username: "ann".to_owned(),
+            email: String::new(),
+            first_name: String::new(),
+            last_name: String::new(),
+            password_hash: String::new(),
+        };
+        database.create_user(user).await.unwrap();
+        database.create_app(&app, "ann", "blog.localhost").await.unwrap();
+        let engine = deis_scheduler::open("memory://", Default::default()).await.unwrap();
+        let shutdown = Shutdown::new();
+        let has_pulled = Arc::new(Semaphore::new(0));
+        let book = Arc::new(RouteBook::new("epoch".to_owned(), PlatformRoutes::default(), Duration::ZERO));
+        let reports = Arc::new(Reports::default());
+        let logger = InternalClient::new("http://127.0.0.1:9", "key");
+        let reconciler = Reconciler::new(Parts {
+            database: database.clone(),
+            scheduler: Arc::new(SlowEngine {
+                engine: Arc::clone(&engine.scheduler),
+                has_pulled: Arc::clone(&has_pulled),
+            }),
+            output: Arc::clone(&engine.output),
+            book: Arc::clone(&book),
+            reports: Arc::clone(&reports),
+            events: Events::start(logger, shutdown.clone()),
+            settings: DeploySettings {
+                domain: "localhost".to_owned(),
+                ready_timeout,
+                drain_timeout: Duration::from_secs(20),
+                stop_grace: Duration::from_secs(1),
+                job_timeout: Duration::from_secs(5),
+            },
+            shutdown: shutdown.clone(),
+        });
+        Self { database, engine, book, reports, reconciler, app, shutdown, has_pulled }
+    }
+
+    pub(crate) fn reconcile(&self) {
+        let reconciler = self.reconciler.clone();
+        tokio::spawn(async move { reconciler.run().await });
+    }
+
+    pub(crate) fn report(&self) {
+        let (engine, reports) = (self.engine.clone(), Arc::clone(&self.reports));
+        let (reconciler, shutdown) = (self.reconciler.clone(), self.shutdown.clone());
+        tokio::spawn(async move {
+            while !shutdown.is_cancelled() {
+                let endpoints = ready(&engine).await;
+                reconciler.wake_all(reports.take(
+                    "here",
+                    EndpointReport { lease_seconds: 60, endpoints },
+                    Instant::now(),
+                ));
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+    }
+
+    pub(crate) async fn push(&self, image: &str) -> Result<ReleaseVersion, DeployError> {
+        let version = self.release(image).await;
+        self.reconciler.await_release(&self.app, version).await.map(|()| version)
+    }
+
+    /// Writes the next release.
+    pub(crate) async fn release(&self, image: &str) -> ReleaseVersion {
+        let build = NewBuild {
+            owner: "ann".to_owned(),
+            image: image.to_owned(),
+            sha: "0123456789".to_owned(),
+            procfile: Procfile([(ProcessType::web(), "serve".to_owned())].into()),
+            dockerfile: String::new(),
+        };
+        self.database.release_build(&self.app, build).await.unwrap().release.version
+    }
+
+    pub(crate) async fn names(&self) -> Vec<String> {
+        let containers = self.engine.scheduler.observe(Some(&self.app)).await.unwrap();
+        containers.iter().map(|container| container.name.to_string()).collect()
+    }
+
+    /// Waits until exactly these containers are left.
+    pub(crate) async fn settles_on(&self, expected: &[&str]) {
+        let settled = async {
+            while self.names().await != expected {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let settled = tokio::time::timeout(Duration::from_secs(10), settled).await;
+        assert!(settled.is_ok(), "{expected:?} expected, not {:?}", self.names().await);
+    }
+
+    /// Containers that a router is told of.
+    pub(crate) fn routed(&self) -> Vec<String> {
+        let request = RoutesRequest {
+            router: String::new(),
+            epoch: String::new(),
+            applied: 0,
+            drained: 0,
+            hold: false,
+        };
+        let news = self.book.news(&request).expect("the book is open");
+        let endpoints = news.routes.iter().flat_map(|route| &route.endpoints);
+        endpoints.map(|endpoint| endpoint.container.to_string()).collect()
+    }
+
+    pub(crate) async fn scale(&self, web: u32) -> Result<(), DeployError> {
+        let formation: Formation = [(ProcessType::web(), web)].into();
+        self.reconciler.scale(&self.app, formation).await
+    }
+}
+
+/// What a publisher reports that finds every running container ready.
+pub(crate) async fn ready(engine: &Engine) -> Vec<ReportedEndpoint> {
+    let containers = engine.scheduler.observe(None).await.unwrap();
+    let up = containers.into_iter().filter(|container| container.state == ContainerState::Up);
+    up.filter_map(|container| {
+        let address = container.address?;
+        Some(ReportedEndpoint {
+            container: container.name,
+            id: container.id,
+            address,
+            ready: true,
+            reason: None,
+        })
+    })
+    .collect()
+}
