@@ -8,7 +8,7 @@ use deis_api::internal::LogBatch;
 use deis_runtime::{Shutdown, StatusBoard};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::follower::Line;
 use super::position::{Position, Positions};
@@ -39,6 +39,8 @@ pub(super) struct Shipper {
     positions: Positions,
     board: StatusBoard,
     backoff: Backoff,
+    /// Whether the last attempt to ship failed.
+    is_away: bool,
     saved: Instant,
 }
 
@@ -58,7 +60,7 @@ impl Shipper {
         board: StatusBoard,
     ) -> Self {
         let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        Self { logger, queue, positions, board, backoff, saved: Instant::now() }
+        Self { logger, queue, positions, board, backoff, is_away: false, saved: Instant::now() }
     }
 
     /// Ships until the queue ends; after `shutdown` a logger that is away is not waited for.
@@ -120,13 +122,19 @@ impl Shipper {
     }
 
     fn shipped(&mut self, batch: Batch) {
+        if std::mem::take(&mut self.is_away) {
+            info!("the logger takes records again");
+        }
         self.board.well("logger");
         self.backoff.reset();
         self.positions.acknowledge(batch.reached);
     }
 
     async fn failed(&mut self, error: &CallError, shutdown: &Shutdown) {
-        warn!(%error, "failed to ship logs; reading waits");
+        // Once for each time that it goes away: it is tried again and again.
+        if !std::mem::replace(&mut self.is_away, true) {
+            warn!(%error, "failed to ship logs; reading waits");
+        }
         self.board.trouble("logger", error, "start the logger; output waits in the container engine's files");
         tokio::select! {
             () = tokio::time::sleep(self.backoff.wait()) => {}
