@@ -69,6 +69,20 @@ async fn the_platforms_own_host_leads_to_the_controller() {
 }
 
 #[tokio::test]
+async fn a_controller_that_is_away_is_not_taken_for_an_app() {
+    let scene = Scene::new().await;
+    let generation = scene.controller.platform(PlatformRoutes {
+        controller_hosts: vec!["deis.example.com".to_owned()],
+        controllers: vec![([127, 0, 0, 1], 1).into()],
+        builders: vec![],
+    });
+    scene.controller.applied(generation).await;
+    let answer = scene.get("deis", "/").await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("the platform's controller does not answer"), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn health_and_metrics_have_a_port_of_their_own() {
     let scene = Scene::new().await;
     let app = App::start("blog").await;

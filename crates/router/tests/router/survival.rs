@@ -40,6 +40,21 @@ async fn a_router_starts_with_its_last_routes_when_no_controller_answers() {
 }
 
 #[tokio::test]
+async fn a_router_that_starts_with_old_routes_hears_the_controller_before_visitors() {
+    let scene = Scene::new().await;
+    scene.route("blog", 2, &[]).await;
+    scene.shut_down();
+    let state = scene.ended().await;
+    let app = App::start("blog").await;
+    let controller = Controller::at(SocketAddr::from(([127, 0, 0, 1], 0)), "second", 0).await;
+    controller.route("blog", 3, &[app.address()]);
+    let (addresses, _, shutdown, running) = start(config(state.path(), controller.address()));
+    assert_eq!(Client::connect(addresses.http).await.get("blog.example.com", "/").await.text(), "blog");
+    shutdown.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_router_that_ends_lets_requests_finish() {
     let scene = Scene::new().await;
     let app = App::start("blog").await;
