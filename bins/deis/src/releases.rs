@@ -72,8 +72,7 @@ async fn list(session: &Session, app: &str, list: &ListOptions) -> Result<()> {
 }
 
 fn row(release: &Release) -> String {
-    let failed = if release.state.as_deref() == Some("failed") { " (failed)" } else { "" };
-    format!("v{}\t{}\t{}{failed}", release.version, release.created, release.summary)
+    format!("v{}\t{}\t{}", release.version, release.created, release.summary)
 }
 
 async fn info(session: &Session, app: &str, version: u32) -> Result<()> {

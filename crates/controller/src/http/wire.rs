@@ -68,18 +68,20 @@ pub(super) fn config(app: &AppId, config: Config) -> v1::Config {
 }
 
 /// A release of `app`.
+///
+/// The summary says so if it failed: of the clients in use, the older ones show nothing else of a release.
 pub(super) fn release(app: &str, release: Release) -> v1::Release {
-    let state = match release.state {
-        ReleaseState::Pending => "pending",
-        ReleaseState::Deployed => "deployed",
-        ReleaseState::Failed => "failed",
+    let (state, mark) = match release.state {
+        ReleaseState::Pending => ("pending", ""),
+        ReleaseState::Deployed => ("deployed", ""),
+        ReleaseState::Failed => ("failed", " (failed)"),
     };
     v1::Release {
         uuid: release.uuid,
         app: app.to_owned(),
         owner: release.owner,
         version: release.version.number(),
-        summary: release.summary,
+        summary: release.summary + mark,
         config: release.config,
         build: release.build,
         created: stamp(release.created),

@@ -63,4 +63,5 @@ async fn a_failed_rollback_answers_503() {
     check_rollback(&platform, "", 503, r#"{"detail":"too slow"}"#).await;
     let newest = platform.call("bob", "GET /v1/apps/blog/releases/", "").await.json()["results"][0].clone();
     assert_eq!((newest["version"].as_u64(), newest["state"].as_str()), (Some(4), Some("failed")));
+    assert_eq!(newest["summary"], "bob rolled back to v2 (failed)");
 }
