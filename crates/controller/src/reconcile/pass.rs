@@ -173,10 +173,14 @@ impl Reconciler {
         Some(refused.to_string())
     }
 
-    /// Applies what is missing, but for containers being made anew, whose old selves must go first.
+    /// Applies what is missing, but where containers of that name are still being removed: their end wakes the app.
     async fn apply(&self, plan: &Plan, replacing: &BTreeSet<ContainerName>) -> Result<(), SchedulerError> {
-        let is_replaced = |workload: &Workload| replacing.iter().any(|name| name.workload == workload.id);
-        for workload in plan.apply.iter().filter(|workload| !is_replaced(workload)) {
+        let is_leaving = |workload: &Workload| {
+            let removing = self.state(&workload.id.app).removing_now();
+            let mut leaving = replacing.iter().chain(&removing);
+            leaving.any(|name| name.workload == workload.id && name.number <= workload.replicas)
+        };
+        for workload in plan.apply.iter().filter(|workload| !is_leaving(workload)) {
             self.shared.scheduler.apply(workload).await?;
         }
         Ok(())
@@ -258,7 +262,9 @@ impl Reconciler {
         release: &ReleaseContent,
         reason: String,
     ) -> Result<Pending, PassError> {
-        info!(app = %desired.app, release = %release.version, reason, "release failed");
+        // The lines after the first are the app's own words, which may hold secrets.
+        let cause = reason.lines().next();
+        info!(app = %desired.app, release = %release.version, cause, "release failed");
         self.shared.database.mark_failed(&desired.app, release.version, &reason).await?;
         for line in failure::log_lines(release.version, &reason) {
             self.shared.events.say(&desired.app, line);
