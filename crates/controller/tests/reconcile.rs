@@ -159,12 +159,7 @@ async fn a_new_controller_withdraws_nothing_that_serves() {
     let mut changes = bench.book.subscribe();
     bench.reconcile();
     bench.reconciler.wake(&bench.app);
-    let workload = deis_model::intent::workloads(
-        &bench.database.desired(&bench.app).await.unwrap().unwrap(),
-        &bench.database.current(&bench.app).await.unwrap().unwrap(),
-        &[5000],
-    );
-    bench.engine.scheduler.apply(&workload[0]).await.unwrap();
+    bench.start_container().await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     let endpoints = ready(&bench.engine).await;
     bench.reports.take("here", EndpointReport { lease_seconds: 60, endpoints }, Instant::now());

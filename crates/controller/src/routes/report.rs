@@ -5,13 +5,16 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use deis_api::internal::{EndpointReport, ReportedEndpoint};
-use deis_model::{AppId, ContainerName, ContainerStatus, Endpoint};
+use deis_model::{AppId, ContainerName, ContainerState, ContainerStatus, Endpoint};
 
 /// The newest report of each host, each under a lease.
 #[derive(Default)]
 pub struct Reports {
     hosts: Mutex<BTreeMap<String, HostReport>>,
 }
+
+/// Stands for the hosts whose publishers have not reported; no host can be called this.
+const SILENT_HOSTS: &str = "";
 
 struct HostReport {
     expires: Instant,
@@ -26,8 +29,35 @@ impl Reports {
         let mut hosts = self.lock();
         let old = hosts.get(host).map_or(&[][..], |held| &held.endpoints);
         let changed = differing_apps(old, &new.endpoints);
+        if let Some(presumed) = hosts.get_mut(SILENT_HOSTS) {
+            presumed.endpoints.retain(|old| new.endpoints.iter().all(|found| found.id != old.id));
+        }
         hosts.insert(host.to_owned(), new);
         changed
+    }
+
+    /// Presumes that those of `containers` that run and that no publisher reported serve, as they did before this
+    /// controller started, until a publisher says otherwise or they end. Counts for routes, never as ready.
+    pub fn presume(&self, containers: Vec<ContainerStatus>, now: Instant) {
+        let mut hosts = self.lock();
+        let is_reported =
+            |id: &str| hosts.values().flat_map(|report| &report.endpoints).any(|found| found.id == id);
+        let running = containers.into_iter().filter(|container| {
+            container.state == ContainerState::Up
+                && container.health_check.is_some()
+                && !is_reported(&container.id)
+        });
+        let presumed = running.filter_map(|container| {
+            Some(ReportedEndpoint {
+                container: container.name,
+                id: container.id,
+                address: container.address?,
+                ready: true,
+                reason: None,
+            })
+        });
+        let endpoints = presumed.collect();
+        hosts.insert(SILENT_HOSTS.to_owned(), HostReport { expires: now, endpoints });
     }
 
     /// Drops the reports of hosts whose lease has passed, but for endpoints that `still_runs`.
@@ -83,7 +113,8 @@ impl Reports {
 
     fn find<T>(&self, container: &ContainerStatus, read: impl Fn(&ReportedEndpoint) -> T) -> Option<T> {
         let hosts = self.lock();
-        let mut endpoints = hosts.values().flat_map(|report| &report.endpoints);
+        let told = hosts.iter().filter(|(host, _)| *host != SILENT_HOSTS);
+        let mut endpoints = told.flat_map(|(_, report)| &report.endpoints);
         endpoints.find(|found| found.id == container.id && found.container == container.name).map(read)
     }
 
@@ -156,5 +187,34 @@ mod tests {
         let changed = reports.expire(later, |endpoint| endpoint.id.starts_with('a'));
         assert_eq!(changed.iter().map(ToString::to_string).collect::<Vec<_>>(), ["b"]);
         assert_eq!(reports.ready_endpoints(&AppId::parse("a").unwrap(), |_| true).len(), 1);
+    }
+
+    fn running(name: &str) -> ContainerStatus {
+        ContainerStatus {
+            name: ContainerName::parse(name).unwrap(),
+            id: name.to_owned(),
+            state: ContainerState::Up,
+            address: Some(([10, 0, 0, 2], 5000).into()),
+            health_check: Some(deis_model::HealthCheck::default()),
+            restarts: 0,
+            started_at: 0,
+            exit_code: None,
+            out_of_memory: false,
+            fingerprint: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_ran_before_is_routed_until_a_publisher_says_otherwise_or_it_ends() {
+        let (reports, now) = (Reports::default(), Instant::now());
+        let routed = |app: &str| reports.ready_endpoints(&AppId::parse(app).unwrap(), |_| true).len();
+        let ran = running("a_v1.web.1");
+        reports.presume(vec![ran.clone(), running("b_v1.web.1"), running("c_v1.web.1")], now);
+        assert_eq!((routed("a"), routed("b"), routed("c")), (1, 1, 1));
+        assert!(!reports.is_ready(&ran), "nobody has probed it");
+        take(&reports, &[("b_v1.web.1", false)]);
+        assert_eq!((routed("a"), routed("b")), (1, 0));
+        reports.expire(now, |endpoint| endpoint.id != "c_v1.web.1");
+        assert_eq!((routed("a"), routed("c")), (1, 0));
     }
 }

@@ -173,6 +173,16 @@ impl Bench {
         self.database.release_build(&self.app, build).await.unwrap().release.version
     }
 
+    /// Starts what is deployed without the reconciler.
+    pub(crate) async fn start_container(&self) {
+        let workload = deis_model::intent::workloads(
+            &self.database.desired(&self.app).await.unwrap().unwrap(),
+            &self.database.current(&self.app).await.unwrap().unwrap(),
+            &[5000],
+        );
+        self.engine.scheduler.apply(&workload[0]).await.unwrap();
+    }
+
     pub(crate) async fn names(&self) -> Vec<String> {
         let containers = self.engine.scheduler.observe(Some(&self.app)).await.unwrap();
         containers.iter().map(|container| container.name.to_string()).collect()
