@@ -13,6 +13,8 @@ use crate::engine::docker;
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// Where Debian's busybox-static puts its binary.
 const BUSYBOX: &str = "/bin/busybox";
+/// The engine's default bridge. Tests with an engine of their own run one at a time.
+const BRIDGE: &str = "deis-test-own";
 /// What the image runs: a web server that ends when it is told to.
 const COMMAND: &str = r#"CMD ["/bin/busybox", "httpd", "-f", "-p", "5000", "-h", "/www"]"#;
 
@@ -29,6 +31,9 @@ impl PrivateEngine {
             .prefix("deis-engine-")
             .tempdir()
             .expect("a temporary directory can be made");
+        ip(&["link", "add", BRIDGE, "type", "bridge"]);
+        ip(&["address", "add", "10.214.0.1/24", "dev", BRIDGE]);
+        ip(&["link", "set", BRIDGE, "up"]);
         let mut engine = Self { directory, process: None };
         engine.run();
         engine
@@ -58,8 +63,9 @@ impl PrivateEngine {
         let mut command = Command::new("dockerd");
         command.args(["--host", &self.host(), "--data-root", &path("data"), "--exec-root", &path("run")]);
         command.args(["--pidfile", &path("pid"), "--default-address-pool", "base=10.213.0.0/16,size=24"]);
-        // Its own bridge and rules would disturb the machine's engine; visitors reach containers without them.
-        command.args(["--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-masq=false"]);
+        // Its own rules would disturb the machine's engine; visitors reach containers without them. A bridge it must
+        // have: an engine that is told to do without removes the machine's `docker0`.
+        command.args(["--bridge", BRIDGE, "--iptables=false", "--ip6tables=false", "--ip-masq=false"]);
         command.args(["--shutdown-timeout", "5"]).stdin(Stdio::null());
         command.stdout(log.try_clone().expect("a file can be shared")).stderr(log);
         command.spawn().expect("dockerd is installed")
@@ -147,6 +153,7 @@ impl Drop for PrivateEngine {
         for mount in mounts_below(directory) {
             run(Command::new("umount").args(["--lazy", &mount]), TIMEOUT);
         }
+        ip(&["link", "delete", BRIDGE]);
     }
 }
 
@@ -159,6 +166,11 @@ impl PrivateEngine {
         }
         self.docker(&["network", "prune", "--force"]);
     }
+}
+
+/// Runs `ip`. What is there already, or gone already, is as it should be.
+fn ip(arguments: &[&str]) {
+    run(Command::new("ip").args(arguments), TIMEOUT);
 }
 
 /// Ids of the processes started for `directory`, and of their children: a shim names it, its container does not.
