@@ -5,6 +5,7 @@
 //! reading simply stops; what the engine turns over meanwhile (20 MB per container) is lost.
 
 mod follower;
+mod joiner;
 mod position;
 mod record;
 mod shipper;
@@ -25,8 +26,8 @@ use follower::{Ended, Follower, Line};
 use position::{Position, Positions};
 use shipper::Shipper;
 
-/// Lines read but not yet part of a batch. At the limit, reading stops.
-const QUEUE: usize = 512;
+/// Lines read but not yet part of a batch; of the longest, 15 MB. At the limit, reading stops.
+const QUEUE: usize = 256;
 
 /// What logspout needs.
 #[derive(Clone)]

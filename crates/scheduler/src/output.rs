@@ -24,6 +24,9 @@ pub struct OutputFrame {
     pub timestamp: i64,
     /// The bytes, as printed.
     pub bytes: Bytes,
+    /// Whether its line goes on in the next frame of this stream and time; never for attached jobs, whose frames end
+    /// anywhere.
+    pub is_partial: bool,
 }
 
 /// Reads what containers print.

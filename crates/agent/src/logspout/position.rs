@@ -12,7 +12,7 @@ use tracing::warn;
 /// A place in a container's output.
 ///
 /// Lines may carry the same time (parts of a long one always do), so those at it are counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Position {
     /// Of the newest line: Unix time in nanoseconds.
     pub(super) timestamp: i64,

@@ -150,7 +150,7 @@ pub(super) fn unstamped(frame: LogOutput) -> OutputFrame {
         LogOutput::StdErr { .. } => OutputStream::Stderr,
         _ => OutputStream::Stdout,
     };
-    OutputFrame { stream, timestamp: 0, bytes: frame.into_bytes() }
+    OutputFrame { stream, timestamp: 0, bytes: frame.into_bytes(), is_partial: false }
 }
 
 pub(super) fn now() -> Duration {

@@ -81,17 +81,15 @@ fn stamped(frame: LogOutput) -> OutputFrame {
         let time = frame.bytes.split_to(space + 1);
         frame.timestamp = std::str::from_utf8(&time[..space]).map_or(0, nanoseconds);
     }
+    frame.is_partial = !frame.bytes.ends_with(b"\n");
     frame.bytes = without_end(frame.bytes);
     frame
 }
 
 fn without_end(mut bytes: Bytes) -> Bytes {
-    if bytes.last() == Some(&b'\n') {
-        bytes.truncate(bytes.len() - 1);
-    }
-    if bytes.last() == Some(&b'\r') {
-        bytes.truncate(bytes.len() - 1);
-    }
+    let length =
+        bytes.strip_suffix(b"\n").map_or(bytes.len(), |line| line.strip_suffix(b"\r").unwrap_or(line).len());
+    bytes.truncate(length);
     bytes
 }
 
@@ -105,21 +103,22 @@ mod tests {
     use super::*;
     use crate::OutputStream;
 
-    fn check(message: &str, timestamp: i64, text: &str) {
+    fn check(message: &str, timestamp: i64, text: &str, is_partial: bool) {
         let frame = stamped(LogOutput::StdErr { message: Bytes::copy_from_slice(message.as_bytes()) });
         let expected = OutputFrame {
             stream: OutputStream::Stderr,
             timestamp,
             bytes: Bytes::copy_from_slice(text.as_bytes()),
+            is_partial,
         };
         assert_eq!(frame, expected, "{message:?}");
     }
 
     #[test]
     fn a_frame_is_its_time_and_a_line_without_its_end() {
-        check("1970-01-01T00:00:01.5Z hello world\n", 1_500_000_000, "hello world");
-        check("1970-01-01T00:00:01.5Z windows\r\n", 1_500_000_000, "windows");
-        check("1970-01-01T00:00:01.5Z \n", 1_500_000_000, "");
-        check("1970-01-01T00:00:01.5Z a part", 1_500_000_000, "a part");
+        check("1970-01-01T00:00:01.5Z hello world\n", 1_500_000_000, "hello world", false);
+        check("1970-01-01T00:00:01.5Z windows\r\n", 1_500_000_000, "windows", false);
+        check("1970-01-01T00:00:01.5Z \n", 1_500_000_000, "", false);
+        check("1970-01-01T00:00:01.5Z a part\r", 1_500_000_000, "a part\r", true);
     }
 }

@@ -126,7 +126,7 @@ impl Scheduler for Memory {
         };
         for word in words {
             let bytes = Bytes::from(format!("{word}\n"));
-            let frame = OutputFrame { stream: OutputStream::Stdout, timestamp: 0, bytes };
+            let frame = OutputFrame { stream: OutputStream::Stdout, timestamp: 0, bytes, is_partial: false };
             let _ = attachment.output.send(frame).await;
         }
         let well = Behaviour::of(&job.image) == Behaviour::Well;

@@ -46,7 +46,7 @@ impl Memory {
 
 fn line(container: &ContainerStatus) -> OutputFrame {
     let bytes = Bytes::from(greeting(container));
-    OutputFrame { stream: OutputStream::Stdout, timestamp: container.started_at, bytes }
+    OutputFrame { stream: OutputStream::Stdout, timestamp: container.started_at, bytes, is_partial: false }
 }
 
 fn greeting(container: &ContainerStatus) -> String {

@@ -30,6 +30,9 @@ async fn output_is_followed_from_a_position_and_ends_with_the_container() {
     assert_eq!(texts[..4], ["line 1", "line 2", "line 3", "oops"]);
     let long: Vec<_> = texts[4..].iter().map(|text| text.len()).collect();
     assert_eq!(long, [16384, 16384, 40000 - 2 * 16384], "a long line comes in parts");
+    let partial: Vec<_> = frames.iter().map(|frame| frame.is_partial).collect();
+    assert_eq!(partial, [false, false, false, false, true, true, false]);
+    assert!(frames[4..].iter().all(|part| part.timestamp == frames[4].timestamp), "of one time");
     assert!(frames.windows(2).all(|pair| pair[0].timestamp <= pair[1].timestamp), "in order");
     let later: Vec<_> =
         output.follow(&id, frames[1].timestamp).await.expect("follow").take(1).collect().await;
