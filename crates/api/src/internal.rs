@@ -101,8 +101,17 @@ pub struct KeyOwner {
 /// The apps that exist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AppList {
-    /// Sorted.
-    pub apps: Vec<AppId>,
+    /// Sorted by id.
+    pub apps: Vec<ListedApp>,
+}
+
+/// One app that exists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedApp {
+    /// Its name, which another app may have once it is gone.
+    pub id: AppId,
+    /// Lower-case hyphenated UUID.
+    pub uuid: String,
 }
 
 /// Log records in the order in which they were printed.

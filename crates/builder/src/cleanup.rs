@@ -1,13 +1,17 @@
 //! Removing what no app needs any more: repositories, caches and images.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
+use deis_api::internal::AppList;
 use deis_model::AppId;
 use deis_runtime::StatusBoard;
+use deis_scheduler::SchedulerError;
 use tracing::{info, warn};
 
+use crate::app_uuid::AppUuid;
 use crate::dockerfile::APP_LABEL;
 use crate::kept::Kept;
 use crate::repository::Repository;
@@ -43,52 +47,46 @@ impl Cleanup {
 
     /// Cleans once. Without the controller's list of apps nothing is touched.
     async fn clean(&self) -> bool {
+        // What is here before what exists: an app made in between is then not taken for one that is gone.
+        let found = Found::list(&self.workshop).await;
         let existing = match self.workshop.platform.controller.apps().await {
-            Ok(list) => list.apps.into_iter().collect::<BTreeSet<_>>(),
+            Ok(list) => Existing::of(list),
             Err(error) => {
                 self.status.trouble("controller", error, "start the controller, or correct its URL");
                 return false;
             }
         };
         self.status.well("controller");
-        if let Err(error) = self.clean_directories(&existing).await {
-            warn!(%error, "failed to remove repositories and caches of apps that are gone");
-        }
-        self.clean_images(&existing).await
-    }
-
-    async fn clean_directories(&self, existing: &BTreeSet<AppId>) -> io::Result<()> {
-        for app in self.workshop.repositories.apps()? {
-            if let Err(error) = self.clean_repository(&app, existing.contains(&app)).await {
-                warn!(%app, %error, "failed to clean a repository");
+        for name in &found.repositories {
+            if let Err(error) = self.clean_repository(name, &existing).await {
+                warn!(%name, %error, "failed to clean a repository");
             }
         }
-        for entry in std::fs::read_dir(&self.workshop.platform.settings.cache)? {
-            let entry = entry?;
-            let app = AppId::parse(&entry.file_name().to_string_lossy());
-            if app.is_ok_and(|app| !existing.contains(&app)) {
-                std::fs::remove_dir_all(entry.path())?;
-            }
-        }
-        Ok(())
+        self.clean_caches(&found.caches, &existing);
+        self.clean_images(found.images, &existing).await
     }
 
-    async fn clean_repository(&self, app: &AppId, exists: bool) -> io::Result<()> {
+    async fn clean_repository(&self, name: &str, existing: &Existing) -> io::Result<()> {
         let repositories = &self.workshop.repositories;
+        let Some((app, uuid)) = existing.with_uuid(name) else {
+            info!(%name, "removing the repository of an app that is gone");
+            return repositories.remove(name);
+        };
         // A push under way makes its own order.
-        let Some(lock) = repositories.lock(app)? else { return Ok(()) };
-        match repositories.find(app) {
-            Some(repository) if exists => {
-                repository.collect_garbage(&lock).await?;
-                self.remove_old_images(app, &repository).await;
-            }
-            Some(_) => {
-                info!(%app, "removing the repository of an app that is gone");
-                repositories.remove(app, lock)?;
-            }
-            None => {}
+        let Some(lock) = repositories.lock(uuid)? else { return Ok(()) };
+        if let Some(repository) = repositories.find(uuid) {
+            repository.collect_garbage(&lock).await?;
+            self.remove_old_images(app, &repository).await;
         }
         Ok(())
+    }
+
+    fn clean_caches(&self, found: &[String], existing: &Existing) {
+        for name in found.iter().filter(|name| existing.with_uuid(name).is_none()) {
+            if let Err(error) = std::fs::remove_dir_all(self.workshop.platform.settings.cache.join(name)) {
+                warn!(%name, %error, "failed to remove the build cache of an app that is gone");
+            }
+        }
     }
 
     async fn remove_old_images(&self, app: &AppId, repository: &Repository) {
@@ -99,8 +97,8 @@ impl Cleanup {
         }
     }
 
-    async fn clean_images(&self, existing: &BTreeSet<AppId>) -> bool {
-        let images = match self.workshop.platform.images.list(APP_LABEL).await {
+    async fn clean_images(&self, found: Result<Vec<String>, SchedulerError>, existing: &Existing) -> bool {
+        let images = match found {
             Ok(images) => images,
             Err(error) => {
                 self.status.trouble("engine", error, "start the container engine");
@@ -111,12 +109,62 @@ impl Cleanup {
         let prefix = format!("{}/", self.workshop.platform.settings.registry);
         for image in images {
             let app = image.strip_prefix(&prefix).and_then(|rest| rest.split_once(":git-"));
-            let gone =
-                app.and_then(|(app, _)| AppId::parse(app).ok()).is_some_and(|app| !existing.contains(&app));
+            let gone = app.and_then(|(app, _)| AppId::parse(app).ok()).is_some_and(|app| !existing.has(&app));
             if gone && let Err(error) = self.workshop.platform.images.remove_image(&image).await {
                 warn!(%image, %error, "failed to remove an image of an app that is gone");
             }
         }
         true
+    }
+}
+
+/// What there is to be cleaned.
+struct Found {
+    /// What repositories and locks are called after.
+    repositories: BTreeSet<String>,
+    /// Names of build caches.
+    caches: Vec<String>,
+    /// Names of apps' images on the engine.
+    images: Result<Vec<String>, SchedulerError>,
+}
+
+impl Found {
+    /// Lists it; what cannot be listed is left for another time.
+    async fn list(workshop: &Workshop) -> Self {
+        let repositories = workshop.repositories.names().unwrap_or_else(|error| {
+            warn!(%error, "failed to list repositories");
+            BTreeSet::new()
+        });
+        let caches = caches(&workshop.platform.settings.cache).unwrap_or_else(|error| {
+            warn!(%error, "failed to list build caches");
+            Vec::new()
+        });
+        Self { repositories, caches, images: workshop.platform.images.list(APP_LABEL).await }
+    }
+}
+
+/// Names of directories that can be caches: UUIDs of apps, and names of apps where an earlier version made them.
+fn caches(directory: &Path) -> io::Result<Vec<String>> {
+    let names = std::fs::read_dir(directory)?.map(|entry| entry.map(|it| it.file_name()));
+    let names = names.collect::<io::Result<Vec<_>>>()?;
+    let names = names.into_iter().filter_map(|name| name.into_string().ok());
+    Ok(names.filter(|name| AppId::parse(name).is_ok()).collect())
+}
+
+/// The apps that exist, by UUID.
+struct Existing(BTreeMap<AppUuid, AppId>);
+
+impl Existing {
+    fn of(list: AppList) -> Self {
+        let apps = list.apps.into_iter().filter_map(|app| Some((AppUuid::parse(&app.uuid)?, app.id)));
+        Self(apps.collect())
+    }
+
+    fn with_uuid(&self, name: &str) -> Option<(&AppId, &AppUuid)> {
+        self.0.get_key_value(&AppUuid::parse(name)?).map(|(uuid, app)| (app, uuid))
+    }
+
+    fn has(&self, app: &AppId) -> bool {
+        self.0.values().any(|existing| existing == app)
     }
 }

@@ -14,9 +14,9 @@ use deis_scheduler::Credentials;
 pub struct Config {
     /// Where SSH is served.
     pub listen: SocketAddr,
-    /// Bare repositories: `<app>.git` and `<app>.lock`.
+    /// Bare repositories: `<app's uuid>.git` and `<app's uuid>.lock`.
     pub repositories: PathBuf,
-    /// Build caches, one directory per app.
+    /// Build caches, one directory per app: `<app's uuid>`.
     pub cache: PathBuf,
     /// The hook and its socket. The path's length matters: a socket's path has at most 107 bytes.
     pub run: PathBuf,

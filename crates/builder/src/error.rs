@@ -13,6 +13,8 @@ pub(crate) enum PushError {
     UnknownKey,
     #[error("there is no app {0}; create it with `deis create {0}`, or correct the remote's URL")]
     UnknownApp(AppId),
+    #[error("{0} was destroyed and created again while this push was under way; push again")]
+    Reborn(AppId),
     #[error(
         "{user} may not use {app}; its owner can change that with `deis perms:create {user} --app={app}`"
     )]

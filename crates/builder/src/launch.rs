@@ -10,6 +10,7 @@ use deis_model::{AppId, Procfile};
 use tokio::sync::mpsc;
 use tracing::debug;
 
+use crate::app_uuid::AppUuid;
 use crate::config::short;
 use crate::error::PushError;
 use crate::output::Output;
@@ -39,6 +40,8 @@ pub(crate) struct Launch<'a> {
     pub(crate) user: &'a User,
     /// To which app.
     pub(crate) app: &'a AppId,
+    /// Which of those that had its name.
+    pub(crate) uuid: &'a AppUuid,
     /// What was built.
     pub(crate) build: Build,
 }
@@ -102,6 +105,7 @@ impl Launch<'_> {
         let body = BuildHook {
             receive_user: self.user.name.clone(),
             receive_repo: self.app.to_string(),
+            app_uuid: self.uuid.to_string(),
             image: self.build.image.clone(),
             sha: short(&self.build.sha).to_owned(),
             procfile: procfile.map(|(name, command)| (name.to_string(), command.clone())).collect(),

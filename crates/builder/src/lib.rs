@@ -5,6 +5,7 @@
 //! (`hook`) asks this process (`receive`) to build and launch it (`push`); only when visitors are served does git
 //! move the branch.
 
+mod app_uuid;
 mod attendance;
 mod builder;
 mod cleanup;

@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use crate::app_uuid::AppUuid;
 use crate::config::Config;
 use crate::dockerfile::DockerfileBuild;
 use crate::error::PushError;
@@ -53,6 +54,8 @@ pub(crate) struct Push {
     pub(crate) user: User,
     /// To which app.
     pub(crate) app: AppId,
+    /// Which of those that had its name.
+    pub(crate) uuid: AppUuid,
     /// Where it is received.
     pub(crate) repository: Repository,
     /// `<client ip> <port> <server ip> <port>`.
@@ -109,7 +112,8 @@ impl Push {
         };
         debug!(app = %self.app, elapsed = ?started.elapsed(), "built");
         // From here on the release may come to serve, so the push is carried through whoever listens.
-        let launch = Launch { platform: &self.platform, user: &self.user, app: &self.app, build };
+        let Self { platform, user, app, uuid, .. } = self;
+        let launch = Launch { platform, user, app, uuid, build };
         launch.run(output).await?;
         debug!(app = %self.app, elapsed = ?started.elapsed(), "launched");
         self.tell_kept(&plan.kept, &deployment.branch, output).await;
@@ -167,7 +171,7 @@ impl Push {
         if stack.is_none() {
             return Err(PushError::NoStack(settings.stack_image.clone()));
         }
-        let build = SlugBuild { settings, app: &self.app, source, config, image };
+        let build = SlugBuild { settings, app: &self.app, uuid: &self.uuid, source, config, image };
         build.run(&*self.platform.images, output).await
     }
 
@@ -187,7 +191,11 @@ impl Push {
     }
 
     async fn config(&self) -> Result<BTreeMap<String, String>, PushError> {
-        Ok(read_config(&self.platform.controller, &self.user, &self.app).await?.values)
+        let (uuid, config) = read_config(&self.platform.controller, &self.user, &self.app).await?;
+        match uuid == self.uuid {
+            true => Ok(config),
+            false => Err(PushError::Reborn(self.app.clone())),
+        }
     }
 
     /// A registry that is away is better known before a long build than after it.

@@ -1,13 +1,16 @@
 //! Bare repositories, one per app: made whole or not at all, and replaced when they are broken.
+//!
+//! They are called after apps' UUIDs: an app that has the name of an earlier one finds nothing of it.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use deis_model::AppId;
 use deis_runtime::file::write_atomically;
 use tracing::warn;
 
+use crate::app_uuid::AppUuid;
 use crate::git::git;
 use crate::lock::Lock;
 
@@ -31,15 +34,15 @@ impl Repositories {
     }
 
     /// Takes the app's lock; none if a push is under way.
-    pub(crate) fn lock(&self, app: &AppId) -> io::Result<Option<Lock>> {
-        Lock::try_take(&self.root.join(format!("{app}.lock")))
+    pub(crate) fn lock(&self, app: &AppUuid) -> io::Result<Option<Lock>> {
+        self.lock_name(app.as_str())
     }
 
     /// Opens the app's repository, made if missing. The lock says that nobody else does so now.
     ///
     /// One that git cannot read is kept aside as `<app>.broken-<seconds>`, and an empty one takes its place: the pusher
     /// has every commit, so nothing is lost.
-    pub(crate) async fn open(&self, app: &AppId, _lock: &Lock) -> io::Result<Repository> {
+    pub(crate) async fn open(&self, app: &AppUuid, _lock: &Lock) -> io::Result<Repository> {
         let repository = self.at(app);
         if repository.path.exists() && !repository.is_healthy().await? {
             let aside = self.root.join(format!("{app}.broken-{}", seconds()));
@@ -53,23 +56,27 @@ impl Repositories {
     }
 
     /// The app's repository if there has been a push.
-    pub(crate) fn find(&self, app: &AppId) -> Option<Repository> {
+    pub(crate) fn find(&self, app: &AppUuid) -> Option<Repository> {
         Some(self.at(app)).filter(|repository| repository.path.exists())
     }
 
-    /// Apps with a repository.
-    pub(crate) fn apps(&self) -> io::Result<Vec<AppId>> {
-        let names = std::fs::read_dir(&self.root)?.map(|entry| entry.map(|it| it.file_name()));
-        let names = names.collect::<io::Result<Vec<_>>>()?;
-        let apps = names.iter().filter_map(|name| name.to_str()?.strip_suffix(".git"));
-        Ok(apps.filter_map(|app| AppId::parse(app).ok()).collect())
+    /// What repositories, those set aside and locks are called after: UUIDs of apps, and names of apps where an
+    /// earlier version made them.
+    pub(crate) fn names(&self) -> io::Result<BTreeSet<String>> {
+        let owners = self.entries()?.into_iter().filter_map(|entry| Some(owner(&entry)?.to_owned()));
+        Ok(owners.collect())
     }
 
-    /// Removes the repository of an app that is gone.
-    pub(crate) fn remove(&self, app: &AppId, lock: Lock) -> io::Result<()> {
+    /// Removes everything that is called after `name`, unless a push is under way there.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        let Some(lock) = self.lock_name(name)? else { return Ok(()) };
         // Renamed first: whatever interrupts the removal, no half of a repository is left under its name.
         let leaving = tempfile::Builder::new().prefix(".removed-").tempdir_in(&self.root)?;
-        std::fs::rename(self.at(app).path, leaving.path().join("repository"))?;
+        for entry in self.entries()?.iter().filter(|entry| owner(entry) == Some(name)) {
+            if !entry.ends_with(".lock") {
+                std::fs::rename(self.root.join(entry), leaving.path().join(entry))?;
+            }
+        }
         lock.remove()?;
         leaving.close()
     }
@@ -86,7 +93,17 @@ impl Repositories {
         Ok(())
     }
 
-    fn at(&self, app: &AppId) -> Repository {
+    fn entries(&self) -> io::Result<Vec<String>> {
+        let names = std::fs::read_dir(&self.root)?.map(|entry| entry.map(|it| it.file_name()));
+        let names = names.collect::<io::Result<Vec<_>>>()?;
+        Ok(names.iter().filter_map(|name| Some(name.to_str()?.to_owned())).collect())
+    }
+
+    fn lock_name(&self, name: &str) -> io::Result<Option<Lock>> {
+        Lock::try_take(&self.root.join(format!("{name}.lock")))
+    }
+
+    fn at(&self, app: &AppUuid) -> Repository {
         Repository { path: self.root.join(format!("{app}.git")) }
     }
 
@@ -135,6 +152,33 @@ impl Repository {
     }
 }
 
+/// What `entry`, as in `<owner>.git`, is called after; none if it is something else.
+fn owner(entry: &str) -> Option<&str> {
+    let (owner, kind) = entry.split_once('.').filter(|(owner, _)| !owner.is_empty())?;
+    (kind == "git" || kind == "lock" || kind.starts_with("broken-")).then_some(owner)
+}
+
 fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(entry: &str, expected: Option<&str>) {
+        assert_eq!(owner(entry), expected, "{entry}");
+    }
+
+    #[test]
+    fn only_what_belongs_to_an_app_has_an_owner() {
+        check("blog.git", Some("blog"));
+        check("blog.lock", Some("blog"));
+        check("blog.broken-1700000000", Some("blog"));
+        check("blog", None);
+        check("blog.txt", None);
+        check(".new-a1", None);
+        check(".git", None);
+        check("lost+found", None);
+    }
 }

@@ -11,6 +11,7 @@ use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use crate::app_uuid::AppUuid;
 use crate::attendance::Attendance;
 use crate::command::{Command, Service};
 use crate::error::PushError;
@@ -111,13 +112,13 @@ impl Execution {
         reading: ChannelReadHalf,
         writing: &ChannelWriteHalf<Msg>,
     ) -> Result<u32, PushError> {
-        read_config(&self.workshop.platform.controller, user, app).await?;
+        let (uuid, _) = read_config(&self.workshop.platform.controller, user, app).await?;
         let left = CancellationToken::new();
-        let (repository, lock) = self.open(service, app).await?;
+        let (repository, lock) = self.open(service, &uuid).await?;
         let (child, session) = match service {
             Service::UploadPack => (self.spawn(service, &repository, None)?, None),
             Service::ReceivePack => {
-                let session = self.enter(user, app, repository.clone(), left.clone());
+                let session = self.enter(user, (app, uuid), repository.clone(), left.clone());
                 (self.spawn(service, &repository, Some(&session))?, Some(session))
             }
         };
@@ -129,7 +130,7 @@ impl Execution {
     }
 
     /// Opens the repository: under its lock for pushes, and where it has to be made first.
-    async fn open(&self, service: Service, app: &AppId) -> Result<(Repository, Option<Lock>), PushError> {
+    async fn open(&self, service: Service, app: &AppUuid) -> Result<(Repository, Option<Lock>), PushError> {
         let failed = || PushError::io("open the repository");
         let found = self.workshop.repositories.find(app);
         if let (Service::UploadPack, Some(repository)) = (service, found) {
@@ -141,7 +142,7 @@ impl Execution {
     }
 
     /// Takes the app's lock, if need be after the clean-up's short hold.
-    async fn lock(&self, app: &AppId) -> Result<Lock, PushError> {
+    async fn lock(&self, app: &AppUuid) -> Result<Lock, PushError> {
         for _ in 0..LOCK_TRIES {
             let lock = self.workshop.repositories.lock(app).map_err(PushError::io("lock the repository"))?;
             if let Some(lock) = lock {
@@ -152,12 +153,19 @@ impl Execution {
         Err(PushError::Busy)
     }
 
-    fn enter(&self, user: &User, app: &AppId, repository: Repository, left: CancellationToken) -> Session {
+    fn enter(
+        &self,
+        user: &User,
+        (app, uuid): (&AppId, AppUuid),
+        repository: Repository,
+        left: CancellationToken,
+    ) -> Session {
         let Ends { client, server } = self.ends;
         self.workshop.sessions.enter(Push {
             platform: self.workshop.platform.clone(),
             user: user.clone(),
             app: app.clone(),
+            uuid,
             repository,
             connection: format!("{} {} {} {}", client.ip(), client.port(), server.ip(), server.port()),
             command: String::from_utf8_lossy(&self.request).into_owned(),

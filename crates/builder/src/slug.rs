@@ -13,6 +13,7 @@ use deis_model::{AppId, Environment, Procfile};
 use deis_runtime::secrets::random_hex;
 use deis_scheduler::{BuildContainer, BuildOutcome, Images};
 
+use crate::app_uuid::AppUuid;
 use crate::config::Config;
 use crate::dockerfile::labels;
 use crate::error::PushError;
@@ -35,6 +36,8 @@ pub(crate) struct SlugBuild<'a> {
     pub(crate) settings: &'a Config,
     /// The app.
     pub(crate) app: &'a AppId,
+    /// What its cache is called after: another app of the same name has a cache of its own.
+    pub(crate) uuid: &'a AppUuid,
     /// What was pushed.
     pub(crate) source: &'a Source,
     /// The app's config.
@@ -82,7 +85,7 @@ impl SlugBuild<'_> {
     /// The app's cache, writable by the stack's user. Other users of this machine cannot enter the directory above.
     fn open_cache(&self) -> io::Result<PathBuf> {
         use std::os::unix::fs::PermissionsExt;
-        let path = self.settings.cache.join(self.app.as_str());
+        let path = self.settings.cache.join(self.uuid.as_str());
         std::fs::create_dir_all(&path)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777))?;
         Ok(path)

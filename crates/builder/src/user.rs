@@ -1,12 +1,13 @@
 //! Whom a connection belongs to, and what the controller lets them do.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use deis_api::client::{CallError, InternalClient};
-use deis_api::v1;
-use deis_api::v1::hooks::ConfigHook;
+use deis_api::v1::hooks::{ConfigHook, ConfigHookResponse};
 use deis_model::AppId;
 
+use crate::app_uuid::AppUuid;
 use crate::error::PushError;
 
 /// How long the controller may take to say whether somebody is allowed something.
@@ -21,15 +22,21 @@ pub(crate) struct User {
     pub(crate) fingerprint: String,
 }
 
-/// Reads the app's config, which the controller gives only to those who may use the app.
+/// Reads which app has this name now, and its config. The controller tells only those who may use the app.
 pub(crate) async fn read_config(
     controller: &InternalClient,
     user: &User,
     app: &AppId,
-) -> Result<v1::Config, PushError> {
+) -> Result<(AppUuid, BTreeMap<String, String>), PushError> {
+    let action = "hand out the config";
     let body = ConfigHook { receive_user: user.name.clone(), receive_repo: app.to_string() };
     let answer = controller.post("/v1/hooks/config", &body, ANSWER).await;
-    answer.map_err(|error| refusal(error, "hand out the config", user, app))
+    let answer: ConfigHookResponse = answer.map_err(|error| refusal(error, action, user, app))?;
+    let refused = || {
+        let detail = format!("{:?} is no uuid of an app", answer.app_uuid);
+        PushError::ControllerRefused { action, detail }
+    };
+    Ok((AppUuid::parse(&answer.app_uuid).ok_or_else(refused)?, answer.config.values))
 }
 
 /// Why the controller refused `action`, for the pusher.

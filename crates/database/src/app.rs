@@ -65,6 +65,12 @@ impl Database {
         rows.iter().map(|row| row.app("id")).collect()
     }
 
+    /// The ids and UUIDs of all apps, sorted by id.
+    pub async fn app_uuids(&self) -> Result<Vec<(AppId, String)>, DatabaseError> {
+        let rows = self.rows(query("SELECT id, uuid FROM apps ORDER BY id")).await?;
+        rows.iter().map(|row| Ok((row.app("id")?, row.text("uuid")?))).collect()
+    }
+
     /// The app called `id`.
     pub async fn app(&self, id: &AppId) -> Result<Option<App>, DatabaseError> {
         let row = self.row(query("SELECT * FROM apps WHERE id = $1").bind(id.as_str())).await?;

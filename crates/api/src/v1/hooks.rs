@@ -21,13 +21,23 @@ pub struct PushHook {
     pub ssh_original_command: String,
 }
 
-/// Asks for the config of the latest release: 200 with [`super::Config`].
+/// Asks for the config of the latest release, and which app this is: 200 with [`ConfigHookResponse`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConfigHook {
     /// Whose key it was.
     pub receive_user: String,
     /// App id.
     pub receive_repo: String,
+}
+
+/// The config of an app, and which app it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigHookResponse {
+    /// The config.
+    #[serde(flatten)]
+    pub config: super::Config,
+    /// Lower-case hyphenated UUID of the app: another app that has its name later has another one.
+    pub app_uuid: String,
 }
 
 /// Hands over a finished build; answers when the release serves, or 503 with the reason.
@@ -37,6 +47,9 @@ pub struct BuildHook {
     pub receive_user: String,
     /// App id.
     pub receive_repo: String,
+    /// UUID of the app that was pushed to, which is refused if it is gone; the original's builder sent none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub app_uuid: String,
     /// The image, with registry and tag; the original's builder sent the bare app id.
     pub image: String,
     /// First 8 digits of the commit.

@@ -3,18 +3,18 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::fixture::{Platform, wait};
+use crate::fixture::{BLOG, Platform, wait};
 
 async fn check_repair(damage: impl Fn(&Path)) {
     let platform = Platform::start().await;
     let client = platform.client().await;
     client.push().await.succeeded();
-    damage(&platform.data.path().join("repositories/blog.git"));
+    damage(&platform.repository());
     client.commit("next", "push").await;
     client.push().await.succeeded().says("blog:v3 deployed");
     let names = std::fs::read_dir(platform.data.path().join("repositories")).expect("it is read");
     let names = names.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
-    let aside = names.filter(|name| name.starts_with("blog.broken-"));
+    let aside = names.filter(|name| name.starts_with(&format!("{BLOG}.broken-")));
     assert_eq!(aside.count(), 1, "the broken one is kept");
 }
 
@@ -23,7 +23,7 @@ async fn a_repository_without_config_still_takes_pushes() {
     let platform = Platform::start().await;
     let client = platform.client().await;
     client.push().await.succeeded();
-    std::fs::remove_file(platform.data.path().join("repositories/blog.git/config")).unwrap();
+    std::fs::remove_file(platform.repository().join("config")).unwrap();
     client.commit("next", "push").await;
     client.push().await.succeeded().says("blog:v3 deployed");
 }
@@ -61,12 +61,34 @@ async fn apps_that_are_gone_leave_nothing_behind() {
     let client = platform.client().await;
     client.push().await.succeeded();
     assert_eq!(platform.images.knows().images.len(), 1);
+    assert!(platform.data.path().join("cache").join(BLOG).exists());
     platform.controller.knows().apps.clear();
     let platform = platform.restart().await;
     let repositories = platform.data.path().join("repositories");
     wait("removal", || std::fs::read_dir(&repositories).unwrap().count() == 0).await;
     wait("removal of images", || platform.images.knows().images.is_empty()).await;
-    assert!(!platform.data.path().join("cache/blog").exists());
+    assert!(!platform.data.path().join("cache").join(BLOG).exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_called_after_a_name_belongs_to_no_app() {
+    let platform = Platform::start().await;
+    let client = platform.client().await;
+    client.push().await.succeeded();
+    let (repositories, cache) =
+        (platform.data.path().join("repositories"), platform.data.path().join("cache"));
+    let named = [repositories.join("blog.git"), repositories.join("blog.broken-1"), cache.join("blog")];
+    for path in &named {
+        std::fs::create_dir_all(path.join("objects")).unwrap();
+    }
+    std::fs::write(repositories.join("blog.lock"), "").unwrap();
+    std::fs::write(repositories.join("notes.txt"), "an operator's").unwrap();
+    let platform = platform.restart().await;
+    wait("removal", || named.iter().all(|path| !path.exists())).await;
+    assert!(!repositories.join("blog.lock").exists());
+    assert!(repositories.join("notes.txt").exists(), "what is no repository is not touched");
+    assert!(platform.repository().exists());
+    assert!(cache.join(BLOG).exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,7 +99,7 @@ async fn nothing_is_removed_while_the_controller_is_away() {
     platform.controller.stop().await;
     let platform = platform.restart().await;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    assert!(platform.data.path().join("repositories/blog.git").exists());
+    assert!(platform.repository().exists());
     assert_eq!(platform.images.knows().images.len(), 1);
 }
 

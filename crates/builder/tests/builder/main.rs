@@ -4,5 +4,6 @@ mod cleanup;
 mod engine;
 mod fixture;
 mod push;
+mod rebirth;
 mod refusal;
 mod session;

@@ -65,9 +65,9 @@ impl Platform {
         })
     }
 
-    /// The ids of all apps, for other components.
-    pub async fn app_ids(&self) -> Result<Vec<AppId>, Refusal> {
-        Ok(self.database.apps().await?)
+    /// The ids and UUIDs of all apps, for other components.
+    pub async fn app_uuids(&self) -> Result<Vec<(AppId, String)>, Refusal> {
+        Ok(self.database.app_uuids().await?)
     }
 
     /// Gives the app to `owner`; without one, does nothing but check access.

@@ -1,7 +1,7 @@
 //! Hooks: what the builder asks and reports on behalf of the user who pushes.
 
 use deis_api::v1::hooks::{BuildHook, PushHook};
-use deis_database::{NewBuild, NewPush, Push, Slice};
+use deis_database::{App, NewBuild, NewPush, Push, Slice};
 use deis_model::permission::Action;
 use deis_model::{AppId, Config, Procfile, ReleaseVersion, User};
 
@@ -13,7 +13,7 @@ const LISTED_DOMAINS: u32 = 100;
 impl Platform {
     /// Refuses unless the user may push to the app; records the push.
     pub async fn push(&self, hook: PushHook) -> Result<(AppId, Push), Refusal> {
-        let (user, app) = self.pusher(&hook.receive_user, &hook.receive_repo).await?;
+        let (user, App { id: app, .. }) = self.pusher(&hook.receive_user, &hook.receive_repo).await?;
         let push = NewPush {
             owner: user.username,
             sha: hook.sha,
@@ -27,19 +27,25 @@ impl Platform {
         Ok((app, push))
     }
 
-    /// The config with which the app is built.
-    pub async fn pushed_config(&self, username: &str, repository: &str) -> Result<(AppId, Config), Refusal> {
-        let (user, app) = self.pusher(username, repository).await?;
-        self.config(&user, app.as_str()).await
+    /// The app, and the config with which it is built.
+    pub async fn pushed_config(&self, username: &str, repository: &str) -> Result<(App, Config), Refusal> {
+        let (_, app) = self.pusher(username, repository).await?;
+        let config = self.database.config(&app.id).await?.ok_or(Refusal::NotFound)?;
+        Ok((app, config))
     }
 
     /// Releases what the builder made and waits until it serves; returns the release and the app's hosts.
+    ///
+    /// Refuses what was pushed to an earlier app of the same name.
     pub async fn pushed_build(
         &self,
         hook: BuildHook,
         procfile: Procfile,
     ) -> Result<(ReleaseVersion, Vec<String>), Refusal> {
-        let (user, app) = self.pusher(&hook.receive_user, &hook.receive_repo).await?;
+        let (user, App { id: app, uuid, .. }) = self.pusher(&hook.receive_user, &hook.receive_repo).await?;
+        if !hook.app_uuid.is_empty() && hook.app_uuid != uuid {
+            return Err(Refusal::NotFound);
+        }
         // Builders of the original named the bare app and left registry and tag to the controller.
         let image = match hook.image == app.as_str() {
             true => format!("{}/{app}:git-{}", self.registry_host, hook.sha),
@@ -58,12 +64,12 @@ impl Platform {
         Ok((released.release.version, std::iter::once(self.default_host(&app)).chain(own).collect()))
     }
 
-    async fn pusher(&self, username: &str, repository: &str) -> Result<(User, AppId), Refusal> {
+    async fn pusher(&self, username: &str, repository: &str) -> Result<(User, App), Refusal> {
         let user = self.known_user(username).await?;
         if !user.is_active {
             return Err(Refusal::Forbidden);
         }
-        let app = self.app(&user, repository, Action::Change).await?.id;
+        let app = self.app(&user, repository, Action::Change).await?;
         Ok((user, app))
     }
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use deis_api::v1::hooks::{BuildHook, BuildHookResponse, HookRelease, PushHook};
+use deis_api::v1::hooks::{BuildHook, BuildHookResponse, ConfigHookResponse, HookRelease, PushHook};
 
 use super::body::Fields;
 use super::builds::procfile;
@@ -29,7 +29,8 @@ pub(super) async fn push(State(platform): State<Platform>, _: Builder, fields: F
 pub(super) async fn config(State(platform): State<Platform>, _: Builder, fields: Fields) -> Reply {
     let [receive_user, receive_repo] = fields.required(["receive_user", "receive_repo"])?;
     let (app, config) = platform.pushed_config(&receive_user, &receive_repo).await?;
-    json_reply(StatusCode::OK, &wire::config(&app, config))
+    let config = wire::config(&app.id, config);
+    json_reply(StatusCode::OK, &ConfigHookResponse { config, app_uuid: app.uuid })
 }
 
 pub(super) async fn build(State(platform): State<Platform>, _: Builder, fields: Fields) -> Reply {
@@ -38,6 +39,7 @@ pub(super) async fn build(State(platform): State<Platform>, _: Builder, fields: 
     let hook = BuildHook {
         receive_user,
         receive_repo,
+        app_uuid: fields.text_or_empty("app_uuid")?,
         image,
         sha: fields.text_or_empty("sha")?,
         procfile: std::collections::BTreeMap::new(),

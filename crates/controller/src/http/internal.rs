@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 
-use deis_api::internal::{AdminRequest, AppList, KeyOwner, SettingsPage};
+use deis_api::internal::{AdminRequest, AppList, KeyOwner, ListedApp, SettingsPage};
 
 use super::reply::{Reply, empty_reply, json_reply};
 use crate::app::Platform;
@@ -16,7 +16,8 @@ pub(super) async fn key(State(platform): State<Platform>, Path(fingerprint): Pat
 }
 
 pub(super) async fn apps(State(platform): State<Platform>) -> Reply {
-    json_reply(StatusCode::OK, &AppList { apps: platform.app_ids().await? })
+    let apps = platform.app_uuids().await?.into_iter().map(|(id, uuid)| ListedApp { id, uuid });
+    json_reply(StatusCode::OK, &AppList { apps: apps.collect() })
 }
 
 pub(super) async fn settings(State(platform): State<Platform>, Path(target): Path<String>) -> Reply {

@@ -54,6 +54,10 @@ async fn the_builder_reads_the_config_of_the_current_release() {
     assert_eq!(config["values"], json!({"BUILDPACK_URL": "x"}));
     assert_eq!(config["cpu"], json!({"web": 1}));
     assert!(config["created"].as_str().unwrap().ends_with("UTC"));
+    let app = platform.call("bob", "GET /v1/apps/blog/", "").await.json();
+    assert_eq!(config["app_uuid"], app["uuid"]);
+    let shown = platform.call("bob", "GET /v1/apps/blog/config/", "").await.json();
+    assert!(shown.get("app_uuid").is_none(), "users' clients see what they always saw");
 }
 
 #[tokio::test]
@@ -68,6 +72,19 @@ async fn a_build_is_released_before_the_hook_answers() {
     let release = platform.call("bob", "GET /v1/apps/blog/releases/v2/", "").await.json();
     assert_eq!(release["summary"], "bob deployed 1234abc");
     assert_eq!(platform.call("bob", "GET /v1/apps/blog/", "").await.json()["structure"], json!({"web": 1}));
+}
+
+#[tokio::test]
+async fn a_build_of_an_earlier_app_of_the_same_name_is_refused() {
+    let platform = Platform::start().await.with_app().await;
+    let uuid = platform.call("bob", "GET /v1/apps/blog/", "").await.json()["uuid"].clone();
+    platform.check("bob", "DELETE /v1/apps/blog/", "", 204, "").await;
+    let platform = platform.with_app().await;
+    let mut late: serde_json::Value = serde_json::from_str(&build("blog", "1234abcd")).unwrap();
+    late["app_uuid"] = uuid;
+    platform.check("builder", "POST /v1/hooks/build", &late.to_string(), 404, "…").await;
+    late["app_uuid"] = platform.call("bob", "GET /v1/apps/blog/", "").await.json()["uuid"].clone();
+    platform.check("builder", "POST /v1/hooks/build", &late.to_string(), 200, "…").await;
 }
 
 #[tokio::test]

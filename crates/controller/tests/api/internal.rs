@@ -40,7 +40,9 @@ async fn the_builder_learns_whose_key_it_is_and_which_apps_exist() {
     let encoded = path.replace(':', "%3A");
     assert_eq!(call(&platform, Method::GET, &encoded, "").await.status, 200);
     assert_eq!(call(&platform, Method::GET, "/internal/keys/aa", "").await.status, 404);
-    assert_eq!(call(&platform, Method::GET, "/internal/apps", "").await.body, r#"{"apps":["blog"]}"#);
+    let app = platform.call("bob", "GET /v1/apps/blog/", "").await.json();
+    let listed = format!(r#"{{"apps":[{{"id":"blog","uuid":{}}}]}}"#, app["uuid"]);
+    assert_eq!(call(&platform, Method::GET, "/internal/apps", "").await.body, listed);
 }
 
 #[tokio::test]
