@@ -34,6 +34,12 @@ impl Database {
         rows.iter().map(|row| Ok((row.app("app")?, row.text("image")?))).collect()
     }
 
+    /// Whether a build of `app` has `image`.
+    pub async fn has_image(&self, app: &AppId, image: &str) -> Result<bool, DatabaseError> {
+        let select = query("SELECT 1 FROM builds WHERE app = $1 AND image = $2 LIMIT 1");
+        Ok(self.row(select.bind(app.as_str()).bind(image)).await?.is_some())
+    }
+
     /// The builds of an app, newest first.
     pub async fn builds(&self, app: &AppId, slice: Slice) -> Result<Listing<Build>, DatabaseError> {
         let count = query("SELECT COUNT(*) AS total FROM builds WHERE app = $1");

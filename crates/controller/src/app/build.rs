@@ -57,7 +57,7 @@ impl Platform {
         new: NewBuild,
     ) -> Result<(AppId, Released), Refusal> {
         let app = self.app(caller, id, Action::Change).await?.id;
-        self.check_image(&app, &new.image)?;
+        self.check_image(&app, &new.image).await?;
         let released = self.release_build(&app, caller, new).await?;
         Ok((app, released))
     }
@@ -75,11 +75,12 @@ impl Platform {
         Ok(released)
     }
 
-    /// Refuses images of the platform and, in its registry, those of other apps.
-    fn check_image(&self, app: &AppId, image: &str) -> Result<(), Refusal> {
+    /// Refuses images of the platform and, in its registry, all but those that this very app was built into: under
+    /// its name there may be images of an earlier app.
+    async fn check_image(&self, app: &AppId, image: &str) -> Result<(), Refusal> {
         let is_platform = PLATFORM_IMAGES.iter().any(|name| image.contains(name));
-        let repository = image.strip_prefix(&*self.registry_host).and_then(|rest| rest.strip_prefix('/'));
-        let is_foreign = repository.is_some_and(|name| name.split([':', '@']).next() != Some(app.as_str()));
+        let in_registry = image.strip_prefix(&*self.registry_host).is_some_and(|rest| rest.starts_with('/'));
+        let is_foreign = in_registry && !self.database.has_image(app, image).await?;
         match is_platform || is_foreign {
             true => Err(Refusal::ForbiddenBecause(format!("Repository name {image} is not allowed"))),
             false => Ok(()),
@@ -112,8 +113,16 @@ fn check_image_name(image: &str) -> Result<(), String> {
     }
     let starts_well = image.starts_with(|c: char| c.is_ascii_alphanumeric());
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+    if is_image_id(image) {
+        return Err("Enter the image's name with its tag, like example/app:v1, not its id.".to_owned());
+    }
     match starts_well && image.chars().all(fits) {
         true => Ok(()),
         false => Err("Enter a valid image name, like example/app:v1.".to_owned()),
     }
+}
+
+/// Whether an engine could take `image` for the id, or the beginning of one, of any image that it has.
+fn is_image_id(image: &str) -> bool {
+    image.starts_with("sha256:") || image.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
 }

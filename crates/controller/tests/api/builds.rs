@@ -56,6 +56,9 @@ async fn builds_are_checked() {
     check_refused("", 400, r#"{"image":["This field is required."]}"#).await;
     let long = format!(r#"{{"image": "{}"}}"#, "a".repeat(257));
     check_refused(&long, 400, r#"{"image":["Ensure this field has no more than 256 characters."]}"#).await;
+    for id in ["ab", "bad", "0123456789ab", "sha256:ab"] {
+        check_refused(&format!(r#"{{"image": "{id}"}}"#), 400, r#"{"image":["Enter the image's name…"#).await;
+    }
     check_refused(r#"{"image": "--privileged"}"#, 400, r#"{"image":["Enter a valid image name…"#).await;
     let sha = format!(r#"{{"image": "x", "sha": "{}"}}"#, "a".repeat(41));
     check_refused(&sha, 400, r#"{"sha":["Ensure this field has no more than 40 characters."]}"#).await;
@@ -73,7 +76,22 @@ async fn images_of_the_platform_and_of_other_apps_are_refused() {
         let expected = format!(r#"{{"detail":"Repository name {image} is not allowed"}}"#);
         check_refused(&format!(r#"{{"image": "{image}"}}"#), 403, &expected).await;
     }
-    check_default(r#"{"image": "127.0.0.1:5000/blog:git-1234abcd"}"#, r#"{"cmd":1}"#).await;
+}
+
+#[tokio::test]
+async fn of_the_registry_an_app_may_use_what_itself_was_built_into() {
+    let platform = Platform::start().await.with_app().await;
+    let image = r#"{"image": "127.0.0.1:5000/blog:git-1234abcd"}"#;
+    let hook =
+        r#"{"receive_user": "bob", "receive_repo": "blog", "image": "127.0.0.1:5000/blog:git-1234abcd"}"#;
+    let builds = "POST /v1/apps/blog/builds/";
+    platform.check("bob", builds, image, 403, "not allowed…").await;
+    platform.check("builder", "POST /v1/hooks/build", hook, 200, "…").await;
+    platform.check("bob", builds, image, 201, "…").await;
+
+    platform.check("bob", "DELETE /v1/apps/blog/", "", 204, "").await;
+    platform.check("eve", "POST /v1/apps/", r#"{"id": "blog"}"#, 201, "…").await;
+    platform.check("eve", builds, image, 403, "not allowed…").await;
 }
 
 #[tokio::test]
@@ -81,7 +99,8 @@ async fn a_failed_deploy_is_told_and_leaves_the_release_before_it_in_place() {
     let platform = Platform::start().await.with_build().await;
     platform.deploys.fail(Some("cmd.1 exited with status 1"));
     let cause = r#"{"detail":"cmd.1 exited with status 1"}"#;
-    let answer = platform.check("bob", "POST /v1/apps/blog/builds/", r#"{"image": "bad"}"#, 503, cause).await;
+    let answer =
+        platform.check("bob", "POST /v1/apps/blog/builds/", r#"{"image": "broken"}"#, 503, cause).await;
     assert_eq!(answer.phrase, "SERVICE UNAVAILABLE");
     platform.check("bob", "POST /v1/apps/blog/config/", r#"{"values": {"A": "1"}}"#, 503, cause).await;
     platform.deploys.fail(None);
