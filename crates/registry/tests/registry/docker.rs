@@ -8,7 +8,8 @@ use std::{
 
 /// The `docker` command with an engine and a configuration of its own, logged in to nothing.
 struct Docker {
-    url: String,
+    /// Where the engine listens, if not where the command looks by itself.
+    host: Option<String>,
     config: tempfile::TempDir,
 }
 
@@ -19,13 +20,14 @@ impl Docker {
         if url.is_none() {
             eprintln!("skipped: DEIS_TEST_DOCKER_URL names no Docker Engine");
         }
-        Some(Self { url: url?, config: tempfile::tempdir().unwrap() })
+        Some(Self { host: host(&url?), config: tempfile::tempdir().unwrap() })
     }
 
     /// Runs the command, and gives whether it succeeded and what it printed.
     async fn try_run(&self, arguments: &[&str]) -> (bool, String) {
         let mut command = Command::new("docker");
-        command.args(["--host", &self.url, "--config"]).arg(self.config.path()).args(arguments);
+        command.args(self.host.iter().flat_map(|host| ["--host", host]));
+        command.arg("--config").arg(self.config.path()).args(arguments);
         let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output())
             .await
             .unwrap()
@@ -52,6 +54,12 @@ impl Docker {
         assert!(tar(folder.path(), &archive), "tar failed");
         self.run(&["import", archive.to_str().unwrap(), image]).await;
     }
+}
+
+/// `docker:///path` and `unix:///path` name a socket; `docker://` leaves it to the command.
+fn host(url: &str) -> Option<String> {
+    let path = url.split_once("://").map_or("", |(_, path)| path);
+    (!path.is_empty()).then(|| format!("unix://{path}"))
 }
 
 fn tar(folder: &Path, archive: &Path) -> bool {
