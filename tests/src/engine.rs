@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::command::{Output, run};
 
+/// How the engine's client names an image: one whose tag another image has taken keeps only its digest.
+const IMAGE_NAME: &str = r#"{{.Repository}}{{if eq .Tag "<none>"}}@{{.Digest}}{{else}}:{{.Tag}}{{end}}"#;
+
 /// Runs the engine's own client: on the engine at `host`, or on the usual one.
 pub(crate) fn docker(host: Option<&str>, arguments: &[&str]) -> Output {
     let mut command = Command::new("docker");
@@ -31,8 +34,10 @@ pub(crate) fn clean(host: Option<&str>, label: &str, network: &str, registry: &s
         docker(host, &["rm", "-f", "-v", name]);
     }
     docker(host, &["network", "rm", network]);
-    let images = docker(host, &["images", "--format", "{{.Repository}}:{{.Tag}}", &format!("{registry}/*")]);
-    for image in images.stdout.lines() {
+    // Asked for by pattern, the stack would be left out: there, a star stops at a slash.
+    let images = docker(host, &["images", "--digests", "--format", IMAGE_NAME]);
+    let registry = format!("{registry}/");
+    for image in images.stdout.lines().filter(|image| image.starts_with(&registry)) {
         docker(host, &["rmi", "-f", image]);
     }
 }
