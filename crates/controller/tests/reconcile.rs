@@ -29,7 +29,7 @@ async fn a_crashing_release_never_replaces_a_good_one() {
     let bench = Bench::start().await;
     bench.push("good").await.unwrap();
     let failure = bench.push("crash").await.unwrap_err().to_string();
-    assert!(failure.contains("web.1 keeps exiting with status 1"), "{failure}");
+    assert_eq!(failure, "web.1 keeps exiting with status 1\nits last output:\n    web.1 is up");
     bench.settles_on(&["blog_v2.web.1"]).await;
     assert_eq!(bench.routed(), ["blog_v2.web.1"]);
     let failed = bench.database.release(&bench.app, ReleaseVersion::new(3).unwrap()).await.unwrap().unwrap();

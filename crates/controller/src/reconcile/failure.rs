@@ -47,7 +47,8 @@ impl Reconciler {
             return String::new();
         };
         match self.shared.output.tail(&found.id, LAST_LINES).await {
-            Ok(lines) if !lines.is_empty() => format!("; its last output:\n{}", lines.join("\n")),
+            // The reason has a line to itself: what follows may look much like it.
+            Ok(lines) if !lines.is_empty() => format!("\nits last output:\n    {}", lines.join("\n    ")),
             _ => "; it printed nothing".to_owned(),
         }
     }
