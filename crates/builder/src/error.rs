@@ -51,10 +51,8 @@ pub(crate) enum PushError {
         "the registry at {registry} does not answer ({reason}), so nothing was changed; try again in a minute"
     )]
     RegistryAway { registry: String, reason: String },
-    #[error(
-        "{release} serves, but its image did not reach the registry ({reason}); push again to make it permanent"
-    )]
-    NotKept { release: String, reason: String },
+    #[error("the registry did not take the image: {0}; nothing was changed, push again when that is settled")]
+    NotKept(String),
     #[error("{0}")]
     Launch(String),
     #[error("the launch took longer than {0} minutes; `deis releases` shows how it ended")]

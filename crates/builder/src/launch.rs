@@ -1,7 +1,6 @@
 //! Handing a finished build over: its image to the registry, its release to the controller.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use deis_api::client::CallError;
@@ -47,23 +46,16 @@ pub(crate) struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    /// Launches the build; returns when visitors are served and the image is kept.
+    /// Launches the build; returns when the image is kept and visitors are served.
     ///
-    /// The engine has the image already, so the release starts while the image goes to the registry.
+    /// In this order, so that a push that fails has changed nothing.
     pub(crate) async fn run(&self, output: &Output) -> Result<(), PushError> {
+        output.title("Pushing image to private registry").await;
+        let kept = self.with_heartbeat(self.keep(), "the registry to take the image", output).await;
+        kept.map_err(PushError::NotKept)?;
         output.title("Launching...").await;
-        let served = AtomicBool::new(false);
-        let release = async {
-            let released = self.release().await;
-            served.store(true, Ordering::Relaxed);
-            released
-        };
-        let both = async { tokio::try_join!(release, async { Ok(self.keep().await) }) };
-        let (released, kept) = self.with_heartbeat(both, &served, output).await?;
+        let released = self.with_heartbeat(self.release(), "the release to serve", output).await?;
         let release = format!("{}:v{}", self.app, released.release.version);
-        if let Err(reason) = kept {
-            return Err(PushError::NotKept { release, reason });
-        }
         self.tell(&release, &released, output).await;
         Ok(())
     }
@@ -129,13 +121,8 @@ impl Launch<'_> {
         }
     }
 
-    /// Tells the pusher every few seconds what is waited for.
-    async fn with_heartbeat<T>(
-        &self,
-        work: impl Future<Output = T>,
-        served: &AtomicBool,
-        output: &Output,
-    ) -> T {
+    /// Tells the pusher every few seconds that `what` is waited for.
+    async fn with_heartbeat<T>(&self, work: impl Future<Output = T>, what: &str, output: &Output) -> T {
         let started = Instant::now();
         let mut beat = tokio::time::interval(self.platform.settings.limits.heartbeat);
         beat.tick().await;
@@ -145,10 +132,6 @@ impl Launch<'_> {
                 done = &mut work => return done,
                 _ = beat.tick() => {
                     let seconds = started.elapsed().as_secs();
-                    let what = match served.load(Ordering::Relaxed) {
-                        true => "the registry to take the image",
-                        false => "the release to serve",
-                    };
                     output.detail(&format!("waiting for {what} ({seconds} s)")).await;
                 }
             }
