@@ -56,6 +56,11 @@ impl Fixture {
         AppId::parse(&format!("{}-{name}", self.platform)).expect("a valid name")
     }
 
+    /// What the engine calls a container of this platform.
+    pub(crate) fn engine_name(&self, name: &ContainerName) -> String {
+        format!("{}.{name}", self.platform)
+    }
+
     /// A workload of type `web` that serves its own file system on port 5000.
     pub(crate) fn web(&self, app: &str, release: u32, replicas: u32) -> Workload {
         Workload {

@@ -81,7 +81,7 @@ async fn a_job_that_nobody_waits_for_any_more_is_swept() {
         labels: Some(labels.map(|(key, value)| (key.to_owned(), value)).into()),
         ..Default::default()
     };
-    let options = CreateContainerOptionsBuilder::new().name(&name.to_string()).build();
+    let options = CreateContainerOptionsBuilder::new().name(&fixture.engine_name(&name)).build();
     raw().await.create_container(Some(options), body).await.expect("create");
     assert_eq!(fixture.observe("job").await.len(), 1);
     assert_eq!(fixture.engine.scheduler.sweep_jobs().await.expect("sweep"), 1);
