@@ -79,7 +79,7 @@ impl Builder {
         let listener = deis_runtime::serve::bind(config.listen).await?;
         let address = listener.local_addr().map_err(directory(&config.run))?;
         let repositories = Repositories::new(&config.repositories);
-        for path in [&config.repositories, &config.cache, &config.run] {
+        for path in [&config.repositories, &config.run] {
             std::fs::create_dir_all(path).map_err(directory(path))?;
         }
         repositories.sweep().map_err(directory(&config.repositories))?;

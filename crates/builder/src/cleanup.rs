@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
 use std::time::Duration;
 
 use deis_api::internal::AppList;
@@ -62,7 +61,7 @@ impl Cleanup {
                 warn!(%name, %error, "failed to clean a repository");
             }
         }
-        self.clean_caches(&found.caches, &existing);
+        self.clean_caches(&found.caches, &existing).await;
         self.clean_images(found.images, &existing).await
     }
 
@@ -81,9 +80,9 @@ impl Cleanup {
         Ok(())
     }
 
-    fn clean_caches(&self, found: &[String], existing: &Existing) {
+    async fn clean_caches(&self, found: &[String], existing: &Existing) {
         for name in found.iter().filter(|name| existing.with_uuid(name).is_none()) {
-            if let Err(error) = std::fs::remove_dir_all(self.workshop.platform.settings.cache.join(name)) {
+            if let Err(error) = self.workshop.platform.images.remove_volume(name).await {
                 warn!(%name, %error, "failed to remove the build cache of an app that is gone");
             }
         }
@@ -122,7 +121,7 @@ impl Cleanup {
 struct Found {
     /// What repositories and locks are called after.
     repositories: BTreeSet<String>,
-    /// Names of build caches.
+    /// Names of build caches, which are volumes on the engine.
     caches: Vec<String>,
     /// Names of apps' images on the engine.
     images: Result<Vec<String>, SchedulerError>,
@@ -135,20 +134,13 @@ impl Found {
             warn!(%error, "failed to list repositories");
             BTreeSet::new()
         });
-        let caches = caches(&workshop.platform.settings.cache).unwrap_or_else(|error| {
+        let images = &workshop.platform.images;
+        let caches = images.volumes().await.unwrap_or_else(|error| {
             warn!(%error, "failed to list build caches");
             Vec::new()
         });
-        Self { repositories, caches, images: workshop.platform.images.list(APP_LABEL).await }
+        Self { repositories, caches, images: images.list(APP_LABEL).await }
     }
-}
-
-/// Names of directories that can be caches: UUIDs of apps, and names of apps where an earlier version made them.
-fn caches(directory: &Path) -> io::Result<Vec<String>> {
-    let names = std::fs::read_dir(directory)?.map(|entry| entry.map(|it| it.file_name()));
-    let names = names.collect::<io::Result<Vec<_>>>()?;
-    let names = names.into_iter().filter_map(|name| name.into_string().ok());
-    Ok(names.filter(|name| AppId::parse(name).is_ok()).collect())
 }
 
 /// The apps that exist, by UUID.

@@ -16,8 +16,6 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Bare repositories: `<app's uuid>.git` and `<app's uuid>.lock`.
     pub repositories: PathBuf,
-    /// Build caches, one directory per app: `<app's uuid>`.
-    pub cache: PathBuf,
     /// The hook and its socket. The path's length matters: a socket's path has at most 107 bytes.
     pub run: PathBuf,
     /// SSH host keys.
@@ -104,7 +102,6 @@ impl Config {
         Ok(Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 2223)),
             repositories: data.directory("repositories")?,
-            cache: data.directory("cache")?,
             run: data.directory("run")?,
             host_keys: data.directory("secrets")?,
             controller: "http://127.0.0.1:8000".to_owned(),
@@ -120,13 +117,13 @@ impl Config {
         })
     }
 
-    /// The name of an app's image for a commit: `<registry>/<app>:git-<first 8 digits>`.
-    pub(crate) fn image(&self, app: &AppId, sha: &str) -> String {
-        format!("{}/{app}:git-{}", self.registry, short(sha))
+    /// The name of an app's image: `<registry>/<app>:<tag>`.
+    pub(crate) fn image(&self, app: &AppId, tag: &str) -> String {
+        format!("{}/{app}:{tag}", self.registry)
     }
 }
 
-/// The first 8 digits of a commit, as images and builds name it.
+/// The first 8 digits of a commit, as builds name it.
 pub(crate) fn short(sha: &str) -> &str {
     sha.get(..8).unwrap_or(sha)
 }

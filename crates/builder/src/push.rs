@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deis_api::client::InternalClient;
-use deis_api::v1::hooks::PushHook;
+use deis_api::v1::hooks::{PushHook, PushHookResponse};
 use deis_model::{AppId, Procfile};
 use deis_scheduler::Images;
 use tokio::sync::Mutex;
@@ -139,12 +139,12 @@ impl Push {
     async fn build(&self, source: &Source, output: &Output) -> Result<Build, PushError> {
         let files = source.read(&DECIDING).await?;
         let declared = files.get("Procfile").map(|text| Procfile::parse(text)).transpose()?;
-        let ((), config) = tokio::try_join!(self.authorize(&source.sha), self.config())?;
+        let (tag, config) = tokio::try_join!(self.authorize(&source.sha), self.config())?;
         self.check_registry().await?;
         if files.contains_key(".gitmodules") {
             output.detail("Submodules are not part of a push; their folders are empty").await;
         }
-        let image = self.platform.settings.image(&self.app, &source.sha);
+        let image = self.platform.settings.image(&self.app, &tag);
         self.kept().remember(&image).map_err(PushError::io("note the image"))?;
         let found = match files.get("Dockerfile") {
             Some(dockerfile) => {
@@ -175,8 +175,8 @@ impl Push {
         build.run(&*self.platform.images, output).await
     }
 
-    /// Has the controller allow and record the push.
-    async fn authorize(&self, sha: &str) -> Result<(), PushError> {
+    /// Has the controller allow and record the push; returns the tag for the image.
+    async fn authorize(&self, sha: &str) -> Result<String, PushError> {
         let body = PushHook {
             receive_user: self.user.name.clone(),
             receive_repo: self.app.to_string(),
@@ -186,7 +186,7 @@ impl Push {
             ssh_original_command: self.command.clone(),
         };
         let answer = self.platform.controller.post("/v1/hooks/push", &body, ANSWER).await;
-        let answer = answer.map(|_: serde::de::IgnoredAny| ());
+        let answer = answer.map(|answer: PushHookResponse| answer.tag);
         answer.map_err(|error| refusal(error, "take the push", &self.user, &self.app))
     }
 

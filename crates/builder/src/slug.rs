@@ -3,7 +3,6 @@
 mod files;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -49,7 +48,6 @@ pub(crate) struct SlugBuild<'a> {
 impl SlugBuild<'_> {
     /// Makes the image; the build's output goes to the pusher. Returns the process types it found.
     pub(crate) async fn run(&self, images: &dyn Images, output: &Output) -> Result<Procfile, PushError> {
-        let cache = self.open_cache().map_err(PushError::io("open the build cache"))?;
         let (lines, mut arriving) = Output::channel();
         let described = Mutex::new(BTreeMap::new());
         let relay = async {
@@ -60,7 +58,7 @@ impl SlugBuild<'_> {
                 }
             }
         };
-        let build = images.build_in(self.container(cache), lines.into_progress());
+        let build = images.build_in(self.container(), lines.into_progress());
         let (built, ()) = tokio::join!(build, relay);
         self.judge(built.map_err(PushError::engine)?)?;
         let described = described.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -82,16 +80,7 @@ impl SlugBuild<'_> {
         }
     }
 
-    /// The app's cache, writable by the stack's user. Other users of this machine cannot enter the directory above.
-    fn open_cache(&self) -> io::Result<PathBuf> {
-        use std::os::unix::fs::PermissionsExt;
-        let path = self.settings.cache.join(self.uuid.as_str());
-        std::fs::create_dir_all(&path)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777))?;
-        Ok(path)
-    }
-
-    fn container(&self, cache: PathBuf) -> BuildContainer {
+    fn container(&self) -> BuildContainer {
         let files = self.source.archive(SlugFiles::new(self.config.clone()));
         BuildContainer {
             base: self.settings.stack_image.clone(),
@@ -99,7 +88,7 @@ impl SlugBuild<'_> {
             user: Some("app".to_owned()),
             environment: self.environment(),
             files,
-            mounts: [(cache.display().to_string(), PathBuf::from("/cache"))].into(),
+            volumes: [(self.uuid.to_string(), PathBuf::from("/cache"))].into(),
             labels: labels(self.app),
             memory_bytes: self.settings.limits.build_memory_bytes,
             timeout: self.settings.limits.build,

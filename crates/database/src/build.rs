@@ -40,6 +40,13 @@ impl Database {
         Ok(self.row(select.bind(app.as_str()).bind(image)).await?.is_some())
     }
 
+    /// How many builds of `app` were made from `sha`, as builds name it.
+    pub async fn builds_of_commit(&self, app: &AppId, sha: &str) -> Result<u32, DatabaseError> {
+        let select = query("SELECT COUNT(*) AS total FROM builds WHERE app = $1 AND sha = $2");
+        let row = self.row(select.bind(app.as_str()).bind(sha)).await?;
+        row.map_or(Ok(0), |row| row.count("total"))
+    }
+
     /// The builds of an app, newest first.
     pub async fn builds(&self, app: &AppId, slice: Slice) -> Result<Listing<Build>, DatabaseError> {
         let count = query("SELECT COUNT(*) AS total FROM builds WHERE app = $1");

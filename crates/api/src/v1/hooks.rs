@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Asks whether a push is allowed, and records it. 201, 403, 404.
+/// Asks whether a push is allowed, and records it: 201 with what was recorded and [`PushHookResponse`], 403, 404.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PushHook {
     /// Whose key it was.
@@ -19,6 +19,14 @@ pub struct PushHook {
     pub ssh_connection: String,
     /// As in `git-receive-pack 'blog.git'`.
     pub ssh_original_command: String,
+}
+
+/// What the builder needs to know of a push that was recorded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushHookResponse {
+    /// The tag of the image to build, which no build of the app has yet: `git-<first 8 digits of the commit>`, with
+    /// `-<number>` after it if the commit was built before.
+    pub tag: String,
 }
 
 /// Asks for the config of the latest release, and which app this is: 200 with [`ConfigHookResponse`].

@@ -61,13 +61,13 @@ async fn apps_that_are_gone_leave_nothing_behind() {
     let client = platform.client().await;
     client.push().await.succeeded();
     assert_eq!(platform.images.knows().images.len(), 1);
-    assert!(platform.data.path().join("cache").join(BLOG).exists());
+    assert!(platform.images.knows().volumes.contains(BLOG));
     platform.controller.knows().apps.clear();
     let platform = platform.restart().await;
     let repositories = platform.data.path().join("repositories");
     wait("removal", || std::fs::read_dir(&repositories).unwrap().count() == 0).await;
     wait("removal of images", || platform.images.knows().images.is_empty()).await;
-    assert!(!platform.data.path().join("cache").join(BLOG).exists());
+    assert!(platform.images.knows().volumes.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,9 +75,8 @@ async fn what_is_called_after_a_name_belongs_to_no_app() {
     let platform = Platform::start().await;
     let client = platform.client().await;
     client.push().await.succeeded();
-    let (repositories, cache) =
-        (platform.data.path().join("repositories"), platform.data.path().join("cache"));
-    let named = [repositories.join("blog.git"), repositories.join("blog.broken-1"), cache.join("blog")];
+    let repositories = platform.data.path().join("repositories");
+    let named = [repositories.join("blog.git"), repositories.join("blog.broken-1")];
     for path in &named {
         std::fs::create_dir_all(path.join("objects")).unwrap();
     }
@@ -88,7 +87,7 @@ async fn what_is_called_after_a_name_belongs_to_no_app() {
     assert!(!repositories.join("blog.lock").exists());
     assert!(repositories.join("notes.txt").exists(), "what is no repository is not touched");
     assert!(platform.repository().exists());
-    assert!(cache.join(BLOG).exists());
+    assert!(platform.images.knows().volumes.contains(BLOG));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,6 +87,14 @@ impl Images for Timed {
     async fn list(&self, label: &str) -> Result<Vec<String>, SchedulerError> {
         self.images.list(label).await
     }
+
+    async fn volumes(&self) -> Result<Vec<String>, SchedulerError> {
+        self.images.volumes().await
+    }
+
+    async fn remove_volume(&self, name: &str) -> Result<(), SchedulerError> {
+        self.images.remove_volume(name).await
+    }
 }
 
 /// A builder with a real engine, and a client of it.

@@ -38,6 +38,18 @@ async fn a_push_is_built_launched_and_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_image_has_the_tag_that_the_controller_says_is_free() {
+    let platform = Platform::start().await;
+    platform.controller.knows().suffix = "-2".to_owned();
+    let client = platform.client().await;
+    let sha = client.commit("again", "").await;
+    client.push().await.succeeded();
+    let image = platform.controller.knows().builds[0].image.clone();
+    assert!(image.ends_with(&format!("/blog:git-{}-2", &sha[..8])), "{image}");
+    assert_eq!(platform.images.knows().builds[0].image, image);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_dockerfile_is_built_with_the_pushed_files_and_the_commit() {
     let platform = Platform::start().await;
     let client = platform.client().await;

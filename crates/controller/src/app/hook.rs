@@ -9,11 +9,14 @@ use super::{Platform, Refusal};
 
 /// How many domains a pusher is told about.
 const LISTED_DOMAINS: u32 = 100;
+/// How many digits of a commit builds and images are named after.
+const SHORT_SHA: usize = 8;
 
 impl Platform {
-    /// Refuses unless the user may push to the app; records the push.
-    pub async fn push(&self, hook: PushHook) -> Result<(AppId, Push), Refusal> {
+    /// Refuses unless the user may push to the app; records the push. Returns it with the tag of the image to build.
+    pub async fn push(&self, hook: PushHook) -> Result<(AppId, Push, String), Refusal> {
         let (user, App { id: app, .. }) = self.pusher(&hook.receive_user, &hook.receive_repo).await?;
+        let tag = self.free_tag(&app, &hook.sha).await?;
         let push = NewPush {
             owner: user.username,
             sha: hook.sha,
@@ -24,7 +27,17 @@ impl Platform {
             ssh_original_command: hook.ssh_original_command,
         };
         let push = self.database.add_push(&app, push).await?;
-        Ok((app, push))
+        Ok((app, push, tag))
+    }
+
+    /// A tag for an image of `commit` that no build of the app has: earlier releases keep theirs when a commit is
+    /// pushed again, with another config perhaps.
+    async fn free_tag(&self, app: &AppId, commit: &str) -> Result<String, Refusal> {
+        let sha = commit.get(..SHORT_SHA).unwrap_or(commit);
+        Ok(match self.database.builds_of_commit(app, sha).await? {
+            0 => format!("git-{sha}"),
+            before => format!("git-{sha}-{}", before + 1),
+        })
     }
 
     /// The app, and the config with which it is built.

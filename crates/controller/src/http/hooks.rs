@@ -22,8 +22,8 @@ pub(super) async fn push(State(platform): State<Platform>, _: Builder, fields: F
         ssh_connection: fields.text_or_empty("ssh_connection")?,
         ssh_original_command: fields.text_or_empty("ssh_original_command")?,
     };
-    let (app, push) = platform.push(hook).await?;
-    json_reply(StatusCode::CREATED, &wire::push(&app, push))
+    let (app, push, tag) = platform.push(hook).await?;
+    json_reply(StatusCode::CREATED, &wire::push(&app, push, &tag))
 }
 
 pub(super) async fn config(State(platform): State<Platform>, _: Builder, fields: Fields) -> Reply {

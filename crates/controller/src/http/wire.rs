@@ -154,8 +154,8 @@ pub(super) fn admin(user: User) -> v1::AdminUser {
     v1::AdminUser { username: user.username, is_superuser: user.is_admin }
 }
 
-/// A push to `app`.
-pub(super) fn push(app: &AppId, push: Push) -> Value {
+/// A push to `app`, whose image is to have `tag`.
+pub(super) fn push(app: &AppId, push: Push, tag: &str) -> Value {
     json!({
         "uuid": push.uuid,
         "app": app,
@@ -168,6 +168,7 @@ pub(super) fn push(app: &AppId, push: Push) -> Value {
         "ssh_original_command": push.push.ssh_original_command,
         "created": stamp(push.created),
         "updated": stamp(push.created),
+        "tag": tag,
     })
 }
 

@@ -45,6 +45,18 @@ async fn a_push_is_allowed_to_those_who_may_change_the_app() {
 }
 
 #[tokio::test]
+async fn a_commit_that_is_built_again_gets_an_image_of_its_own() {
+    let platform = Platform::start().await.with_app().await;
+    for tag in ["git-aaaaaaaa", "git-aaaaaaaa-2", "git-aaaaaaaa-3"] {
+        let push =
+            platform.check("builder", "POST /v1/hooks/push", &push("bob", "blog"), 201, "…").await.json();
+        assert_eq!(push["tag"], tag);
+        let built = build(&format!("127.0.0.1:5000/blog:{tag}"), "aaaaaaaa");
+        platform.check("builder", "POST /v1/hooks/build", &built, 200, "…").await;
+    }
+}
+
+#[tokio::test]
 async fn the_builder_reads_the_config_of_the_current_release() {
     let platform = Platform::start().await.with_app().await;
     let change = r#"{"values": {"BUILDPACK_URL": "x"}, "cpu": {"web": 1}}"#;
