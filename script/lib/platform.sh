@@ -100,6 +100,7 @@ purge_engine() {
   for label in "io.deis.platform=$name" "io.deis.build=$name"; do
     docker ps --all --quiet --filter "label=$label" | xargs -r docker rm --force --volumes
   done
+  docker volume ls --quiet --filter "label=io.deis.build=$name" | xargs -r docker volume rm --force
   remove_images
   docker network ls --quiet --filter label=io.deis.network --filter "name=^$name\$" | xargs -r docker network rm
 }

@@ -39,6 +39,8 @@ remove_left_behind() {
     docker ps --all --filter "label=$label" --format "{{.ID}} {{.Label \"$label\"}}" |
       abandoned | xargs -r docker rm --force --volumes
   done
+  docker volume ls --filter label=io.deis.build --format '{{.Name}} {{.Label "io.deis.build"}}' |
+    abandoned | xargs -r docker volume rm --force
   docker network ls --filter label=io.deis.network --format '{{.ID}} {{.Name}}' | abandoned | xargs -r docker network rm
 }
 

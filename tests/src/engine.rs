@@ -28,12 +28,16 @@ fn names(listed: &Output) -> Vec<String> {
     listed.stdout.lines().map(str::to_owned).collect()
 }
 
-/// Removes every container that carries `label`, and the network and images of that platform.
+/// Removes every container that carries `label`, and the network, volumes and images of that platform.
 pub(crate) fn clean(host: Option<&str>, label: &str, network: &str, registry: &str) {
     for name in &names(&list(host, label)) {
         docker(host, &["rm", "-f", "-v", name]);
     }
     docker(host, &["network", "rm", network]);
+    let volumes = docker(host, &["volume", "ls", "-q", "--filter", &format!("label=io.deis.build={network}")]);
+    for volume in volumes.stdout.lines() {
+        docker(host, &["volume", "rm", "-f", volume]);
+    }
     // Asked for by pattern, the stack would be left out: there, a star stops at a slash.
     let images = docker(host, &["images", "--digests", "--format", IMAGE_NAME]);
     let registry = format!("{registry}/");

@@ -22,5 +22,6 @@ mod plan;
 mod pull;
 mod reference;
 mod remove;
+mod volume;
 
 pub(crate) use connect::Docker;

@@ -51,8 +51,9 @@ pub struct BuildContainer {
     pub environment: Environment,
     /// A tar archive put at `/` before the start.
     pub files: Box<dyn AsyncRead + Send + Unpin>,
-    /// Host directories or named volumes mounted read-write: source → path inside. Not part of the image.
-    pub mounts: BTreeMap<String, PathBuf>,
+    /// Volumes mounted read-write: name → path inside. One that is missing is made as the base has the path, with its
+    /// owner, and stays until [`Images::remove_volume`]. Not part of the image.
+    pub volumes: BTreeMap<String, PathBuf>,
     /// Labels on the container, besides those that mark it as ours.
     pub labels: BTreeMap<String, String>,
     /// Memory limit in bytes; none is unlimited.
@@ -126,4 +127,10 @@ pub trait Images: Send + Sync {
 
     /// Names of the images on the engine that carry `label` (`key` or `key=value`).
     async fn list(&self, label: &str) -> Result<Vec<String>, SchedulerError>;
+
+    /// Names of the volumes that builds of this platform left.
+    async fn volumes(&self) -> Result<Vec<String>, SchedulerError>;
+
+    /// Removes a build's volume and what is in it; absent is success, in use is success.
+    async fn remove_volume(&self, name: &str) -> Result<(), SchedulerError>;
 }

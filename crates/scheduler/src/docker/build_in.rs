@@ -94,7 +94,6 @@ impl Docker {
         let mut labels: HashMap<_, _> = build.labels.clone().into_iter().collect();
         labels.insert(labels::BUILD.to_owned(), self.options.platform.clone());
         labels.insert(labels::DEADLINE.to_owned(), deadline.to_string());
-        let mounts = build.mounts.iter();
         let memory = build.memory_bytes.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX));
         let host_config = HostConfig {
             memory,
@@ -104,7 +103,7 @@ impl Docker {
                 name: Some(RestartPolicyNameEnum::NO),
                 maximum_retry_count: None,
             }),
-            binds: Some(mounts.map(|(source, inside)| format!("{source}:{}", inside.display())).collect()),
+            mounts: Some(build.volumes.iter().map(|(name, path)| self.volume_mount(name, path)).collect()),
             ..Default::default()
         };
         ContainerCreateBody {

@@ -1,4 +1,4 @@
-//! Telling about, importing, pushing, naming, listing and removing images.
+//! Telling about, importing, pushing, naming, listing and removing images, and removing what builds leave.
 
 use std::collections::BTreeMap;
 
@@ -118,6 +118,14 @@ impl Images for Docker {
         let mut names: Vec<_> = names.filter(|name| !name.contains("<none>")).collect();
         names.sort();
         Ok(names)
+    }
+
+    async fn volumes(&self) -> Result<Vec<String>, SchedulerError> {
+        self.build_volumes().await
+    }
+
+    async fn remove_volume(&self, name: &str) -> Result<(), SchedulerError> {
+        self.remove_build_volume(name).await
     }
 }
 

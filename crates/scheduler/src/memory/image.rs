@@ -1,6 +1,6 @@
 //! The images of the fake: names with labels, nothing inside.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use tokio::io::AsyncRead;
@@ -11,10 +11,11 @@ use super::containers::no_image;
 use super::{Behaviour, Memory};
 use crate::{BuildContainer, BuildOutcome, Credentials, ImageFacts, Images, Progress, SchedulerError};
 
-/// Images that were made here, by name.
+/// Images that were made here, by name, and names of volumes.
 #[derive(Default)]
 pub(super) struct Shelf {
     images: BTreeMap<String, Made>,
+    volumes: BTreeSet<String>,
 }
 
 #[derive(Clone)]
@@ -81,6 +82,7 @@ impl Images for Memory {
     ) -> Result<BuildOutcome, SchedulerError> {
         drain(build.files).await;
         let _ = progress.send(build.command.join(" ")).await;
+        self.shelf().volumes.extend(build.volumes.into_keys());
         let well = Behaviour::of(&build.target) != Behaviour::Fails;
         if well {
             let (labels, environment) = (changed(&build.changes, "LABEL"), changed(&build.changes, "ENV"));
@@ -124,6 +126,15 @@ impl Images for Memory {
         let shelf = self.shelf();
         let found = shelf.images.iter().filter(|(_, made)| carries(made));
         Ok(found.map(|(name, _)| name.clone()).collect())
+    }
+
+    async fn volumes(&self) -> Result<Vec<String>, SchedulerError> {
+        Ok(self.shelf().volumes.iter().cloned().collect())
+    }
+
+    async fn remove_volume(&self, name: &str) -> Result<(), SchedulerError> {
+        self.shelf().volumes.remove(name);
+        Ok(())
     }
 }
 

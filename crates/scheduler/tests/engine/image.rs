@@ -13,25 +13,9 @@ use crate::fixture::{Fixture, archive, raw};
 async fn the_environment_of_a_build_is_not_in_its_image() {
     let Some(fixture) = Fixture::docker().await else { return };
     let target = fixture.app("built").to_string() + ":v1";
-    let build = BuildContainer {
-        base: fixture.image.clone(),
-        command: ["busybox", "sh", "-c", "busybox cat /in; echo ${#TOKEN} > /length; echo done"]
-            .map(str::to_owned)
-            .into(),
-        user: None,
-        environment: Environment([("TOKEN".to_owned(), "s3cr3t-value".to_owned())].into()),
-        files: archive(&[("in", 0o644, b"input\n")]),
-        mounts: [].into(),
-        labels: [("io.deis.app".to_owned(), "built".to_owned())].into(),
-        memory_bytes: Some(256 << 20),
-        timeout: Duration::from_secs(60),
-        target: target.clone(),
-        changes: vec![
-            "ENV GIT_SHA=abc".to_owned(),
-            "ENTRYPOINT [\"/start\"]".to_owned(),
-            "LABEL io.deis.kind=slug".to_owned(),
-        ],
-    };
+    let mut build = build(&fixture, &target, "busybox cat /in; echo ${#TOKEN} > /length; echo done");
+    build.changes =
+        ["ENV GIT_SHA=abc", "ENTRYPOINT [\"/start\"]", "LABEL io.deis.kind=slug"].map(str::to_owned).into();
     let (progress, mut lines) = mpsc::channel(1000);
     let outcome = fixture.engine.images.build_in(build, progress).await.expect("build");
     assert_eq!((outcome.exit_code, outcome.out_of_memory), (0, false));
@@ -57,6 +41,45 @@ async fn the_environment_of_a_build_is_not_in_its_image() {
     assert!(configuration.contains(r#""io.deis.build":"""#), "no label makes it a build: {configuration}");
     fixture.engine.images.remove_image(&target).await.expect("remove");
     fixture.clean().await;
+}
+
+#[tokio::test]
+async fn what_a_build_keeps_is_there_for_the_next_until_it_is_removed() {
+    let Some(fixture) = Fixture::docker().await else { return };
+    let (target, images) = (fixture.app("kept").to_string() + ":v1", &fixture.engine.images);
+    let name = fixture.app("kept").to_string();
+    for exit_code in [1, 0] {
+        let mut build =
+            build(&fixture, &target, "busybox cat /kept/note && exit; echo note > /kept/note; exit 1");
+        build.volumes = [(name.clone(), "/kept".into())].into();
+        let (progress, _lines) = mpsc::channel(1000);
+        let outcome = images.build_in(build, progress).await.expect("build");
+        assert_eq!(outcome.exit_code, exit_code);
+    }
+    assert!(images.volumes().await.expect("list").contains(&name));
+    for _ in 0..2 {
+        images.remove_volume(&name).await.expect("remove");
+        assert!(!images.volumes().await.expect("list").contains(&name));
+    }
+    images.remove_image(&target).await.expect("remove");
+    fixture.clean().await;
+}
+
+/// A build in the shell that makes `target`.
+fn build(fixture: &Fixture, target: &str, command: &str) -> BuildContainer {
+    BuildContainer {
+        base: fixture.image.clone(),
+        command: ["busybox", "sh", "-c", command].map(str::to_owned).into(),
+        user: None,
+        environment: Environment([("TOKEN".to_owned(), "s3cr3t-value".to_owned())].into()),
+        files: archive(&[("in", 0o644, b"input\n")]),
+        volumes: [].into(),
+        labels: [("io.deis.app".to_owned(), "built".to_owned())].into(),
+        memory_bytes: Some(256 << 20),
+        timeout: Duration::from_secs(60),
+        target: target.to_owned(),
+        changes: vec!["ENV GIT_SHA=abc".to_owned()],
+    }
 }
 
 /// The JSON files of an image's archive.
