@@ -13,7 +13,7 @@ use deis_scheduler::{
 };
 use tokio::io::AsyncRead;
 
-use crate::fixture::{Client, Controller, config, run};
+use crate::fixture::{BLOG, Client, Controller, config, run};
 
 /// An engine that tells how long things take; without a registry it keeps nothing.
 struct Timed {
@@ -153,14 +153,17 @@ async fn the_flask_example_is_built_by_a_real_engine() {
         images.remove_image(&image).await.unwrap();
         client.commit("extra.py", &format!("# {:?}", started.elapsed())).await;
     }
+    assert_eq!(images.volumes().await.unwrap(), [BLOG]);
+    images.remove_volume(BLOG).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failing_build_on_a_real_engine_shows_what_failed() {
-    let Some(Real { controller, client, .. }) = &Real::start().await else { return };
+    let Some(Real { images, controller, client, .. }) = &Real::start().await else { return };
     client.commit("requirements.txt", "no-such-package-of-ours==1.0\n").await;
     client.push().await.failed().says("no-such-package-of-ours").says("the build failed with status 1");
     client.commit("Dockerfile", "FROM deis/stack\nRUN false\n").await;
     client.push().await.failed().says("the Dockerfile build failed").says("RUN false");
     assert!(controller.knows().builds.is_empty());
+    images.remove_volume(BLOG).await.unwrap();
 }
