@@ -68,7 +68,8 @@ open_engine() {
   local words
   words=$(printf '%q ' bash "$@")
   export DEIS_ENGINE_OPENED=yes
-  exec sg docker -c "exec $words"
+  # sg stays until the script has ended: it must not hold the lock that the script takes anew (file descriptor 9).
+  exec sg docker -c "exec $words" 9>&-
 }
 
 stop_engine() {

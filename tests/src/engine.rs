@@ -34,7 +34,8 @@ pub(crate) fn clean(host: Option<&str>, label: &str, network: &str, registry: &s
         docker(host, &["rm", "-f", "-v", name]);
     }
     docker(host, &["network", "rm", network]);
-    let volumes = docker(host, &["volume", "ls", "-q", "--filter", &format!("label=io.deis.build={network}")]);
+    let volumes =
+        docker(host, &["volume", "ls", "-q", "--filter", &format!("label=io.deis.build={network}")]);
     for volume in volumes.stdout.lines() {
         docker(host, &["volume", "rm", "-f", volume]);
     }
