@@ -10,6 +10,7 @@ mod image;
 mod job;
 mod pass;
 mod patience;
+mod pending;
 mod restart;
 mod resync;
 mod retire;

@@ -1,23 +1,22 @@
 //! One pass over one app.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deis_model::plan::{Plan, Unready, Verdict, plan, unready};
 use deis_model::{
-    AppId, ContainerName, ContainerStatus, Desired, ProcessType, ReleaseContent, ReleaseVersion, Workload,
-    WorkloadId, intent,
+    AppId, ContainerName, ContainerStatus, Desired, ProcessType, ReleaseVersion, Workload, intent,
 };
 use deis_scheduler::SchedulerError;
-use tracing::info;
 
+use super::Reconciler;
 use super::app_state::{AppState, Memory, Next};
-use super::{Reconciler, failure};
+use super::pending::Pending;
 
 /// How soon to look again at containers that count as ready by staying up.
 const STAY_UP_LOOK: Duration = Duration::from_millis(250);
 /// How soon to look again at what should wake us by itself.
-const SLOW_LOOK: Duration = Duration::from_secs(1);
+pub(super) const SLOW_LOOK: Duration = Duration::from_secs(1);
 /// How soon to try again what the engine refused.
 const REFUSED_LOOK: Duration = Duration::from_secs(5);
 
@@ -174,7 +173,11 @@ impl Reconciler {
     }
 
     /// Applies what is missing, but where containers of that name are still being removed: their end wakes the app.
-    async fn apply(&self, plan: &Plan, replacing: &BTreeSet<ContainerName>) -> Result<(), SchedulerError> {
+    pub(super) async fn apply(
+        &self,
+        plan: &Plan,
+        replacing: &BTreeSet<ContainerName>,
+    ) -> Result<(), SchedulerError> {
         let is_leaving = |workload: &Workload| {
             let removing = self.state(&workload.id.app).removing_now();
             let mut leaving = replacing.iter().chain(&removing);
@@ -186,7 +189,7 @@ impl Reconciler {
         Ok(())
     }
 
-    fn unready(&self, wanted: &[Workload], containers: &[ContainerStatus]) -> Vec<Unready> {
+    pub(super) fn unready(&self, wanted: &[Workload], containers: &[ContainerStatus]) -> Vec<Unready> {
         unready(wanted, containers, unix_nanoseconds(), |container| self.shared.reports.is_ready(container))
     }
 
@@ -199,77 +202,6 @@ impl Reconciler {
         };
         let wanted: Vec<(ReleaseVersion, ProcessType, u32)> = deployed.iter().flat_map(numbers).collect();
         Ok(self.shared.database.sync_containers(&desired.app, &wanted).await?)
-    }
-
-    /// Brings a pending release one step on: starts it, or judges it deployed or failed.
-    async fn advance(
-        &self,
-        desired: &Desired,
-        release: &ReleaseContent,
-        containers: &[ContainerStatus],
-        memory: &mut Memory,
-    ) -> Result<Pending, PassError> {
-        let (workloads, own) = match self.start(desired, release, containers, memory).await {
-            Ok(Some(started)) => started,
-            Ok(None) => {
-                let workloads = intent::workloads(desired, release, &[]);
-                return Ok(Pending { workloads, next: Next::after(SLOW_LOOK) });
-            }
-            Err(error @ SchedulerError::Away { .. }) => return Err(error.into()),
-            Err(error) => return self.fail(desired, release, error.to_string()).await,
-        };
-        let since = memory.note_pending(release.version);
-        let overdue = since.elapsed() >= self.shared.settings.ready_timeout;
-        match Verdict::of(&self.unready(&workloads, &own)) {
-            Verdict::Ready => {
-                self.shared.database.mark_deployed(&desired.app, release.version).await?;
-                info!(app = %desired.app, release = %release.version, "deployed");
-                Ok(Pending { workloads, next: Next::NOW })
-            }
-            Verdict::Failed(name, failure) => {
-                let reason = self.explain_failure(&name, &failure, containers).await;
-                self.fail(desired, release, reason).await
-            }
-            Verdict::Waiting(names) if overdue => {
-                let reason = self.explain_delay(&names, &workloads, containers).await;
-                self.fail(desired, release, reason).await
-            }
-            Verdict::Waiting(names) => {
-                let next = Next::after(look_again(&names, &workloads));
-                Ok(Pending { workloads, next })
-            }
-        }
-    }
-
-    /// Starts what is missing of `release`: its workloads, and the containers that are really theirs. None while its
-    /// image is not available yet.
-    async fn start(
-        &self,
-        desired: &Desired,
-        release: &ReleaseContent,
-        containers: &[ContainerStatus],
-        memory: &mut Memory,
-    ) -> Result<Option<(Vec<Workload>, Vec<ContainerStatus>)>, SchedulerError> {
-        let Some(workloads) = self.workloads(desired, release, memory).await? else { return Ok(None) };
-        let own = made_from(&workloads, containers);
-        self.apply(&plan(&workloads, &own), &BTreeSet::new()).await?;
-        Ok(Some((workloads, own)))
-    }
-
-    async fn fail(
-        &self,
-        desired: &Desired,
-        release: &ReleaseContent,
-        reason: String,
-    ) -> Result<Pending, PassError> {
-        // The lines after the first are the app's own words, which may hold secrets.
-        let cause = reason.lines().next();
-        info!(app = %desired.app, release = %release.version, cause, "release failed");
-        self.shared.database.mark_failed(&desired.app, release.version, &reason).await?;
-        for line in failure::log_lines(release.version, &reason) {
-            self.shared.events.say(&desired.app, line);
-        }
-        Ok(Pending { workloads: Vec::new(), next: Next::NOW })
     }
 
     /// Takes an app that is gone out of the routes, then removes its containers.
@@ -288,20 +220,6 @@ impl Reconciler {
     }
 }
 
-impl Memory {
-    /// When this process first saw that this pending release can start.
-    fn note_pending(&mut self, version: ReleaseVersion) -> Instant {
-        match self.pending_since {
-            Some((held, since)) if held == version => since,
-            _ => {
-                let now = Instant::now();
-                self.pending_since = Some((version, now));
-                now
-            }
-        }
-    }
-}
-
 /// The release that serves, as it should run.
 #[derive(Default)]
 struct Deployed {
@@ -312,33 +230,12 @@ struct Deployed {
     refusal: Option<String>,
 }
 
-/// What a pending release asks of the rest of the pass.
-struct Pending {
-    workloads: Vec<Workload>,
-    next: Next,
-}
-
-impl Pending {
-    fn none() -> Self {
-        Self { workloads: Vec::new(), next: Next::SETTLED }
-    }
-}
-
-/// Those of `containers` that were made from `workloads`. Others of the same names are left from an earlier app that was
-/// called the same; applying replaces them.
-fn made_from(workloads: &[Workload], containers: &[ContainerStatus]) -> Vec<ContainerStatus> {
-    let prints: BTreeMap<&WorkloadId, String> =
-        workloads.iter().map(|workload| (&workload.id, workload.fingerprint())).collect();
-    let is_own = |found: &&ContainerStatus| prints.get(&found.name.workload) == Some(&found.fingerprint);
-    containers.iter().filter(is_own).cloned().collect()
-}
-
 fn unwanted(plan: &Plan, replacing: &BTreeSet<ContainerName>) -> BTreeSet<ContainerName> {
     plan.retire.iter().chain(replacing).cloned().collect()
 }
 
 /// Publishers tell at once when a container with a port is ready; of the others, time does.
-fn look_again(names: &[ContainerName], workloads: &[Workload]) -> Duration {
+pub(super) fn look_again(names: &[ContainerName], workloads: &[Workload]) -> Duration {
     let is_named = |workload: &Workload| names.iter().any(|name| name.workload == workload.id);
     let has_portless = workloads.iter().any(|workload| workload.port.is_none() && is_named(workload));
     if has_portless { STAY_UP_LOOK } else { SLOW_LOOK }
