@@ -67,6 +67,8 @@ open_engine() {
   as_root usermod -aG docker "$(id -un)"
   local words
   words=$(printf '%q ' bash "$@")
+  # sg makes docker the primary group, with which newuidmap refuses to serve; a second one gives the user's own back.
+  words=$(printf '%q ' sg "$(id -gn "$(id -un)")" -c "exec $words")
   export DEIS_ENGINE_OPENED=yes
   # sg stays until the script has ended: it must not hold the lock that the script takes anew (file descriptor 9).
   exec sg docker -c "exec $words" 9>&-

@@ -57,6 +57,10 @@ async fn make(platform: &Platform, build: &StackBuild, out: &mut dyn Write) -> a
     Ok(())
 }
 
+/// Runs the script that is its argument. Without root, parts of it run as another, mapped user, who has to be able to
+/// read what it writes whatever the caller's umask is.
+const RUN: &str = r#"umask 022 && exec bash "$0""#;
+
 /// The root file system as a tar in a file without a name, read from its start.
 ///
 /// Not piped into the engine: it takes half an archive for a whole image when the build dies in between.
@@ -67,6 +71,7 @@ async fn file_system(definition: &Definition, out: &mut dyn Write) -> anyhow::Re
     let script = definition.write(directory.path()).with_context(failed)?;
     let tar = tempfile::tempfile_in(&place).with_context(failed)?;
     let mut child = Command::new("bash")
+        .args(["-c", RUN])
         .arg(script)
         .env("TMPDIR", &place)
         .stdin(Stdio::null())

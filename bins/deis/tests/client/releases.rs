@@ -92,6 +92,7 @@ fn processes_are_listed_scaled_and_restarted() {
 fn releases_are_listed_described_and_rolled_back() {
     let release = r#"{"uuid":"u","app":"blog","owner":"ann","version":2,"summary":"ann deployed abc","config":"c-1","build":"b-1","created":"c","updated":"d"}"#;
     let failed = release.replace(r#""updated":"d""#, r#""updated":"d","state":"failed","failure":"no port""#);
+    let failed = failed.replace("ann deployed abc", "ann deployed abc (failed)");
     let both = page(&format!("{failed},{release}"));
     let list = ("GET /v1/apps/blog/releases/?page_size=100", 200, both.as_str());
     let expected = "=== blog Releases\nv2\tc\tann deployed abc (failed)\nv2\tc\tann deployed abc\n";
