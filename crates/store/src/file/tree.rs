@@ -10,7 +10,7 @@ use std::{
 };
 
 /// How often a rename is tried whose folder a concurrent deletion pruned.
-const PLACE_TRIES: usize = 8;
+const PLACE_TRIES: usize = 32;
 
 /// A directory of files named by their keys.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ impl Tree {
         let mut tries = 1;
         loop {
             match fs::create_dir_all(parent(&to)).and_then(|()| fs::rename(from, &to)) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound && tries < PLACE_TRIES => tries += 1,
+                Err(error) if is_pruned(&error) && tries < PLACE_TRIES => tries += 1,
                 Err(error) => return Err(error),
                 Ok(()) => return Ok(()),
             }
@@ -97,6 +97,11 @@ impl Tree {
         }
         Ok(())
     }
+}
+
+/// Whether a folder went while it was used: "exists already" is what making it says when it went just then.
+fn is_pruned(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists)
 }
 
 /// The facts about a file; "not found" for a folder.
