@@ -61,10 +61,13 @@ uplink_mtu() {
 
 # Lets this user talk to the engine, for good, and begins the script anew with that right: open_engine SCRIPT ARGUMENT….
 open_engine() {
-  engine_is_closed || return 0
+  engine_is_closed || {
+    # No setting of deisd's.
+    unset DEIS_ENGINE_OPENED
+    return 0
+  }
   [ -z "${DEIS_ENGINE_OPENED:-}" ] || fail "this user may not talk to the Docker Engine; log out and in, then run this again"
-  say "Adding $(id -un) to the group docker, whose members may use the Docker Engine (and so are as good as root)."
-  as_root usermod -aG docker "$(id -un)"
+  join_group
   local words
   words=$(printf '%q ' bash "$@")
   # sg makes docker the primary group, with which newuidmap refuses to serve; a second one gives the user's own back.
@@ -72,6 +75,13 @@ open_engine() {
   export DEIS_ENGINE_OPENED=yes
   # sg stays until the script has ended: it must not hold the lock that the script takes anew (file descriptor 9).
   exec sg docker -c "exec $words" 9>&-
+}
+
+# A session that began before keeps its old groups, which is no reason to join again.
+join_group() {
+  ! id -nG "$(id -un)" | grep -qw docker || return 0
+  say "Adding $(id -un) to the group docker, whose members may use the Docker Engine (and so are as good as root)."
+  as_root usermod -aG docker "$(id -un)"
 }
 
 stop_engine() {
