@@ -131,16 +131,18 @@ async fn an_upload_goes_on_after_its_client_hung_up() {
     let headers = request(Method::PATCH, &upload, &[], "").headers().clone();
     let credentials = headers[http::header::AUTHORIZATION].to_str().unwrap();
     let cut = format!(
-        "PATCH {upload} HTTP/1.1\r\nhost: x\r\nauthorization: {credentials}\r\ncontent-length: 11\r\n\r\nhello "
+        "PATCH {upload} HTTP/1.1\r\nhost: x\r\nauthorization: {credentials}\r\ncontent-range: 0-10\r\n\
+         content-length: 11\r\n\r\nhello "
     );
-    let mut connection = TcpStream::connect(registry.address).await.unwrap();
-    connection.write_all(cut.as_bytes()).await.unwrap();
-    drop(connection);
-    // The server notices the end of the connection on its own time.
     let held = loop {
         match client.call(Method::PATCH, &upload, &[], "").await {
             answer if answer.status == 202 && answer.header("range") != "0-0" => {
                 break answer.header("range").to_owned();
+            }
+            // A server may drop a request whose client is gone before it read what had come.
+            answer if answer.status == 202 => {
+                let mut connection = TcpStream::connect(registry.address).await.unwrap();
+                connection.write_all(cut.as_bytes()).await.unwrap();
             }
             _ => tokio::task::yield_now().await,
         }
