@@ -13,7 +13,7 @@ use crate::Role;
 /// | `deis.sqlite` | the database |
 /// | `store/` | blobs |
 /// | `secrets/` | keys, mode 0600 |
-/// | `repositories/`, `cache/` | the builder's bare repositories and build caches |
+/// | `repositories/` | the builder's bare repositories |
 /// | `logs/` | app logs |
 /// | `router/` | the last route table |
 /// | `spool/` | logspout's positions and unsent records |
