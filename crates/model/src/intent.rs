@@ -69,6 +69,8 @@ fn workload(
         replicas,
         port,
         health_check: port.map(|_| health_check(&release.config)),
+        spread: crate::Spread::Replicas,
+        host: None,
         id: WorkloadId { app: app.clone(), release: release.version, process },
     }
 }

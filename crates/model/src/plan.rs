@@ -169,6 +169,8 @@ mod tests {
             tags: std::collections::BTreeMap::new(),
             replicas: replicas.parse().unwrap(),
             health_check: None,
+            spread: crate::Spread::Replicas,
+            host: None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AppId, Environment, HealthCheck, ProcessType, ReleaseVersion};
+use crate::{AppId, Environment, HealthCheck, HostAccess, ProcessType, ReleaseVersion, Spread};
 
 /// Which app, release and process type: `blog_v2.web`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -63,6 +63,12 @@ pub struct Workload {
     pub port: Option<u16>,
     /// How the publisher judges it ready; present exactly when `port` is.
     pub health_check: Option<HealthCheck>,
+    /// How they are spread over hosts.
+    #[serde(default, skip_serializing_if = "Spread::is_replicas")]
+    pub spread: Spread,
+    /// What it may use of its host: none for apps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostAccess>,
 }
 
 impl Workload {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::docker::Docker;
 use crate::memory::Memory;
-use crate::{ContainerOutput, Credentials, Images, Scheduler, SchedulerError};
+use crate::{Cluster, ContainerOutput, Credentials, Images, Scheduler, SchedulerError};
 
 /// Where a Docker Engine listens unless `DOCKER_HOST` or the URL says otherwise.
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
@@ -36,6 +36,8 @@ pub struct Engine {
     pub images: Arc<dyn Images>,
     /// Reads what containers print.
     pub output: Arc<dyn ContainerOutput>,
+    /// The hosts, where the engine spans several.
+    pub cluster: Option<Arc<dyn Cluster>>,
 }
 
 impl Engine {
@@ -45,7 +47,7 @@ impl Engine {
     }
 
     fn of<A: Scheduler + Images + ContainerOutput + 'static>(adapter: Arc<A>) -> Self {
-        Self { scheduler: adapter.clone(), images: adapter.clone(), output: adapter }
+        Self { scheduler: adapter.clone(), images: adapter.clone(), output: adapter, cluster: None }
     }
 }
 

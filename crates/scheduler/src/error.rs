@@ -41,6 +41,12 @@ pub enum SchedulerError {
         /// The engine's own words.
         reason: String,
     },
+    /// Somebody else changed it meanwhile.
+    #[error("{subject} was changed by somebody else meanwhile; try again")]
+    Conflict {
+        /// Which document or host.
+        subject: String,
+    },
     /// It did not end in time and was stopped.
     #[error("{subject} timed out after {seconds} s and was stopped")]
     TimedOut {

@@ -2,6 +2,7 @@
 //!
 //! A URL picks the adapter: `docker://` (one Docker Engine, or Podman's compatible socket), `memory://`.
 
+mod cluster;
 mod docker;
 mod engine;
 mod error;
@@ -10,6 +11,7 @@ mod memory;
 mod output;
 mod scheduler;
 
+pub use cluster::{Cluster, ClusterHost, HostState, Ticket};
 pub use engine::{Engine, Options, open};
 pub use error::SchedulerError;
 pub use images::{BuildContainer, BuildOutcome, Credentials, ImageFacts, Images, Progress};

@@ -60,6 +60,8 @@ impl Host {
             replicas,
             port: routable.then_some(5000),
             health_check: routable.then(HealthCheck::default),
+            spread: deis_model::Spread::Replicas,
+            host: None,
         }
     }
 

@@ -76,6 +76,8 @@ mod tests {
             replicas,
             port: None,
             health_check: None,
+            spread: deis_model::Spread::Replicas,
+            host: None,
         }
     }
 

@@ -77,6 +77,8 @@ impl Fixture {
             replicas,
             port: Some(5000),
             health_check: Some(HealthCheck::default()),
+            spread: deis_model::Spread::Replicas,
+            host: None,
         }
     }
 
