@@ -1,5 +1,6 @@
 //! What runs beside the containers of a host: the publisher tells where they are reached, logspout what they print.
 
+pub mod firewall;
 pub mod logspout;
 pub mod publisher;
 

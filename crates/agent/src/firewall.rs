@@ -1,0 +1,184 @@
+//! Keeps apps away from the platform: what their containers send to a port of a role is refused by the host's firewall.
+//!
+//! The roles authenticate every caller anyway; this takes away the chance to try.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use deis_runtime::{Shutdown, StatusBoard};
+use thiserror::Error;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tracing::{info, warn};
+
+/// Our own chain of rules.
+const CHAIN: &str = "DEIS-PLATFORM";
+/// Where it is asked: packets to this host, and packets that it hands on.
+const ASKED_FROM: [&str; 2] = ["INPUT", "FORWARD"];
+/// The engine's bridges, on which containers send: its default ones, those it names itself, and the platform's own.
+const BRIDGES: [&str; 3] = ["docker+", "br-+", "deis+"];
+/// How often the rules are looked after: an engine that starts again puts its own before them.
+const LOOK_AFTER: Duration = Duration::from_secs(20);
+/// How long the firewall's own lock is waited for, in seconds.
+const LOCK_SECONDS: &str = "5";
+
+/// Why the rules could not be set.
+#[derive(Debug, Error)]
+pub enum FirewallError {
+    /// The program does not start.
+    #[error("failed to start {program}: {source}; install the package iptables")]
+    Start {
+        /// `iptables` or `iptables-restore`.
+        program: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The program refused.
+    #[error("{program} {arguments} failed: {reason}")]
+    Refused {
+        /// `iptables` or `iptables-restore`.
+        program: &'static str,
+        /// What it was asked.
+        arguments: String,
+        /// What it said.
+        reason: String,
+    },
+}
+
+/// The rules of one host.
+pub struct Firewall {
+    /// Ports of roles that apps have no business with.
+    closed: BTreeSet<SocketAddr>,
+    status: StatusBoard,
+}
+
+impl Firewall {
+    /// Rules that close `closed`, ports of hosts of the platform, to apps. Only IPv4, which is what containers are
+    /// given; loopback addresses need none, and any address is not one.
+    pub fn new(closed: impl IntoIterator<Item = SocketAddr>, status: StatusBoard) -> Self {
+        let is_reached = |closed: &SocketAddr| {
+            closed.is_ipv4() && !closed.ip().is_loopback() && !closed.ip().is_unspecified()
+        };
+        Self { closed: closed.into_iter().filter(is_reached).collect(), status }
+    }
+
+    /// Sets the rules and looks after them until `shutdown`. They stay: so do the containers.
+    pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
+        let mut is_well = false;
+        loop {
+            match self.set().await {
+                Ok(()) => {
+                    self.status.well("firewall");
+                    if !std::mem::replace(&mut is_well, true) {
+                        info!(ports = self.closed.len(), "apps are kept away from the platform's ports");
+                    }
+                }
+                Err(failure) => {
+                    is_well = false;
+                    warn!(error = %failure, "failed to keep apps away from the platform's ports");
+                    self.status.trouble(
+                        "firewall",
+                        &failure,
+                        "give this role NET_ADMIN and install iptables",
+                    );
+                }
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => return Ok(()),
+                () = tokio::time::sleep(LOOK_AFTER) => {}
+            }
+        }
+    }
+
+    /// Makes the rules be in force, whatever was there; nothing is open in between.
+    pub async fn set(&self) -> Result<(), FirewallError> {
+        restore(&rules(&self.closed)).await?;
+        for chain in ASKED_FROM {
+            for bridge in BRIDGES {
+                self.ask(chain, bridge).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Has `chain` ask ours about what comes from `bridge`.
+    async fn ask(&self, chain: &str, bridge: &str) -> Result<(), FirewallError> {
+        let jump = ["-i", bridge, "-j", CHAIN];
+        let is_there = iptables(&[&["-C", chain], &jump[..]].concat()).await?.status.success();
+        if is_there {
+            return Ok(());
+        }
+        let insert = [&["-I", chain, "1"], &jump[..]].concat();
+        accepted("iptables", &insert.join(" "), &iptables(&insert).await?)
+    }
+}
+
+/// The rules as `iptables-restore` reads them: naming the chain empties it, and all of it happens at once.
+fn rules(closed: &BTreeSet<SocketAddr>) -> String {
+    let rule = |closed: &SocketAddr| {
+        let (host, port) = (closed.ip(), closed.port());
+        format!("-A {CHAIN} -d {host} -p tcp -m tcp --dport {port} -j REJECT --reject-with tcp-reset\n")
+    };
+    let rules: String = closed.iter().map(rule).collect();
+    format!("*filter\n:{CHAIN} - [0:0]\n{rules}COMMIT\n")
+}
+
+async fn restore(rules: &str) -> Result<(), FirewallError> {
+    let program = "iptables-restore";
+    let failed = |source| FirewallError::Start { program, source };
+    let mut process = Command::new(program)
+        .args(["--noflush", "-w", LOCK_SECONDS])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(failed)?;
+    if let Some(mut input) = process.stdin.take() {
+        input.write_all(rules.as_bytes()).await.map_err(failed)?;
+    }
+    accepted(program, "--noflush", &process.wait_with_output().await.map_err(failed)?)
+}
+
+async fn iptables(arguments: &[&str]) -> Result<Output, FirewallError> {
+    let program = "iptables";
+    let mut command = Command::new(program);
+    command.args(["-w", LOCK_SECONDS]).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
+    command.output().await.map_err(|source| FirewallError::Start { program, source })
+}
+
+fn accepted(program: &'static str, arguments: &str, output: &Output) -> Result<(), FirewallError> {
+    if output.status.success() {
+        return Ok(());
+    }
+    let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Err(FirewallError::Refused { program, arguments: arguments.to_owned(), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_closed_port_has_a_rule_in_a_chain_that_starts_empty() {
+        let closed = ["10.0.0.1:8000", "10.0.0.2:5001"].map(|text| text.parse().unwrap()).into();
+        assert_eq!(
+            rules(&closed),
+            "*filter\n:DEIS-PLATFORM - [0:0]\n\
+             -A DEIS-PLATFORM -d 10.0.0.1 -p tcp -m tcp --dport 8000 -j REJECT --reject-with tcp-reset\n\
+             -A DEIS-PLATFORM -d 10.0.0.2 -p tcp -m tcp --dport 5001 -j REJECT --reject-with tcp-reset\nCOMMIT\n"
+        );
+    }
+
+    #[test]
+    fn addresses_that_containers_never_reach_need_no_rule() {
+        let closed = ["0.0.0.0:8088", "127.0.0.1:5000", "[fd00::1]:8000", "10.0.0.1:8000"];
+        let firewall = Firewall::new(
+            closed.map(|text| text.parse().unwrap()),
+            StatusBoard::new(deis_runtime::Role::Publisher),
+        );
+        assert_eq!(firewall.closed, ["10.0.0.1:8000".parse().unwrap()].into());
+    }
+}

@@ -1,0 +1,58 @@
+//! The firewall's rules in a network namespace of the test's own.
+
+use std::process::Command;
+
+use deis_agent::firewall::Firewall;
+use deis_runtime::{Role, Shutdown, StatusBoard};
+
+/// Says to this test, started by itself, that it is in a network namespace of its own.
+const INSIDE: &str = "DEIS_TEST_INSIDE";
+
+/// Lists the rules of the namespace that this thread is in.
+fn rules() -> String {
+    let output = Command::new("iptables").arg("-S").output().expect("iptables is installed");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("rules are text")
+}
+
+#[test]
+fn rules_are_set_once_and_set_again_after_somebody_removed_them() {
+    if std::env::var_os(INSIDE).is_some() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        return runtime.block_on(set_lose_and_set_again());
+    }
+    let is_root = Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n");
+    if std::env::var_os("DEIS_TEST_DOCKER_URL").is_none() || !is_root {
+        eprintln!("skipped: needs root and the programs that come with a Docker Engine");
+        return;
+    }
+    let name = "rules_are_set_once_and_set_again_after_somebody_removed_them";
+    let mut inside = Command::new("unshare");
+    inside.arg("--net").arg(std::env::current_exe().unwrap()).args(["--exact", name]).env(INSIDE, "yes");
+    assert!(inside.status().expect("unshare is part of every Debian").success());
+}
+
+async fn set_lose_and_set_again() {
+    let closed = ["10.0.0.1:8000", "10.0.0.2:5001"].map(|text| text.parse().unwrap());
+    let firewall = Firewall::new(closed, StatusBoard::new(Role::Publisher));
+    firewall.set().await.unwrap();
+    let first = rules();
+    for rule in [
+        "-A INPUT -i docker+ -j DEIS-PLATFORM",
+        "-A FORWARD -i br-+ -j DEIS-PLATFORM",
+        "-A DEIS-PLATFORM -d 10.0.0.1/32 -p tcp -m tcp --dport 8000 -j REJECT --reject-with tcp-reset",
+    ] {
+        assert_eq!(first.lines().filter(|line| *line == rule).count(), 1, "{rule} in\n{first}");
+    }
+    firewall.set().await.unwrap();
+    assert_eq!(rules(), first);
+    assert!(Command::new("iptables").args(["-F", "INPUT"]).status().unwrap().success());
+    let shutdown = Shutdown::new();
+    shutdown.cancel();
+    firewall.run(shutdown).await.unwrap();
+    let mut again: Vec<_> = rules().lines().map(str::to_owned).collect();
+    let mut before: Vec<_> = first.lines().map(str::to_owned).collect();
+    again.sort();
+    before.sort();
+    assert_eq!(again, before);
+}
