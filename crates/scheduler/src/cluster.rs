@@ -83,12 +83,28 @@ pub trait Cluster: Send + Sync {
     /// Forgets a host, a dead one too; absent is success.
     async fn remove(&self, host: &str) -> Result<(), SchedulerError>;
 
-    /// The document `name`; none if it was never written. May hold secrets: who can ask this rules the hosts anyway.
+    /// The document `name` (1 to 32 of a-z, 0-9 and -); none if it was never written. May hold secrets: who can ask this rules the hosts anyway.
     async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, SchedulerError>;
 
-    /// Replaces the document `name`, at most 500 KB, on condition that it still is `expected`.
+    /// Replaces the document `name`, 1 to 500,000 bytes, on condition that it still is `expected`.
     ///
     /// Fails with [`SchedulerError::Conflict`] if somebody else wrote it meanwhile.
     async fn write(&self, name: &str, expected: Option<&[u8]>, contents: &[u8])
     -> Result<(), SchedulerError>;
+}
+
+/// The largest document, in bytes: what every engine takes.
+pub(crate) const DOCUMENT_LIMIT: usize = 500_000;
+
+/// Refuses a document that an engine would not take.
+pub(crate) fn check_document(name: &str, contents: &[u8]) -> Result<(), SchedulerError> {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let reason = if name.is_empty() || name.len() > 32 || !name.chars().all(letters) {
+        "its name must be 1 to 32 of a-z, 0-9 and -".to_owned()
+    } else if contents.is_empty() || contents.len() > DOCUMENT_LIMIT {
+        format!("it has {} bytes; 1 to {DOCUMENT_LIMIT} are possible", contents.len())
+    } else {
+        return Ok(());
+    };
+    Err(SchedulerError::Engine { action: "write document", subject: name.to_owned(), reason })
 }

@@ -31,6 +31,9 @@ pub enum SchedulerError {
         /// `key=value`.
         tag: String,
     },
+    /// The host is in no cluster, or is a worker in one.
+    #[error("this host does not manage a cluster: ask one that does, or make one with deisctl init")]
+    NoManager,
     /// The engine refused or failed.
     #[error("failed to {action} {subject}: {reason}")]
     Engine {

@@ -9,10 +9,11 @@ mod error;
 mod images;
 mod memory;
 mod output;
+mod placement;
 mod scheduler;
 
 pub use cluster::{Cluster, ClusterHost, HostState, Ticket};
-pub use engine::{Engine, Options, open};
+pub use engine::{Engine, Options, open, pretend};
 pub use error::SchedulerError;
 pub use images::{BuildContainer, BuildOutcome, Credentials, ImageFacts, Images, Progress};
 pub use output::{ContainerOutput, OutputFrame, OutputStream};

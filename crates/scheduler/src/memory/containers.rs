@@ -27,15 +27,14 @@ pub(super) struct Containers {
 
 impl Containers {
     /// Makes what `workload` lacks and removes what it has too much; answers whether anything changed.
-    fn apply(&mut self, workload: &Workload) -> bool {
+    fn apply(&mut self, workload: &Workload, replicas: u32) -> bool {
         let fingerprint = workload.fingerprint();
         let before = self.present.len();
         self.present.retain(|name, container| {
-            name.workload != workload.id
-                || (name.number <= workload.replicas && container.fingerprint == fingerprint)
+            name.workload != workload.id || (name.number <= replicas && container.fingerprint == fingerprint)
         });
         let mut changed = before != self.present.len();
-        for number in 1..=workload.replicas {
+        for number in 1..=replicas {
             let name = ContainerName { workload: workload.id.clone(), number };
             if !self.present.contains_key(&name) {
                 let container = self.make(&name, workload, &fingerprint);
@@ -96,7 +95,8 @@ impl Scheduler for Memory {
         if Behaviour::of(&workload.image) == Behaviour::Missing {
             return Err(no_image(&workload.image));
         }
-        let changed = self.containers().apply(workload);
+        let replicas = self.hosts().replicas(workload)?;
+        let changed = self.containers().apply(workload, replicas);
         self.tell(changed, &workload.id.app);
         Ok(())
     }
@@ -119,6 +119,7 @@ impl Scheduler for Memory {
 
     /// Prints its command, a word per line.
     async fn run(&self, job: &Job, attachment: Attachment) -> Result<JobOutcome, SchedulerError> {
+        self.hosts().carrying(&job.tags)?;
         let words = match (Behaviour::of(&job.image), &job.command) {
             (Behaviour::Missing, _) => return Err(no_image(&job.image)),
             (_, Command::Image) => &Vec::new(),
@@ -142,7 +143,7 @@ impl Scheduler for Memory {
     }
 
     fn watch(&self) -> BoxStream<'static, Change> {
-        let changes = self.changes.subscribe();
+        let changes = self.shared.changes.subscribe();
         let watched = stream::unfold(changes, |mut changes| async move {
             match changes.recv().await {
                 Ok(change) => Some((change, changes)),
@@ -158,7 +159,7 @@ impl Memory {
     fn tell(&self, changed: bool, app: &AppId) {
         if changed {
             // Nobody may be watching.
-            let _ = self.changes.send(Change::App(app.clone()));
+            let _ = self.shared.changes.send(Change::App(app.clone()));
         }
     }
 }

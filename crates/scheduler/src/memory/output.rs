@@ -38,7 +38,7 @@ impl Memory {
 
     /// Yields nothing and ends with the next change: whoever follows looks again then.
     fn until_gone(&self) -> BoxStream<'static, Result<OutputFrame, SchedulerError>> {
-        let mut changes = self.changes.subscribe();
+        let mut changes = self.shared.changes.subscribe();
         let waited = async move { while let Err(RecvError::Lagged(_)) = changes.recv().await {} };
         stream::once(waited).filter_map(|()| std::future::ready(None)).boxed()
     }

@@ -1,5 +1,6 @@
 //! The scheduler's adapters on engines: what all must do, and what `docker://` must besides.
 
+mod cluster;
 mod conformance;
 mod fixture;
 mod image;
