@@ -83,6 +83,10 @@ pub trait Cluster: Send + Sync {
     /// Forgets a host, a dead one too; absent is success.
     async fn remove(&self, host: &str) -> Result<(), SchedulerError>;
 
+    /// Where the containers of this engine's platform are: the engine's id of each, as [`crate::Scheduler::observe`]
+    /// tells it → the name of its host.
+    async fn placements(&self) -> Result<BTreeMap<String, String>, SchedulerError>;
+
     /// The document `name` (1 to 32 of a-z, 0-9 and -); none if it was never written. May hold secrets: who can ask this rules the hosts anyway.
     async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, SchedulerError>;
 

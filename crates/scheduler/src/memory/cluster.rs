@@ -1,5 +1,6 @@
 //! The cluster of the fake.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use async_trait::async_trait;
@@ -70,6 +71,11 @@ impl Cluster for Memory {
         }
         hosts.remove(host);
         Ok(())
+    }
+
+    async fn placements(&self) -> Result<BTreeMap<String, String>, SchedulerError> {
+        Memory::hosts(self).manager(&self.host)?;
+        Ok(self.containers().placed.clone())
     }
 
     async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, SchedulerError> {

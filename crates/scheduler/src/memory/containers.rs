@@ -22,6 +22,8 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Containers {
     pub(super) present: BTreeMap<ContainerName, ContainerStatus>,
+    /// The hosts of those that are on hosts of a cluster, by id.
+    pub(super) placed: BTreeMap<String, String>,
     made: u64,
 }
 
@@ -43,6 +45,17 @@ impl Containers {
             }
         }
         changed
+    }
+
+    /// Spreads those of `workload` that have no host yet over `hosts`, by their numbers.
+    fn place(&mut self, workload: &WorkloadId, hosts: &[String]) {
+        self.placed.retain(|id, _| self.present.values().any(|container| container.id == *id));
+        for (name, container) in self.present.iter().filter(|(name, _)| name.workload == *workload) {
+            let turn = usize::try_from(name.number - 1).unwrap_or(0).checked_rem(hosts.len());
+            if let Some(host) = turn.and_then(|turn| hosts.get(turn)) {
+                self.placed.entry(container.id.clone()).or_insert_with(|| host.clone());
+            }
+        }
     }
 
     fn make(&mut self, name: &ContainerName, workload: &Workload, fingerprint: &str) -> ContainerStatus {
@@ -95,8 +108,16 @@ impl Scheduler for Memory {
         if Behaviour::of(&workload.image) == Behaviour::Missing {
             return Err(no_image(&workload.image));
         }
-        let replicas = self.hosts().replicas(workload)?;
-        let changed = self.containers().apply(workload, replicas);
+        let (replicas, hosts) = {
+            let hosts = self.hosts();
+            (hosts.replicas(workload)?, hosts.names_carrying(&workload.tags))
+        };
+        let changed = {
+            let mut containers = self.containers();
+            let changed = containers.apply(workload, replicas);
+            containers.place(&workload.id, &hosts);
+            changed
+        };
         self.tell(changed, &workload.id.app);
         Ok(())
     }

@@ -44,6 +44,14 @@ impl Hosts {
             .map(|hosts| u32::try_from(hosts).unwrap_or(u32::MAX))
     }
 
+    /// The hosts that take work and carry all `tags`.
+    pub(super) fn names_carrying(&self, tags: &BTreeMap<String, String>) -> Vec<String> {
+        let carries =
+            |host: &ClusterHost| tags.iter().all(|(key, value)| host.labels.get(key) == Some(value));
+        let takes_work = |host: &&ClusterHost| host.state == HostState::Ready && carries(host);
+        self.members.values().filter(takes_work).map(|host| host.name.clone()).collect()
+    }
+
     /// Makes `host` the first member, unless it is one.
     pub(super) fn init(&mut self, host: &str, address: IpAddr) {
         if self.is_member(host) {
