@@ -34,6 +34,9 @@ package_of() {
     docker) [ -z "$(apt-cache search --names-only '^docker-cli$')" ] || echo docker-cli ;;
     ssh | ssh-keygen) echo openssh-client ;;
     newuidmap) echo uidmap ;;
+    ip) echo iproute2 ;;
+    nsenter | setpriv) echo util-linux ;;
+    pgrep) echo procps ;;
     apparmor_parser) echo apparmor ;;
     *) echo "$1" ;;
   esac
