@@ -34,6 +34,7 @@ test_platform=deis-test-
 # Ends and removes what tests left behind because they were stopped themselves.
 remove_left_behind() {
   end_processes
+  remove_labs
   command -v docker >/dev/null && engine_answers || return 0
   for label in io.deis.platform io.deis.build; do
     docker ps --all --filter "label=$label" --format "{{.ID}} {{.Label \"$label\"}}" |
@@ -42,6 +43,17 @@ remove_left_behind() {
   docker volume ls --filter label=io.deis.build --format '{{.Name}} {{.Label "io.deis.build"}}' |
     abandoned | xargs -r docker volume rm --force
   docker network ls --filter label=io.deis.network --format '{{.ID}} {{.Name}}' | abandoned | xargs -r docker network rm
+}
+
+# Labs of tests are named after the process that made them and the time it started.
+remove_labs() {
+  local name pid start
+  for name in /var/lib/deis-lab/"$test_platform"*/; do
+    [ -d "$name" ] || continue
+    name=$(basename "$name")
+    IFS=- read -r _ _ pid start _ <<<"$name"
+    [ "$(started_at "$pid")" = "$start" ] || as_root env DEIS_LAB="$name" "$root/script/lab" down
+  done
 }
 
 # Of lines with an id and the name of a platform, the ids of test platforms that nobody runs: others may be testing too.

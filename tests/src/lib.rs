@@ -2,6 +2,8 @@
 
 mod command;
 mod engine;
+mod lab;
+mod lab_host;
 mod load;
 mod platform;
 mod ports;
@@ -9,9 +11,12 @@ mod private_engine;
 mod repository;
 mod small_disk;
 mod user;
+mod web_image;
 mod web_socket;
 
 pub use command::Output;
+pub use lab::Lab;
+pub use lab_host::Host;
 pub use load::{Load, Tally};
 pub use platform::{Options, Platform};
 pub use private_engine::PrivateEngine;
@@ -25,6 +30,15 @@ pub fn has_engine() -> bool {
     let has = std::env::var_os("DEIS_TEST_DOCKER_URL").is_some();
     if !has {
         eprintln!("skipped: DEIS_TEST_DOCKER_URL is not set; script/test sets it");
+    }
+    has
+}
+
+/// Whether hosts can be made to test with; says so when not.
+pub fn has_lab() -> bool {
+    let has = std::env::var_os("DEIS_TEST_LAB").is_some();
+    if !has {
+        eprintln!("skipped: DEIS_TEST_LAB is not set; script/test cluster sets it");
     }
     has
 }

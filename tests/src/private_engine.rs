@@ -1,22 +1,17 @@
 //! A Docker Engine of a test's own, to be stopped, killed and started again.
 
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::command::{Output, run};
 use crate::engine::docker;
+use crate::web_image;
 
 /// How long an engine may take to start or to end.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// Where Debian's busybox-static puts its binary.
-const BUSYBOX: &str = "/bin/busybox";
 /// The engine's default bridge. Tests with an engine of their own run one at a time.
 const BRIDGE: &str = "deis-test-own";
-/// What the image runs: a web server that ends when it is told to.
-const COMMAND: &str = r#"CMD ["/bin/busybox", "httpd", "-f", "-p", "5000", "-h", "/www"]"#;
 
 /// An engine beside the machine's own. Dropped, it is gone with everything in it.
 pub struct PrivateEngine {
@@ -105,24 +100,8 @@ impl PrivateEngine {
 
     /// Makes the image `name`: a web server that answers every path it has with `text`.
     pub fn import(&self, name: &str, text: &str) {
-        let root = self.directory.path().join("image");
-        std::fs::create_dir_all(root.join("bin")).expect("a temporary directory can be made");
-        std::fs::create_dir_all(root.join("www")).expect("a temporary directory can be made");
-        std::fs::write(root.join("www/index.html"), text).expect("a temporary file can be written");
-        std::fs::copy(BUSYBOX, root.join("bin/busybox")).expect("busybox-static is installed");
-        let _ = std::os::unix::fs::symlink("busybox", root.join("bin/sh"));
-        let bash = root.join("bin/bash");
-        std::fs::write(&bash, "#!/bin/sh\nexec /bin/sh \"$@\"\n").expect("a temporary file can be written");
-        std::fs::set_permissions(&bash, Permissions::from_mode(0o755))
-            .expect("a temporary file can be changed");
-        let archive = self.directory.path().join("image.tar").display().to_string();
-        let mut tar = Command::new("tar");
-        tar.args(["--create", "--file", &archive, "--directory"]).arg(&root).arg(".");
-        run(&mut tar, TIMEOUT).succeeded();
-        let changes = [COMMAND, "EXPOSE 5000", "LABEL io.deis.stack=true"];
-        let changes = changes.iter().flat_map(|change| ["--change", change]);
-        let arguments: Vec<&str> = ["import"].into_iter().chain(changes).chain([&*archive, name]).collect();
-        self.docker(&arguments).succeeded();
+        let arguments = web_image::import(self.directory.path(), name, text);
+        self.docker(&arguments.each_ref().map(String::as_str)).succeeded();
     }
 
     fn socket(&self) -> PathBuf {
