@@ -24,6 +24,15 @@ const LOOK_BACK_BYTES: u64 = 16 << 20;
 /// Records this much older than a possible repetition, in nanoseconds, end the search for it.
 const LOOK_BACK_SLACK: i64 = 60_000_000_000;
 
+/// Where a log that was there at the start goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Continuation {
+    /// At the end of its last segment.
+    LastSegment,
+    /// In a new segment: others may have a copy of the last one.
+    NewSegment,
+}
+
 /// The log of one app. Only the writer changes it; readers take a note of its slices and read files on their own.
 pub(crate) struct AppLog {
     app: AppId,
@@ -31,6 +40,8 @@ pub(crate) struct AppLog {
     /// Oldest first; the last one is written to.
     segments: VecDeque<Segment>,
     next_number: u64,
+    /// Segments before this one are only read.
+    first_written: u64,
     /// The last segment, while it is open.
     open: Option<Arc<File>>,
     /// Whether the last segment was checked since the start.
@@ -44,7 +55,7 @@ pub(crate) struct AppLog {
 
 impl AppLog {
     /// Notes what is in `directory`, which need not exist. Reads no records yet.
-    pub(crate) fn load(app: AppId, directory: PathBuf) -> io::Result<Self> {
+    pub(crate) fn load(app: AppId, directory: PathBuf, continuation: Continuation) -> io::Result<Self> {
         let segments = Segment::list(&directory)?;
         let next_number = segments.back().map_or(1, |segment| segment.number + 1);
         Ok(Self {
@@ -52,6 +63,7 @@ impl AppLog {
             directory,
             segments,
             next_number,
+            first_written: if continuation == Continuation::NewSegment { next_number } else { 0 },
             open: None,
             recovered: false,
             newest: Newest::default(),
@@ -191,7 +203,8 @@ impl AppLog {
 
     /// The file to write to: the last segment, or a new one if it is full.
     fn writable(&mut self, segment_bytes: u64) -> Result<Arc<File>, WriteError> {
-        let full = self.segments.back().is_none_or(|last| last.appended >= segment_bytes);
+        let takes_more = |last: &Segment| last.appended < segment_bytes && last.number >= self.first_written;
+        let full = !self.segments.back().is_some_and(takes_more);
         let file = match (full, self.open.clone()) {
             (false, Some(file)) => return Ok(file),
             (false, None) => self.reopen(),

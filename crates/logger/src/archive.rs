@@ -1,6 +1,6 @@
 //! Every app's log, found by the app's id.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use deis_model::AppId;
 
-use crate::app_log::AppLog;
+use crate::app_log::{AppLog, Continuation};
 use crate::error::{LoggerError, WriteError};
 
 /// One app's log, shared by the writer and readers. Locked only for moments: never while a disk syncs.
@@ -20,14 +20,15 @@ pub(crate) type SharedLog = Arc<Mutex<AppLog>>;
 pub(crate) struct Archive {
     directory: PathBuf,
     logs: Mutex<HashMap<AppId, SharedLog>>,
+    continuation: Continuation,
 }
 
 impl Archive {
     /// Notes which logs are in `directory`, which is made if missing.
-    pub(crate) fn open(directory: &Path) -> Result<Self, LoggerError> {
-        let logs =
-            load(directory).map_err(|source| LoggerError::Open { path: directory.to_owned(), source })?;
-        Ok(Self { directory: directory.to_owned(), logs: Mutex::new(logs) })
+    pub(crate) fn open(directory: &Path, continuation: Continuation) -> Result<Self, LoggerError> {
+        let logs = load(directory, continuation)
+            .map_err(|source| LoggerError::Open { path: directory.to_owned(), source })?;
+        Ok(Self { directory: directory.to_owned(), logs: Mutex::new(logs), continuation })
     }
 
     /// The log of `app`, if there is one.
@@ -42,7 +43,7 @@ impl Archive {
             return Ok(log.clone());
         }
         let directory = self.directory.join(app.as_str());
-        let log = AppLog::load(app.clone(), directory.clone());
+        let log = AppLog::load(app.clone(), directory.clone(), self.continuation);
         let log = Arc::new(Mutex::new(log.map_err(|error| WriteError::at(&directory, &error))?));
         logs.insert(app.clone(), log.clone());
         Ok(log)
@@ -54,6 +55,18 @@ impl Archive {
         lock(&log).remove()?;
         lock(&self.logs).remove(app);
         Ok(())
+    }
+
+    /// The bytes of every segment that are on disk for sure.
+    pub(crate) fn committed(&self) -> BTreeMap<(AppId, u64), u64> {
+        let logs: Vec<(AppId, SharedLog)> =
+            lock(&self.logs).iter().map(|(app, log)| (app.clone(), log.clone())).collect();
+        let of = |(app, log): (AppId, SharedLog)| {
+            let segments: Vec<_> =
+                lock(&log).segments().map(|segment| (segment.number, segment.committed)).collect();
+            segments.into_iter().map(move |(number, committed)| ((app.clone(), number), committed))
+        };
+        logs.into_iter().flat_map(of).collect()
     }
 
     /// Removes segments until no more than `limit` bytes are left: closed ones first, oldest first.
@@ -102,13 +115,13 @@ struct Held {
     modified: SystemTime,
 }
 
-fn load(directory: &Path) -> io::Result<HashMap<AppId, SharedLog>> {
+fn load(directory: &Path, continuation: Continuation) -> io::Result<HashMap<AppId, SharedLog>> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let mut logs = HashMap::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         if let Ok(app) = AppId::parse(&entry.file_name().to_string_lossy()) {
-            let log = AppLog::load(app.clone(), entry.path())?;
+            let log = AppLog::load(app.clone(), entry.path(), continuation)?;
             logs.insert(app, Arc::new(Mutex::new(log)));
         }
     }

@@ -2,6 +2,9 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use deis_store::ObjectStore;
 
 /// Settings of a logger. No `Debug`: it holds the internal key.
 #[derive(Clone)]
@@ -18,6 +21,8 @@ pub struct Config {
     pub retention_bytes: u64,
     /// At which size a segment is closed, in bytes.
     pub segment_bytes: u64,
+    /// Where a copy of everything is kept for the logger of another host; none: the directory is all there is.
+    pub mirror: Option<Arc<dyn ObjectStore>>,
 }
 
 impl Config {
@@ -30,6 +35,7 @@ impl Config {
             retention_bytes_per_app: 100 << 20,
             retention_bytes: 10 << 30,
             segment_bytes: 8 << 20,
+            mirror: None,
         }
     }
 }

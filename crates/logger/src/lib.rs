@@ -11,6 +11,7 @@ mod follow;
 mod frame;
 mod http;
 mod logger;
+mod mirror;
 mod newest;
 mod record;
 mod segment;

@@ -10,28 +10,44 @@ use tokio::net::TcpListener;
 use deis_runtime::auth::InternalKey;
 use deis_runtime::{Shutdown, StatusBoard, serve};
 
+use crate::app_log::Continuation;
 use crate::archive::Archive;
 use crate::config::Config;
 use crate::error::LoggerError;
 use crate::http::{self, Service};
+use crate::mirror::Mirror;
 use crate::writer::{Limits, Writer};
 
 /// How long the writer may take to store what was taken before shutdown.
 const WRITER_GRACE: Duration = Duration::from_secs(5);
+/// How long the store may take to get the last lines.
+const MIRROR_GRACE: Duration = Duration::from_secs(15);
 
 /// A logger that listens, but does not answer yet.
 pub struct Logger {
     listener: TcpListener,
     address: SocketAddr,
     archive: Arc<Archive>,
+    mirror: Option<Mirror>,
     limits: Limits,
     key: InternalKey,
     status: StatusBoard,
 }
 
 impl Logger {
-    /// Takes the address and opens the logs. Troubles with the disk are noted on `status` as they come and go.
+    /// Opens the logs and takes the address; with a mirror, waits for the store first. Troubles with the disk are noted on `status` as they come and go.
     pub async fn bind(config: Config, status: StatusBoard) -> Result<Self, LoggerError> {
+        let mut mirror =
+            config.mirror.map(|store| Mirror::new(store, config.directory.clone(), status.clone()));
+        // Others wrote while this host did not: nothing is taken before all of it is here.
+        let continuation = match &mut mirror {
+            Some(mirror) => {
+                mirror.restore().await;
+                Continuation::NewSegment
+            }
+            None => Continuation::LastSegment,
+        };
+        let archive = Arc::new(Archive::open(&config.directory, continuation)?);
         let listener = serve::bind(config.listen).await?;
         let address = listener.local_addr().unwrap_or(config.listen);
         status.listens_on(address);
@@ -40,8 +56,8 @@ impl Logger {
             retention_bytes_per_app: config.retention_bytes_per_app,
             retention_bytes: config.retention_bytes,
         };
-        let archive = Arc::new(Archive::open(&config.directory)?);
-        Ok(Self { listener, address, archive, limits, key: InternalKey::new(&config.internal_key), status })
+        let key = InternalKey::new(&config.internal_key);
+        Ok(Self { listener, address, archive, mirror, limits, key, status })
     }
 
     /// Where it listens.
@@ -53,6 +69,9 @@ impl Logger {
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let (writer, handle) = Writer::new(self.archive.clone(), self.limits, self.status);
         let mut ended = writer.spawn().context("failed to start the thread that writes logs")?;
+        let settled = Shutdown::new();
+        let mirrored =
+            self.mirror.map(|mirror| tokio::spawn(mirror.run(self.archive.clone(), settled.clone())));
         let router = http::router(Service::new(self.archive, handle, shutdown.clone()), self.key);
         tokio::select! {
             served = serve::serve(self.listener, router, shutdown) => served.context("failed to serve logs")?,
@@ -60,6 +79,10 @@ impl Logger {
         }
         // A connection that outlived the grace keeps the writer alive: what it still sends is not waited for.
         let _ = tokio::time::timeout(WRITER_GRACE, ended).await;
+        settled.cancel();
+        if let Some(mirrored) = mirrored {
+            let _ = tokio::time::timeout(MIRROR_GRACE, mirrored).await;
+        }
         Ok(())
     }
 }

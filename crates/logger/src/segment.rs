@@ -86,7 +86,8 @@ pub(crate) fn path(directory: &Path, number: u64) -> PathBuf {
     directory.join(format!("{number:020}.log"))
 }
 
-fn number_of(name: &str) -> Option<u64> {
+/// The number in the file name of a segment.
+pub(crate) fn number_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".log")?;
     (digits.len() == 20).then(|| digits.parse().ok()).flatten()
 }
