@@ -11,6 +11,7 @@ use deis_api::client::InternalClient;
 use deis_runtime::serve::BindError;
 use deis_runtime::{Shutdown, StatusBoard};
 use deis_scheduler::Images;
+use russh::keys::PrivateKey;
 use russh::server::run_stream;
 use russh::{Disconnect, MethodKind, MethodSet};
 use tokio::net::{TcpListener, TcpStream, UnixListener};
@@ -20,9 +21,10 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use crate::cleanup::Cleanup;
-use crate::config::{Config, Limits};
+use crate::config::{Config, HostKey, Limits};
 use crate::connection::{Activity, Connection};
 use crate::host_key;
+use crate::mirror::Mirror;
 use crate::push::Platform;
 use crate::receive::{self, HookPaths, Sessions};
 use crate::repository::Repositories;
@@ -143,15 +145,14 @@ fn workshop(
     hooks: HookPaths,
 ) -> Workshop {
     let controller = InternalClient::new(&config.controller, &config.internal_key);
+    let mirror = config.mirror.clone().map(Mirror::new);
     let platform = Platform { settings: Arc::new(config), controller, images, stack_moving: Arc::default() };
     let ending = CancellationToken::new();
-    Workshop { platform, repositories, sessions: Sessions::default(), hooks, ending }
+    Workshop { platform, repositories, mirror, sessions: Sessions::default(), hooks, ending }
 }
 
 fn ssh_config(config: &Config) -> Result<russh::server::Config, BuilderError> {
-    let failed = |source| BuilderError::HostKey { path: config.host_keys.clone(), source };
-    std::fs::create_dir_all(&config.host_keys).map_err(failed)?;
-    let key = host_key::open(&config.host_keys).map_err(failed)?;
+    let key = host_key(config)?;
     Ok(russh::server::Config {
         methods: MethodSet::from(&[MethodKind::PublicKey, MethodKind::KeyboardInteractive][..]),
         // Keys are no secrets to be guessed: a slow refusal only hurts users with many of them.
@@ -165,6 +166,17 @@ fn ssh_config(config: &Config) -> Result<russh::server::Config, BuilderError> {
         nodelay: true,
         ..russh::server::Config::default()
     })
+}
+
+fn host_key(config: &Config) -> Result<PrivateKey, BuilderError> {
+    let (path, key) = match &config.host_key {
+        HostKey::Kept(directory) => {
+            let opened = std::fs::create_dir_all(directory).and_then(|()| host_key::open(directory));
+            (directory.clone(), opened)
+        }
+        HostKey::Derived => (PathBuf::from("the internal key"), host_key::derive(&config.internal_key)),
+    };
+    key.map_err(|source| BuilderError::HostKey { path, source })
 }
 
 /// Lets connections in, within limits.

@@ -62,6 +62,7 @@ impl Cleanup {
             }
         }
         self.clean_caches(&found.caches, &existing).await;
+        self.clean_copies(&found.copies, &existing).await;
         self.clean_images(found.images, &existing).await
     }
 
@@ -84,6 +85,15 @@ impl Cleanup {
         for name in found.iter().filter(|name| existing.with_uuid(name).is_none()) {
             if let Err(error) = self.workshop.platform.images.remove_volume(name).await {
                 warn!(%name, %error, "failed to remove the build cache of an app that is gone");
+            }
+        }
+    }
+
+    async fn clean_copies(&self, found: &BTreeSet<String>, existing: &Existing) {
+        let Some(mirror) = &self.workshop.mirror else { return };
+        for name in found.iter().filter(|name| existing.with_uuid(name).is_none()) {
+            if let Err(error) = mirror.remove(name).await {
+                warn!(%name, %error, "failed to remove the copy of a repository of an app that is gone");
             }
         }
     }
@@ -123,6 +133,8 @@ struct Found {
     repositories: BTreeSet<String>,
     /// Names of build caches, which are volumes on the engine.
     caches: Vec<String>,
+    /// What copies of repositories in the store are called after.
+    copies: BTreeSet<String>,
     /// Names of apps' images on the engine.
     images: Result<Vec<String>, SchedulerError>,
 }
@@ -139,8 +151,17 @@ impl Found {
             warn!(%error, "failed to list build caches");
             Vec::new()
         });
-        Self { repositories, caches, images: images.list(APP_LABEL).await }
+        let copies = copies(workshop).await;
+        Self { repositories, caches, copies, images: images.list(APP_LABEL).await }
     }
+}
+
+async fn copies(workshop: &Workshop) -> BTreeSet<String> {
+    let Some(mirror) = &workshop.mirror else { return BTreeSet::new() };
+    mirror.apps().await.unwrap_or_else(|error| {
+        warn!(%error, "failed to list copies of repositories");
+        BTreeSet::new()
+    })
 }
 
 /// The apps that exist, by UUID.

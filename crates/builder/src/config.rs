@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deis_model::{AppId, Environment};
 use deis_runtime::DataDir;
 use deis_runtime::data_dir::DataDirError;
 use deis_scheduler::Credentials;
+use deis_store::ObjectStore;
 
 /// Everything a builder is told. No `Debug`: it holds secrets.
 #[derive(Clone)]
@@ -18,8 +20,10 @@ pub struct Config {
     pub repositories: PathBuf,
     /// The hook and its socket. The path's length matters: a socket's path has at most 107 bytes.
     pub run: PathBuf,
-    /// SSH host keys.
-    pub host_keys: PathBuf,
+    /// The SSH host key.
+    pub host_key: HostKey,
+    /// Where copies of repositories are kept for the builder of another host; none: this one is all there is.
+    pub mirror: Option<Arc<dyn ObjectStore>>,
     /// The controller's base URL.
     pub controller: String,
     /// Authenticates calls to the controller.
@@ -40,6 +44,15 @@ pub struct Config {
     pub hook_program: PathBuf,
     /// What one user or push may use.
     pub limits: Limits,
+}
+
+/// Where the SSH host key comes from.
+#[derive(Clone, Debug)]
+pub enum HostKey {
+    /// A file in this directory, made when it is missing.
+    Kept(PathBuf),
+    /// The internal key: the same on every host that has it, so that clients see no change when the builder moves.
+    Derived,
 }
 
 /// What one user or push may use.
@@ -103,7 +116,8 @@ impl Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 2223)),
             repositories: data.directory("repositories")?,
             run: data.directory("run")?,
-            host_keys: data.directory("secrets")?,
+            host_key: HostKey::Kept(data.directory("secrets")?),
+            mirror: None,
             controller: "http://127.0.0.1:8000".to_owned(),
             internal_key: internal_key.to_owned(),
             registry: "127.0.0.1:5000".to_owned(),

@@ -8,6 +8,7 @@ use rand::RngCore;
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
+use sha2::{Digest, Sha256};
 
 const FILE: &str = "ssh_host_ed25519_key";
 
@@ -28,10 +29,20 @@ pub(crate) fn open(directory: &Path) -> io::Result<PrivateKey> {
     }
 }
 
+/// The host key that follows from the platform's internal key.
+pub(crate) fn derive(internal_key: &str) -> io::Result<PrivateKey> {
+    let seed = Sha256::new().chain_update("deis builder host key\0").chain_update(internal_key).finalize();
+    from_seed(&seed.into())
+}
+
 fn generate() -> io::Result<PrivateKey> {
     let mut seed = [0_u8; 32];
     rand::rng().fill_bytes(&mut seed);
-    let pair = Ed25519Keypair::from_seed(&seed);
+    from_seed(&seed)
+}
+
+fn from_seed(seed: &[u8; 32]) -> io::Result<PrivateKey> {
+    let pair = Ed25519Keypair::from_seed(seed);
     PrivateKey::new(KeypairData::Ed25519(pair), "deis-builder").map_err(io::Error::other)
 }
 
@@ -45,6 +56,13 @@ mod tests {
         let made = open(directory.path()).unwrap();
         let read = open(directory.path()).unwrap();
         assert_eq!(made.public_key().key_data(), read.public_key().key_data());
+    }
+
+    #[test]
+    fn hosts_with_one_internal_key_have_one_host_key() {
+        let fingerprint = |key: &str| derive(key).unwrap().public_key().key_data().clone();
+        assert_eq!(fingerprint("a key"), fingerprint("a key"));
+        assert_ne!(fingerprint("a key"), fingerprint("another key"));
     }
 
     #[test]

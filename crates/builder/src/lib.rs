@@ -22,6 +22,7 @@ mod kept;
 mod key;
 mod launch;
 mod lock;
+mod mirror;
 mod output;
 mod push;
 mod receive;

@@ -1,5 +1,6 @@
 //! One command on one channel of a connection: git as a child process between the client and the repository.
 
+use std::io;
 use std::net::SocketAddr;
 use std::process::Stdio;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use russh::server::Msg;
 use russh::{Channel, ChannelReadHalf, ChannelWriteHalf};
 use tokio::process::Child;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::app_uuid::AppUuid;
 use crate::attendance::Attendance;
@@ -18,6 +19,7 @@ use crate::error::PushError;
 use crate::git::git;
 use crate::hook;
 use crate::lock::Lock;
+use crate::mirror::Mirror;
 use crate::push::{Platform, Push};
 use crate::receive::{HookPaths, Session, Sessions};
 use crate::repository::{Repositories, Repository};
@@ -28,6 +30,8 @@ pub(crate) const STDERR: u32 = 1;
 /// How often, and with which pause, a lock is tried before the app counts as being pushed to.
 const LOCK_TRIES: usize = 4;
 const LOCK_PAUSE: Duration = Duration::from_millis(200);
+/// How long a pusher is held for the copy of the repository, so that the next push finds it unlocked.
+const COPY_WAIT: Duration = Duration::from_secs(10);
 
 /// What all sessions share.
 #[derive(Clone)]
@@ -36,6 +40,8 @@ pub(crate) struct Workshop {
     pub(crate) platform: Platform,
     /// Repositories.
     pub(crate) repositories: Repositories,
+    /// Their copies in the store, if there are any.
+    pub(crate) mirror: Option<Mirror>,
     /// Pushes whose hooks may ask.
     pub(crate) sessions: Sessions,
     /// Where hooks are.
@@ -118,27 +124,46 @@ impl Execution {
         let (child, session) = match service {
             Service::UploadPack => (self.spawn(service, &repository, None)?, None),
             Service::ReceivePack => {
-                let session = self.enter(user, (app, uuid), repository.clone(), left.clone());
+                let session = self.enter(user, (app, uuid.clone()), repository.clone(), left.clone());
                 (self.spawn(service, &repository, Some(&session))?, Some(session))
             }
         };
         info!(%app, user = %user.name, service = service.as_str(), "serving");
         let attendance = Attendance::new(left, self.workshop.platform.settings.limits.stalled);
         let status = attendance.run(child, service, reading, writing).await;
-        drop((session, lock));
+        drop(session);
+        self.copy(&uuid, repository, lock).await;
         status.map_err(PushError::io("run git"))
     }
 
     /// Opens the repository: under its lock for pushes, and where it has to be made first.
     async fn open(&self, service: Service, app: &AppUuid) -> Result<(Repository, Option<Lock>), PushError> {
         let failed = || PushError::io("open the repository");
-        let found = self.workshop.repositories.find(app);
+        let found = self.workshop.repositories.find(app).filter(|_| self.workshop.mirror.is_none());
         if let (Service::UploadPack, Some(repository)) = (service, found) {
             return Ok((repository, None));
         }
         let lock = self.lock(app).await?;
         let repository = self.workshop.repositories.open(app, &lock).await.map_err(failed())?;
-        Ok((repository, Some(lock)))
+        if let Some(mirror) = &self.workshop.mirror {
+            let restored = mirror.restore(app, &repository, &lock).await;
+            restored.map_err(|error| failed()(io::Error::other(format!("{error:#}"))))?;
+        }
+        // Reading needs no lock once the repository is there and up to date.
+        Ok((repository, Some(lock).filter(|_| service == Service::ReceivePack)))
+    }
+
+    /// Stores what a push brought, before the next one. A slow store goes on without the pusher.
+    async fn copy(&self, app: &AppUuid, repository: Repository, lock: Option<Lock>) {
+        let (Some(mirror), Some(lock), app) = (self.workshop.mirror.clone(), lock, app.clone()) else {
+            return;
+        };
+        let copying = tokio::spawn(async move {
+            if let Err(error) = mirror.store(&app, &repository, &lock).await {
+                warn!(%app, error = %format!("{error:#}"), "failed to copy a repository to the store; the next push does");
+            }
+        });
+        let _ = tokio::time::timeout(COPY_WAIT, copying).await;
     }
 
     /// Takes the app's lock, if need be after the clean-up's short hold.
