@@ -1,5 +1,10 @@
 //! A client of the internal calls, used by components.
 
+mod connection;
+mod delivery;
+mod error;
+mod peers;
+
 use std::time::Duration;
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -10,90 +15,81 @@ use crate::internal::{
     AppList, EndpointReport, KeyOwner, LogBatch, ROUTES_HOLD_SECONDS, RoutesRequest, RoutesResponse,
 };
 
-/// Why a call to another component failed.
-#[derive(Debug, thiserror::Error)]
-pub enum CallError {
-    /// No connection, or it broke.
-    #[error("failed to reach {url}: {reason}")]
-    Unreachable {
-        /// Where to.
-        url: String,
-        /// The cause, down to the last.
-        reason: String,
-    },
-    /// It answered, but refused.
-    #[error("{url} answered {status}: {detail}")]
-    Refused {
-        /// Where to.
-        url: String,
-        /// The HTTP status.
-        status: StatusCode,
-        /// The answer's `detail`, or its body cut to 1,000 characters.
-        detail: String,
-    },
-    /// It answered with something else than was agreed.
-    #[error("failed to understand the answer of {url}: {reason}")]
-    Garbled {
-        /// Where to.
-        url: String,
-        /// What was wrong.
-        reason: String,
-    },
-}
+pub use connection::Connection;
+pub use delivery::LEADER;
+pub use error::CallError;
+pub use peers::Peers;
 
-impl CallError {
-    /// The status it was refused with, if it was.
-    pub fn status(&self) -> Option<StatusCode> {
-        match self {
-            Self::Refused { status, .. } => Some(*status),
-            _ => None,
-        }
-    }
-}
+use delivery::Delivery;
 
-/// Calls one component at one address. Cheap to clone.
+/// How soon a connection is given up whose other end has gone without a word: after so long a silence, so many
+/// questions at such intervals, or so long without the other end's confirming what was sent.
+const SILENCE: Duration = Duration::from_secs(2);
+const QUESTIONS: u32 = 3;
+const INTERVAL: Duration = Duration::from_secs(1);
+const UNCONFIRMED: Duration = Duration::from_secs(5);
+
+/// Calls one component, which may be in several places. Cheap to clone; clones share which place works.
 #[derive(Clone)]
 pub struct InternalClient {
-    base: String,
+    peers: Peers,
     credential: Credential,
     http: reqwest::Client,
 }
 
-/// How a component shows that it is one.
+/// How a component shows that it is one. No `Debug`: it is never printed.
 #[derive(Clone)]
-enum Credential {
+pub enum Credential {
+    /// The internal key.
     Key(String),
-    Account { username: String, password: String },
+    /// An account of the registry, which does not know the internal key.
+    Account {
+        /// Its name.
+        username: String,
+        /// Its password.
+        password: String,
+    },
 }
 
 impl InternalClient {
     /// A client of the component at `base` (`http://127.0.0.1:8000`, no trailing slash), authenticated by `key`.
     pub fn new(base: &str, key: &str) -> Self {
-        Self::with(base, Credential::Key(key.to_owned()))
+        Self::over(Peers::only(base), Credential::Key(key.to_owned()))
     }
 
-    /// A client of the registry at `base`, which knows accounts and not the internal key.
+    /// A client of the registry at `base`.
     pub fn of_registry(base: &str, username: &str, password: &str) -> Self {
         let account = Credential::Account { username: username.to_owned(), password: password.to_owned() };
-        Self::with(base, account)
+        Self::over(Peers::only(base), account)
     }
 
-    fn with(base: &str, credential: Credential) -> Self {
-        let http =
-            reqwest::Client::builder().connect_timeout(Duration::from_secs(5)).no_proxy().build().expect(
-                "a client without certificates of its own always builds once a crypto provider is installed",
-            );
-        Self { base: base.trim_end_matches('/').to_owned(), credential, http }
+    /// A client of whichever of `peers` answers. Over TLS it works with no crypto provider installed.
+    pub fn over(peers: Peers, credential: Credential) -> Self {
+        let builder = reqwest::Client::builder()
+            .connect_timeout(peers.patience())
+            .tcp_keepalive(SILENCE)
+            .tcp_keepalive_interval(INTERVAL)
+            .tcp_keepalive_retries(QUESTIONS)
+            .tcp_user_timeout(UNCONFIRMED)
+            .no_proxy();
+        let builder = match peers.tls() {
+            Some(tls) => builder.tls_backend_preconfigured(rustls::ClientConfig::clone(tls)),
+            None => builder,
+        };
+        let http = builder.build().expect(
+            "a client without certificates of its own always builds once a crypto provider is installed",
+        );
+        Self { peers, credential, http }
     }
 
-    /// Where it calls.
+    /// Where it calls: the address that worked last, as base URL.
     pub fn base(&self) -> &str {
-        &self.base
+        self.peers.base(self.peers.current())
     }
 
-    /// A request to `path` with the credential attached.
+    /// A request to `path` with the credential attached; [`InternalClient::send`] it, as it may have to go elsewhere.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.http.request(method, format!("{}{path}", self.base));
+        let request = self.http.request(method, format!("{}{path}", self.base()));
         match &self.credential {
             Credential::Key(key) => request.bearer_auth(key).header("X-Deis-Builder-Auth", key),
             Credential::Account { username, password } => request.basic_auth(username, Some(password)),
@@ -145,44 +141,21 @@ impl InternalClient {
         self.json(self.request(Method::POST, path).json(body).timeout(timeout)).await
     }
 
-    /// Sends `request`; any status below 400 is success.
+    /// Sends `request` to the address that worked last, then to others as far as that does no harm; any status below
+    /// 400 is success.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, CallError> {
-        let response = request.send().await.map_err(|error| self.unreachable(&error))?;
-        match response.status() {
-            status if status.as_u16() < 400 => Ok(response),
-            status => Err(refused(status, response).await),
-        }
+        let request = request.build().map_err(|error| CallError::unreachable(&error, self.base()))?;
+        let response = Delivery::new(&self.http, &self.peers).deliver(request).await?;
+        if response.status().as_u16() < 400 { Ok(response) } else { Err(CallError::refused(response).await) }
     }
 
     /// Sends `request` and reads a JSON answer.
     pub async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, CallError> {
         let response = self.send(request).await?;
         let url = response.url().to_string();
-        let body = response.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let body = response.bytes().await.map_err(|error| CallError::unreachable(&error, self.base()))?;
         serde_json::from_slice(&body).map_err(|error| CallError::Garbled { url, reason: error.to_string() })
     }
-
-    fn unreachable(&self, error: &reqwest::Error) -> CallError {
-        let url = error.url().map_or_else(|| self.base.clone(), ToString::to_string);
-        CallError::Unreachable { url, reason: last_cause(error) }
-    }
-}
-
-async fn refused(status: StatusCode, response: Response) -> CallError {
-    let url = response.url().to_string();
-    let body = response.text().await.unwrap_or_default();
-    let detail = serde_json::from_str::<serde_json::Value>(&body)
-        .ok()
-        .and_then(|value| value.get("detail").and_then(|detail| detail.as_str()).map(str::to_owned));
-    CallError::Refused { url, status, detail: detail.unwrap_or_else(|| body.chars().take(1000).collect()) }
-}
-
-fn last_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 /// `text` as one segment of a path.
