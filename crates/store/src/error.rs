@@ -7,10 +7,24 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The URL names no adapter, or not what the adapter needs.
-    #[error("store url {url:?} must be file:///absolute/directory or memory://")]
+    #[error(
+        "store url {url:?} must be file:///absolute/directory, s3://BUCKET/PREFIX?endpoint=URL or memory://"
+    )]
     Url {
-        /// The URL as given.
+        /// The URL as given, its secrets left out.
         url: String,
+    },
+    /// There are no credentials for the server where they should be.
+    #[error("found no store credentials in {place}: put AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY there")]
+    Credentials {
+        /// Where they were looked for.
+        place: String,
+    },
+    /// There is no such bucket.
+    #[error("no {location}: create it, or name another in the store url")]
+    Bucket {
+        /// The bucket and its server.
+        location: String,
     },
     /// A text is not a key or not the beginning of one.
     #[error("{text:?} is no object key")]
@@ -70,7 +84,7 @@ pub enum StoreError {
         action: &'static str,
         /// On what.
         subject: String,
-        /// The directory that has no space left.
+        /// The directory or bucket that has no space left.
         location: String,
     },
     /// The store's files do not belong to the platform's user, or are read-only.
@@ -92,6 +106,49 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
+    /// The server cannot be reached, does not answer, or is in trouble itself. It may be tried again.
+    #[error(
+        "failed to {action} {subject}: {location} does not answer; look after its server, this goes on by itself"
+    )]
+    Unavailable {
+        /// What was attempted.
+        action: &'static str,
+        /// On what.
+        subject: String,
+        /// The bucket and its server.
+        location: String,
+        /// What happened to the request.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The server does not let these credentials do this.
+    #[error(
+        "failed to {action} {subject}: {location} refuses the credentials; give ones that may read and write it"
+    )]
+    Access {
+        /// What was attempted.
+        action: &'static str,
+        /// On what.
+        subject: String,
+        /// The bucket and its server.
+        location: String,
+        /// What the server said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Anything else the server refuses.
+    #[error("failed to {action} {subject} in {location}")]
+    Remote {
+        /// What was attempted.
+        action: &'static str,
+        /// On what.
+        subject: String,
+        /// The bucket and its server.
+        location: String,
+        /// What the server said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Anything else the operating system refuses.
     #[error("failed to {action} {subject} in {location}")]
     Io {
@@ -111,5 +168,10 @@ impl StoreError {
     /// Whether the object or upload is simply not there.
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::NotFound { .. })
+    }
+
+    /// Whether the store is away, so that the same call may succeed later.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable { .. })
     }
 }
