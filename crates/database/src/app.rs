@@ -5,9 +5,10 @@ use time::OffsetDateTime;
 use deis_model::formation::scaled;
 use deis_model::{AppId, Config, Formation, ProcessType, ReleaseState, ReleaseVersion, summary};
 
+use crate::query::query;
 use crate::release::{NewRelease, insert_release};
 use crate::row::{Row, json, microseconds, new_uuid, now};
-use crate::transaction::{Transaction, query};
+use crate::transaction::Transaction;
 use crate::{Database, DatabaseError, Listing, Slice};
 
 /// An app as stored.
@@ -41,22 +42,26 @@ impl Database {
     ///
     /// `Taken` if the id is, or if `host`, under which it will be reached, is a domain of another app.
     pub async fn create_app(&self, id: &AppId, owner: &str, host: &str) -> Result<App, DatabaseError> {
-        let (mut transaction, now) = (self.begin().await?, now());
-        if transaction.row(query("SELECT 1 FROM domains WHERE host = $1").bind(host)).await?.is_some() {
-            return Err(DatabaseError::Taken);
-        }
-        let app = App {
-            uuid: new_uuid(),
-            id: id.clone(),
-            owner: owner.to_owned(),
-            formation: Formation::new(),
-            created: now,
-            updated: now,
-        };
-        insert_app(&mut transaction, &app).await?;
-        insert_first_release(&mut transaction, &app).await?;
-        transaction.commit().await?;
-        Ok(app)
+        self.write(|mut transaction| async move {
+            let now = now();
+            if transaction.row(query("SELECT 1 FROM domains WHERE host = $1").bind(host)).await?.is_some() {
+                return Err(DatabaseError::Taken);
+            }
+            let app = App {
+                uuid: new_uuid(),
+                id: id.clone(),
+                owner: owner.to_owned(),
+                formation: Formation::new(),
+                created: now,
+                updated: now,
+            };
+            insert_app(&mut transaction, &app).await?;
+            insert_first_release(&mut transaction, &app).await?;
+            transaction.touch(id);
+            transaction.commit().await?;
+            Ok(app)
+        })
+        .await
     }
 
     /// The ids of all apps, sorted.
@@ -108,45 +113,56 @@ impl Database {
 
     /// Gives the app to `owner`, who needs no grant any more. `Missing` if there is no such app.
     pub async fn transfer_app(&self, id: &AppId, owner: &str) -> Result<(), DatabaseError> {
-        let mut transaction = self.begin().await?;
-        let transfer = query("UPDATE apps SET owner = $2, updated = $3 WHERE id = $1");
-        let changed =
-            transaction.execute(transfer.bind(id.as_str()).bind(owner).bind(microseconds(now()))).await?;
-        if changed == 0 {
-            return Err(DatabaseError::Missing);
-        }
-        let grant = query("DELETE FROM perms WHERE app = $1 AND username = $2");
-        transaction.execute(grant.bind(id.as_str()).bind(owner)).await?;
-        transaction.commit().await
+        self.write(|mut transaction| async move {
+            let transfer = query("UPDATE apps SET owner = $2, updated = $3 WHERE id = $1");
+            let changed =
+                transaction.execute(transfer.bind(id.as_str()).bind(owner).bind(microseconds(now()))).await?;
+            if changed == 0 {
+                return Err(DatabaseError::Missing);
+            }
+            let grant = query("DELETE FROM perms WHERE app = $1 AND username = $2");
+            transaction.execute(grant.bind(id.as_str()).bind(owner)).await?;
+            transaction.touch(id);
+            transaction.commit().await
+        })
+        .await
     }
 
     /// Deletes the app with all that belongs to it; tells whether there was one.
     pub async fn delete_app(&self, id: &AppId) -> Result<bool, DatabaseError> {
-        let mut transaction = self.begin().await?;
-        // Before the configs and builds that releases point at.
-        transaction.execute(query("DELETE FROM releases WHERE app = $1").bind(id.as_str())).await?;
-        let deleted = transaction.execute(query("DELETE FROM apps WHERE id = $1").bind(id.as_str())).await?;
-        transaction.commit().await?;
-        Ok(deleted > 0)
+        self.write(|mut transaction| async move {
+            // Before the configs and builds that releases point at.
+            transaction.execute(query("DELETE FROM releases WHERE app = $1").bind(id.as_str())).await?;
+            let deleted =
+                transaction.execute(query("DELETE FROM apps WHERE id = $1").bind(id.as_str())).await?;
+            transaction.touch(id);
+            transaction.commit().await?;
+            Ok(deleted > 0)
+        })
+        .await
     }
 
     /// Changes the numbers of the process types in `requested`; the others keep theirs. What they were before, 0 for
     /// types that were not mentioned yet: requesting that again undoes it. `Missing` if there is no such app.
     pub async fn scale(&self, id: &AppId, requested: &Formation) -> Result<Formation, DatabaseError> {
-        let mut transaction = self.begin().await?;
-        let row = transaction.row(query("SELECT * FROM apps WHERE id = $1").bind(id.as_str())).await?;
-        let current = read_app(&row.ok_or(DatabaseError::Missing)?)?.formation;
-        write_formation(&mut transaction, id, &scaled(&current, requested)).await?;
-        transaction.commit().await?;
-        let before = |process: &ProcessType| current.get(process).copied().unwrap_or(0);
-        Ok(requested.keys().map(|process| (process.clone(), before(process))).collect())
+        self.write(|mut transaction| async move {
+            let row = transaction.row(query("SELECT * FROM apps WHERE id = $1").bind(id.as_str())).await?;
+            let current = read_app(&row.ok_or(DatabaseError::Missing)?)?.formation;
+            write_formation(&mut transaction, id, &scaled(&current, requested)).await?;
+            transaction.commit().await?;
+            let before = |process: &ProcessType| current.get(process).copied().unwrap_or(0);
+            Ok(requested.keys().map(|process| (process.clone(), before(process))).collect())
+        })
+        .await
     }
 
     /// Writes how many containers of each process type are wanted. `Missing` if there is no such app.
     pub async fn set_formation(&self, id: &AppId, formation: &Formation) -> Result<(), DatabaseError> {
-        let mut transaction = self.begin().await?;
-        write_formation(&mut transaction, id, formation).await?;
-        transaction.commit().await
+        self.write(|mut transaction| async move {
+            write_formation(&mut transaction, id, formation).await?;
+            transaction.commit().await
+        })
+        .await
     }
 }
 
@@ -158,10 +174,11 @@ pub(crate) async fn write_formation(
 ) -> Result<(), DatabaseError> {
     let update = query("UPDATE apps SET formation = $2, updated = $3 WHERE id = $1");
     let update = update.bind(id.as_str()).bind(json(formation)).bind(microseconds(now()));
-    match transaction.execute(update).await? {
-        0 => Err(DatabaseError::Missing),
-        _ => Ok(()),
+    if transaction.execute(update).await? == 0 {
+        return Err(DatabaseError::Missing);
     }
+    transaction.touch(id);
+    Ok(())
 }
 
 async fn insert_app(transaction: &mut Transaction, app: &App) -> Result<(), DatabaseError> {

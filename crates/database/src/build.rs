@@ -2,8 +2,9 @@
 
 use deis_model::{AppId, Build, Procfile};
 
+use crate::query::query;
 use crate::row::{Row, json, microseconds, new_uuid, now};
-use crate::transaction::{Transaction, query};
+use crate::transaction::Transaction;
 use crate::{Database, DatabaseError, Listing, Slice};
 
 /// A build to be written; see [`Build`] for the fields.

@@ -2,8 +2,9 @@
 
 use deis_model::{AppId, Config};
 
+use crate::query::query;
 use crate::row::{Row, json, microseconds};
-use crate::transaction::{Transaction, query};
+use crate::transaction::Transaction;
 use crate::{Database, DatabaseError};
 
 impl Database {

@@ -6,8 +6,9 @@ use time::OffsetDateTime;
 
 use deis_model::{AppId, ProcessType, ReleaseVersion};
 
+use crate::query::query;
 use crate::row::{Row, microseconds, new_uuid, now};
-use crate::transaction::{Transaction, query};
+use crate::transaction::Transaction;
 use crate::{Database, DatabaseError};
 
 /// One container's identity.
@@ -44,13 +45,15 @@ impl Database {
         if identities(&self.containers(app).await?) == wanted.iter().cloned().collect() {
             return Ok(());
         }
-        let mut transaction = self.begin().await?;
-        let exists = query("SELECT 1 FROM apps WHERE id = $1").bind(app.as_str());
-        if transaction.row(exists).await?.is_none() {
-            return Ok(());
-        }
-        replace(&mut transaction, app, wanted).await?;
-        transaction.commit().await
+        self.write(|mut transaction| async move {
+            let exists = query("SELECT 1 FROM apps WHERE id = $1").bind(app.as_str());
+            if transaction.row(exists).await?.is_none() {
+                return Ok(());
+            }
+            replace(&mut transaction, app, wanted).await?;
+            transaction.commit().await
+        })
+        .await
     }
 }
 

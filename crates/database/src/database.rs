@@ -1,159 +1,212 @@
-//! Opening the database, and its two ways in: one connection that writes, several that read.
+//! Opening the database, and its ways in: writes one at a time, reads beside them.
 
-use std::str::FromStr;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::SqlSafeStr;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
+use tokio::time::{Instant, sleep};
 
-use crate::DatabaseError;
+use crate::change::Changes;
+use crate::connection::Connection;
+use crate::lease::Fence;
+use crate::postgres::Postgres;
+use crate::query::Query;
 use crate::row::Row;
-use crate::transaction::{Query, Transaction};
+use crate::sqlite::Sqlite;
+use crate::transaction::Transaction;
+use crate::{DatabaseError, migrations};
 
-/// How many reads run at the same time.
-const READERS: u32 = 4;
+/// How long a call keeps trying while the database is away, before it says so.
+const PATIENCE: Duration = Duration::from_secs(8);
 
-/// How long a call waits for its connection. Writes take milliseconds: longer means that the disk hangs.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// How long to wait for another process that holds the database, as a backup.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The schema, in the order in which it grew. A migration that was released never changes again.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "state", include_str!("../migrations/0001_state.sql"))];
+/// How long to wait before a call is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The platform's state. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Database {
-    writer: SqlitePool,
-    reader: SqlitePool,
-    path: Arc<str>,
+    pub(crate) engine: Engine,
+    pub(crate) changes: Arc<Changes>,
+    /// The lease under which this handle writes.
+    pub(crate) fence: Option<Arc<Fence>>,
+}
+
+/// What keeps it.
+#[derive(Clone, Debug)]
+pub(crate) enum Engine {
+    /// A file, or memory.
+    Sqlite(Arc<Sqlite>),
+    /// A server, or several.
+    Postgres(Arc<Postgres>),
 }
 
 impl Database {
-    /// Opens the database at `url`, makes it if it is missing and brings its schema up to date.
+    /// Opens the database at `url` and brings its schema up to date.
     ///
-    /// `sqlite:///absolute/path/deis.sqlite`, or `sqlite::memory:` for one that ends with its last clone.
+    /// - `sqlite:///absolute/path/deis.sqlite`, made if it is missing, or `sqlite::memory:` for one that ends with its
+    ///   last clone.
+    /// - `postgres://user:password@host1:5432,host2:5432/name`, which must exist, with `sslmode`, `sslrootcert`,
+    ///   `sslcert` and `sslkey` as in libpq. Of several hosts the one that takes writes is used, whichever that is at
+    ///   the time.
     pub async fn open(url: &str) -> Result<Self, DatabaseError> {
-        let bad_url = || DatabaseError::Url { url: url.to_owned() };
-        if !url.starts_with("sqlite:") {
-            return Err(bad_url());
-        }
-        let options = SqliteConnectOptions::from_str(url).map_err(|_| bad_url())?;
-        let database = match url.contains(":memory:") {
-            true => Self::in_memory(options).await?,
-            false => Self::in_file(options).await?,
+        let engine = match url.split_once(':').map_or("", |(scheme, _)| scheme) {
+            "sqlite" => Engine::Sqlite(Arc::new(Sqlite::open(url).await?)),
+            "postgres" | "postgresql" => Engine::Postgres(Arc::new(Postgres::new(url)?)),
+            scheme => {
+                let reason = format!("{scheme:?} is no database that is supported");
+                return Err(DatabaseError::Url { url: format!("{scheme}:…"), reason });
+            }
         };
+        let database = Self { engine, changes: Arc::new(Changes::new()), fence: None };
         database.migrate().await?;
         Ok(database)
     }
 
-    async fn in_file(options: SqliteConnectOptions) -> Result<Self, DatabaseError> {
-        let path: Arc<str> = options.get_filename().display().to_string().into();
-        let options = durable(options);
-        let writer = pool(1).connect_with(options.clone().create_if_missing(true)).await;
-        let writer = writer.map_err(|error| open_error(&path, &error))?;
-        let reader = pool(READERS).connect_with(options.read_only(true)).await;
-        let reader = reader.map_err(|error| open_error(&path, &error))?;
-        Ok(Self { writer, reader, path })
-    }
-
-    /// One connection for all, since a second one would open a database of its own.
-    async fn in_memory(options: SqliteConnectOptions) -> Result<Self, DatabaseError> {
-        let path: Arc<str> = ":memory:".into();
-        let options = options.in_memory(true).shared_cache(false).foreign_keys(true);
-        let writer = pool(1).connect_with(options).await.map_err(|error| open_error(&path, &error))?;
-        Ok(Self { reader: writer.clone(), writer, path })
-    }
-
     async fn migrate(&self) -> Result<(), DatabaseError> {
-        let migrations = MIGRATIONS.map(|(version, name, sql)| {
-            Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
-        });
-        let migrator = Migrator::with_migrations(migrations.into());
-        migrator.run(&self.writer).await.map_err(|error| DatabaseError::Migrate {
-            path: self.path.to_string(),
-            reason: error.to_string(),
-        })
+        match &self.engine {
+            Engine::Sqlite(file) => {
+                let migrated = migrations::for_sqlite().run(file.writing_pool()).await;
+                migrated.map_err(|error| DatabaseError::Migrate {
+                    path: file.path().to_owned(),
+                    reason: error.to_string(),
+                })
+            }
+            Engine::Postgres(server) => persist(|deadline| server.migrate(deadline)).await,
+        }
     }
 
     /// Closes the connections once the calls that are under way have ended.
     pub async fn close(&self) {
-        self.reader.close().await;
-        self.writer.close().await;
+        match &self.engine {
+            Engine::Sqlite(file) => file.close().await,
+            Engine::Postgres(server) => server.close().await,
+        }
     }
 
-    /// Begins to write. What it wrote is gone unless [`Transaction::commit`] returned.
+    /// What errors call it: a file, or servers and name.
+    pub(crate) fn name(&self) -> &str {
+        match &self.engine {
+            Engine::Sqlite(file) => file.path(),
+            Engine::Postgres(server) => server.name(),
+        }
+    }
+
+    /// Writes: `change` reads and writes in the transaction that it gets and commits it. What it wrote is gone unless
+    /// it did.
     ///
-    /// Takes the write lock at once: a transaction that read first and locked later could fail halfway, because
-    /// another process wrote in between.
-    pub(crate) async fn begin(&self) -> Result<Transaction, DatabaseError> {
-        Transaction::begin(&self.writer, "BEGIN IMMEDIATE", Arc::clone(&self.path)).await
+    /// When the server is lost before that, `change` runs again on the next one: it may run several times, and only
+    /// what the last run wrote is there.
+    pub(crate) async fn write<T, F>(&self, change: impl Fn(Transaction) -> F) -> Result<T, DatabaseError>
+    where
+        F: Future<Output = Result<T, DatabaseError>>,
+    {
+        let change = &change;
+        persist(|deadline| async move {
+            let connection = self.writer(deadline).await?;
+            let mut transaction = Transaction::write(connection, &self.changes).await?;
+            if let Some(fence) = &self.fence {
+                fence.check(&mut transaction).await?;
+            }
+            change(transaction).await
+        })
+        .await
     }
 
-    /// Begins several reads of one and the same state.
-    pub(crate) async fn snapshot(&self) -> Result<Transaction, DatabaseError> {
-        Transaction::begin(&self.reader, "BEGIN", Arc::clone(&self.path)).await
+    /// Writes likewise, but beside other writers: rows that only such writes change, and lock.
+    pub(crate) async fn write_beside<T, F>(
+        &self,
+        change: impl Fn(Transaction) -> F,
+    ) -> Result<T, DatabaseError>
+    where
+        F: Future<Output = Result<T, DatabaseError>>,
+    {
+        let change = &change;
+        persist(|deadline| async move {
+            let connection = match &self.engine {
+                Engine::Sqlite(file) => file.writer().await?,
+                Engine::Postgres(server) => server.reader(deadline).await?,
+            };
+            change(Transaction::write_beside(connection, &self.changes).await?).await
+        })
+        .await
+    }
+
+    /// Reads one and the same state several times; `read` may run again, as in [`Database::write`].
+    pub(crate) async fn snapshot<T, F>(&self, read: impl Fn(Transaction) -> F) -> Result<T, DatabaseError>
+    where
+        F: Future<Output = Result<T, DatabaseError>>,
+    {
+        let read = &read;
+        persist(|deadline| async move {
+            let connection = self.reader(deadline).await?;
+            read(Transaction::snapshot(connection, &self.changes).await?).await
+        })
+        .await
+    }
+
+    /// Begins such reads for a caller who repeats them on its own.
+    pub(crate) async fn begin_snapshot(&self) -> Result<Transaction, DatabaseError> {
+        let connection = self.reader(Instant::now() + PATIENCE).await?;
+        Transaction::snapshot(connection, &self.changes).await
     }
 
     /// Writes with one statement; returns how many rows it changed.
-    pub(crate) async fn execute(&self, query: Query<'_>) -> Result<u64, DatabaseError> {
-        let mut transaction = self.begin().await?;
-        let changed = transaction.execute(query).await?;
-        transaction.commit().await?;
-        Ok(changed)
+    pub(crate) async fn execute(&self, query: Query) -> Result<u64, DatabaseError> {
+        let query = &query;
+        self.write(|mut transaction| async move {
+            let changed = transaction.execute(query.clone()).await?;
+            transaction.commit().await?;
+            Ok(changed)
+        })
+        .await
     }
 
     /// Reads the rows of one query.
-    pub(crate) async fn rows(&self, query: Query<'_>) -> Result<Vec<Row>, DatabaseError> {
-        let rows = query.fetch_all(&self.reader).await.map_err(|error| self.failed(error))?;
-        Ok(rows.into_iter().map(Row).collect())
+    pub(crate) async fn rows(&self, query: Query) -> Result<Vec<Row>, DatabaseError> {
+        let query = &query;
+        persist(|deadline| async move { self.reader(deadline).await?.rows(query).await }).await
     }
 
     /// Reads the first row of one query.
-    pub(crate) async fn row(&self, query: Query<'_>) -> Result<Option<Row>, DatabaseError> {
-        let row = query.fetch_optional(&self.reader).await.map_err(|error| self.failed(error))?;
-        Ok(row.map(Row))
+    pub(crate) async fn row(&self, query: Query) -> Result<Option<Row>, DatabaseError> {
+        let query = &query;
+        persist(|deadline| async move { self.reader(deadline).await?.row(query).await }).await
     }
 
-    fn failed(&self, error: sqlx::Error) -> DatabaseError {
-        DatabaseError::engine(&self.path, error)
+    async fn writer(&self, deadline: Instant) -> Result<Connection, DatabaseError> {
+        match &self.engine {
+            Engine::Sqlite(file) => file.writer().await,
+            Engine::Postgres(server) => server.writer(deadline).await,
+        }
+    }
+
+    async fn reader(&self, deadline: Instant) -> Result<Connection, DatabaseError> {
+        match &self.engine {
+            Engine::Sqlite(file) => file.reader().await,
+            Engine::Postgres(server) => server.reader(deadline).await,
+        }
     }
 }
 
-/// Connections that last as long as the pool: an idle one costs nothing, a new one re-reads the schema.
-fn pool(size: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new()
-        .min_connections(1)
-        .max_connections(size)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .test_before_acquire(false)
-}
-
-/// A commit returns only after the disk has it: neither `kill -9` nor a power cut takes an acknowledged write back.
-fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .foreign_keys(true)
-        .busy_timeout(BUSY_TIMEOUT)
-}
-
-fn open_error(path: &str, error: &sqlx::Error) -> DatabaseError {
-    DatabaseError::Open { path: path.to_owned(), reason: error.to_string() }
+/// Tries until the database is no longer away, or patience ends. The attempt gets the time until which to wait for it.
+async fn persist<T, F>(attempt: impl Fn(Instant) -> F) -> Result<T, DatabaseError>
+where
+    F: Future<Output = Result<T, DatabaseError>>,
+{
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match attempt(deadline).await {
+            Err(DatabaseError::Away { .. }) if Instant::now() + PAUSE < deadline => sleep(PAUSE).await,
+            result => return result,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::NewUser;
-    use crate::transaction::query;
+    use crate::query::query;
 
     async fn add_user(database: &Database, number: u32) -> Result<(), DatabaseError> {
         let user = NewUser {
@@ -166,13 +219,18 @@ mod tests {
         database.create_user(user).await.map(drop)
     }
 
+    async fn limit_pages(database: &Database, sql: &'static str) {
+        let mut writer = database.writer(Instant::now()).await.unwrap();
+        writer.rows(&query(sql)).await.unwrap();
+    }
+
     #[tokio::test]
     async fn a_full_disk_is_named_and_does_no_harm() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("deis.sqlite").display().to_string();
         let database = Database::open(&format!("sqlite://{path}")).await.unwrap();
         // SQLite answers the same as on a full disk when a database reaches its limit of pages.
-        query("PRAGMA max_page_count = 1").execute(&database.writer).await.unwrap();
+        limit_pages(&database, "PRAGMA max_page_count = 1").await;
         let mut written = 0;
         let error = loop {
             match add_user(&database, written).await {
@@ -183,7 +241,7 @@ mod tests {
         assert!(matches!(&error, DatabaseError::Full { path: full } if *full == path), "{error}");
         let users = database.users(crate::Slice::first(1)).await.unwrap();
         assert_eq!(users.total, u64::from(written), "reads go on");
-        query("PRAGMA max_page_count = 100000").execute(&database.writer).await.unwrap();
+        limit_pages(&database, "PRAGMA max_page_count = 100000").await;
         add_user(&database, written).await.unwrap();
     }
 }

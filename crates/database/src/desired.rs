@@ -3,27 +3,30 @@
 use deis_model::{AppId, Desired, Release, ReleaseContent};
 
 use crate::app::read_app;
+use crate::query::query;
 use crate::release::{content, find_deployed, find_pending};
-use crate::transaction::{Transaction, query};
+use crate::transaction::Transaction;
 use crate::{Database, DatabaseError};
 
 impl Database {
     /// What is wanted of `app`; none if it does not exist.
     pub async fn desired(&self, app: &AppId) -> Result<Option<Desired>, DatabaseError> {
-        let mut snapshot = self.snapshot().await?;
-        let row = snapshot.row(query("SELECT * FROM apps WHERE id = $1").bind(app.as_str())).await?;
-        let Some(record) = row.as_ref().map(read_app).transpose()? else { return Ok(None) };
-        let deployed = find_deployed(&mut snapshot, app).await?;
-        let pending = find_pending(&mut snapshot, app).await?;
-        Ok(Some(Desired {
-            app: record.id,
-            uuid: record.uuid,
-            owner: record.owner,
-            formation: record.formation,
-            deployed: with_content(&mut snapshot, deployed).await?,
-            pending: with_content(&mut snapshot, pending).await?,
-            domains: domains(&mut snapshot, app).await?,
-        }))
+        self.snapshot(|mut snapshot| async move {
+            let row = snapshot.row(query("SELECT * FROM apps WHERE id = $1").bind(app.as_str())).await?;
+            let Some(record) = row.as_ref().map(read_app).transpose()? else { return Ok(None) };
+            let deployed = find_deployed(&mut snapshot, app).await?;
+            let pending = find_pending(&mut snapshot, app).await?;
+            Ok(Some(Desired {
+                app: record.id,
+                uuid: record.uuid,
+                owner: record.owner,
+                formation: record.formation,
+                deployed: with_content(&mut snapshot, deployed).await?,
+                pending: with_content(&mut snapshot, pending).await?,
+                domains: domains(&mut snapshot, app).await?,
+            }))
+        })
+        .await
     }
 }
 

@@ -2,8 +2,8 @@
 
 use deis_model::{AppId, Domain};
 
+use crate::query::query;
 use crate::row::{Row, microseconds, now};
-use crate::transaction::query;
 use crate::{Database, DatabaseError, Listing, Slice};
 
 impl Database {
@@ -17,26 +17,30 @@ impl Database {
         domain: &str,
         default_of: Option<&AppId>,
     ) -> Result<Domain, DatabaseError> {
-        let (mut transaction, now) = (self.begin().await?, now());
-        if let Some(other) = default_of.filter(|other| *other != app) {
-            let exists = query("SELECT 1 FROM apps WHERE id = $1").bind(other.as_str());
-            if transaction.row(exists).await?.is_some() {
-                return Err(DatabaseError::Taken);
+        self.write(|mut transaction| async move {
+            let now = now();
+            if let Some(other) = default_of.filter(|other| *other != app) {
+                let exists = query("SELECT 1 FROM apps WHERE id = $1").bind(other.as_str());
+                if transaction.row(exists).await?.is_some() {
+                    return Err(DatabaseError::Taken);
+                }
             }
-        }
-        let insert = "INSERT INTO domains (host, domain, app, owner, created, updated) \
-                      VALUES ($1, $2, $3, $4, $5, $6)";
-        let insert = query(insert)
-            .bind(domain.to_ascii_lowercase())
-            .bind(domain)
-            .bind(app.as_str())
-            .bind(owner)
-            .bind(microseconds(now))
-            .bind(microseconds(now));
-        transaction.execute(insert).await?;
-        transaction.commit().await?;
-        let (app, owner, domain) = (app.clone(), owner.to_owned(), domain.to_owned());
-        Ok(Domain { app, owner, domain, created: now, updated: now })
+            let insert = "INSERT INTO domains (host, domain, app, owner, created, updated) \
+                          VALUES ($1, $2, $3, $4, $5, $6)";
+            let insert = query(insert)
+                .bind(domain.to_ascii_lowercase())
+                .bind(domain)
+                .bind(app.as_str())
+                .bind(owner)
+                .bind(microseconds(now))
+                .bind(microseconds(now));
+            transaction.execute(insert).await?;
+            transaction.touch(app);
+            transaction.commit().await?;
+            let (app, owner, domain) = (app.clone(), owner.to_owned(), domain.to_owned());
+            Ok(Domain { app, owner, domain, created: now, updated: now })
+        })
+        .await
     }
 
     /// The domains of an app, by name.
@@ -50,9 +54,17 @@ impl Database {
 
     /// Takes `domain`, whatever its case, from `app`; tells whether the app had it.
     pub async fn remove_domain(&self, app: &AppId, domain: &str) -> Result<bool, DatabaseError> {
-        let delete = query("DELETE FROM domains WHERE app = $1 AND host = $2");
-        let deleted = self.execute(delete.bind(app.as_str()).bind(domain.to_ascii_lowercase())).await?;
-        Ok(deleted > 0)
+        self.write(|mut transaction| async move {
+            let delete = query("DELETE FROM domains WHERE app = $1 AND host = $2");
+            let delete = delete.bind(app.as_str()).bind(domain.to_ascii_lowercase());
+            let deleted = transaction.execute(delete).await? > 0;
+            if deleted {
+                transaction.touch(app);
+            }
+            transaction.commit().await?;
+            Ok(deleted)
+        })
+        .await
     }
 
     /// All domains in lower case with their apps, by name.

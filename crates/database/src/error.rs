@@ -6,10 +6,14 @@ use deis_model::AppId;
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     /// The URL is not one of a database that is supported.
-    #[error("failed to understand the database URL {url:?}: use sqlite:///absolute/path/deis.sqlite")]
+    #[error(
+        "failed to understand the database URL {url:?}: {reason}; use sqlite:///absolute/path/deis.sqlite or postgres://user:password@host1:5432,host2:5432/deis"
+    )]
     Url {
-        /// As given.
+        /// As given, without secrets.
         url: String,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The database cannot be opened.
     #[error(
@@ -38,6 +42,52 @@ pub enum DatabaseError {
     Full {
         /// The file.
         path: String,
+    },
+    /// The database's servers give no answer, or none of them takes writes; nothing was written.
+    ///
+    /// Calls were repeated for some seconds before they failed so; later ones work as soon as the database does.
+    #[error("failed to reach the database {database}: {reason}; nothing was changed, try again")]
+    Away {
+        /// Servers and name.
+        database: String,
+        /// What each server said, or why it is no use.
+        reason: String,
+    },
+    /// The connection was lost while a change was made lasting, and no server can tell whether it was.
+    #[error(
+        "failed to learn whether the database {database} has made the last change: {reason}; look before you repeat it"
+    )]
+    Unconfirmed {
+        /// Servers and name.
+        database: String,
+        /// What each server said, or why it is no use.
+        reason: String,
+    },
+    /// Another holder has the lease under which this was to be written; nothing was.
+    #[error("the lease {lease} has another holder by now; nothing was changed")]
+    Fenced {
+        /// Its name.
+        lease: String,
+    },
+    /// A database that was to be filled has something in it.
+    #[error(
+        "failed to copy into the database {database}: its table {table} is not empty; name an empty database"
+    )]
+    NotEmpty {
+        /// Where to.
+        database: String,
+        /// The first table with rows.
+        table: &'static str,
+    },
+    /// A copy has not all rows; it was taken back.
+    #[error("failed to copy table {table}: {copied} of {expected} rows arrived; nothing was kept, try again")]
+    Incomplete {
+        /// The table.
+        table: &'static str,
+        /// How many rows there should be.
+        expected: u64,
+        /// How many there were.
+        copied: u64,
     },
     /// The app has a release that is being deployed; it must become deployed or failed first.
     #[error("{app} is deploying another release")]
@@ -74,23 +124,33 @@ pub enum DatabaseError {
     /// Any other failure of the engine.
     #[error("failed to use the database {path}: {source}")]
     Engine {
-        /// The file.
+        /// The file, or servers and name.
         path: String,
         /// The engine's words.
         source: sqlx::Error,
     },
 }
 
-/// The result codes with which SQLite says that the disk is full: `SQLITE_FULL`, and `SQLITE_IOERR_SHMSIZE` for the
-/// index of its write-ahead log.
-const DISK_FULL_CODES: [&str; 2] = ["13", "4874"];
+/// The codes with which the engines say that the disk is full: SQLite's `SQLITE_FULL` and `SQLITE_IOERR_SHMSIZE` for the
+/// index of its write-ahead log, PostgreSQL's `disk_full`.
+const SQLITE_FULL_CODES: [&str; 2] = ["13", "4874"];
+const POSTGRES_FULL_CODES: [&str; 1] = ["53100"];
 
 impl DatabaseError {
-    /// What the engine's `source` means for the database at `path`.
-    pub(crate) fn engine(path: &str, source: sqlx::Error) -> Self {
+    /// What `source` means for the SQLite database at `path`.
+    pub(crate) fn sqlite(path: &str, source: sqlx::Error) -> Self {
+        Self::engine(path, source, &SQLITE_FULL_CODES)
+    }
+
+    /// What `source` means for the PostgreSQL database `name`.
+    pub(crate) fn postgres(name: &str, source: sqlx::Error) -> Self {
+        Self::engine(name, source, &POSTGRES_FULL_CODES)
+    }
+
+    fn engine(path: &str, source: sqlx::Error, full_codes: &[&str]) -> Self {
         let database = source.as_database_error();
-        let code = database.and_then(|error| error.code().map(|code| code.into_owned()));
-        if code.is_some_and(|code| DISK_FULL_CODES.contains(&code.as_str())) {
+        let code = database.and_then(|error| error.code());
+        if code.is_some_and(|code| full_codes.contains(&&*code)) {
             return Self::Full { path: path.to_owned() };
         }
         match database.is_some_and(|error| error.is_unique_violation()) {

@@ -2,8 +2,8 @@
 
 use time::OffsetDateTime;
 
+use crate::query::query;
 use crate::row::microseconds;
-use crate::transaction::query;
 use crate::{Database, DatabaseError};
 
 /// One host.
@@ -29,5 +29,10 @@ impl Database {
         let upsert = "INSERT INTO hosts (name, last_report) VALUES ($1, $2) \
                       ON CONFLICT (name) DO UPDATE SET last_report = $2";
         self.execute(query(upsert).bind(name).bind(microseconds(at))).await.map(drop)
+    }
+
+    /// Forgets the host; one that is not known is success.
+    pub async fn forget_host(&self, name: &str) -> Result<(), DatabaseError> {
+        self.execute(query("DELETE FROM hosts WHERE name = $1").bind(name)).await.map(drop)
     }
 }

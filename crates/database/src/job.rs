@@ -3,7 +3,8 @@
 use deis_model::{AppId, ProcessType, ReleaseVersion};
 
 use crate::container::insert_container;
-use crate::transaction::{Transaction, query};
+use crate::query::query;
+use crate::transaction::Transaction;
 use crate::{Database, DatabaseError};
 
 /// How many finished jobs of an app stay listed.
@@ -12,17 +13,19 @@ const KEPT_JOBS: i64 = 100;
 impl Database {
     /// Takes the app's next job number and lists the job among its containers. `Missing` if there is no such app.
     pub async fn next_job(&self, app: &AppId, version: ReleaseVersion) -> Result<u32, DatabaseError> {
-        let mut transaction = self.begin().await?;
-        let exists = query("SELECT 1 FROM apps WHERE id = $1").bind(app.as_str());
-        if transaction.row(exists).await?.is_none() {
-            return Err(DatabaseError::Missing);
-        }
-        let number = take_number(&mut transaction, app).await?;
-        insert_container(&mut transaction, app, &(version, ProcessType::run(), number)).await?;
-        let old = query("DELETE FROM containers WHERE app = $1 AND process = 'run' AND num <= $2");
-        transaction.execute(old.bind(app.as_str()).bind(i64::from(number) - KEPT_JOBS)).await?;
-        transaction.commit().await?;
-        Ok(number)
+        self.write(|mut transaction| async move {
+            let exists = query("SELECT 1 FROM apps WHERE id = $1").bind(app.as_str());
+            if transaction.row(exists).await?.is_none() {
+                return Err(DatabaseError::Missing);
+            }
+            let number = take_number(&mut transaction, app).await?;
+            insert_container(&mut transaction, app, &(version, ProcessType::run(), number)).await?;
+            let old = query("DELETE FROM containers WHERE app = $1 AND process = 'run' AND num <= $2");
+            transaction.execute(old.bind(app.as_str()).bind(i64::from(number) - KEPT_JOBS)).await?;
+            transaction.commit().await?;
+            Ok(number)
+        })
+        .await
     }
 }
 

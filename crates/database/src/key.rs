@@ -2,8 +2,8 @@
 
 use deis_model::Key;
 
+use crate::query::query;
 use crate::row::{Row, microseconds, new_uuid, now};
-use crate::transaction::query;
 use crate::{Database, DatabaseError, Listing, Slice};
 
 impl Database {

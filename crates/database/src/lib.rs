@@ -1,12 +1,18 @@
 //! The platform's state: intent that must survive, in one SQL database. All SQL is in this crate.
 //!
-//! One file per noun holds its record and the calls about it, all methods of [`Database`]. Writes run one at a time in
-//! transactions that are on disk when the call returns; reads run beside them on a pool of their own.
+//! SQLite for one machine, PostgreSQL for several: one schema, one code path. One file per noun holds its record and
+//! the calls about it, all methods of [`Database`]. Writes run one at a time, of all processes together, in transactions
+//! that are on disk when the call returns; reads run beside them on connections of their own.
+//!
+//! A call on PostgreSQL survives a restart or failover of the server that is over within seconds: what was not committed
+//! runs again, what was is not repeated. A longer outage gives [`DatabaseError::Away`]; nothing has to be opened anew.
 
 pub mod app;
 pub mod build;
+pub mod change;
 pub mod config;
 pub mod container;
+pub mod copy;
 pub mod database;
 pub mod desired;
 pub mod domain;
@@ -14,6 +20,7 @@ pub mod error;
 pub mod host;
 pub mod job;
 pub mod key;
+pub mod lease;
 pub mod listing;
 pub mod next_release;
 pub mod perm;
@@ -23,15 +30,24 @@ pub mod setting;
 pub mod token;
 pub mod user;
 
+mod connection;
+mod migrations;
+mod postgres;
+mod query;
+mod receipt;
 mod row;
+mod sqlite;
 mod transaction;
 
 pub use app::{App, AppAccess};
 pub use build::NewBuild;
+pub use change::Change;
 pub use container::Container;
+pub use copy::{Copied, copy};
 pub use database::Database;
 pub use error::DatabaseError;
 pub use host::Host;
+pub use lease::{Lease, LeaseRow};
 pub use listing::{Listing, Slice};
 pub use next_release::Released;
 pub use push::{NewPush, Push};

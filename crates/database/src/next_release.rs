@@ -6,9 +6,10 @@ use deis_model::{
 
 use crate::build::{NewBuild, insert_build};
 use crate::config::insert_config;
+use crate::query::query;
 use crate::release::{NewRelease, content, find_current, find_release, insert_release, read_release};
 use crate::row::{new_uuid, now};
-use crate::transaction::{Transaction, query};
+use crate::transaction::Transaction;
 use crate::{Database, DatabaseError};
 
 /// A release that was just made, with what it points at.
@@ -25,14 +26,17 @@ pub struct Released {
 impl Database {
     /// Makes a release of a new build and the current config. `Busy` while another one is pending.
     pub async fn release_build(&self, app: &AppId, new: NewBuild) -> Result<Released, DatabaseError> {
-        let mut transaction = self.begin().await?;
-        let current = current_unless_busy(&mut transaction, app).await?;
-        let build = insert_build(&mut transaction, app, new).await?;
-        let (owner, summary) = (build.owner.clone(), summary::deployed(&build));
-        let released =
-            create_release(&mut transaction, app, &owner, summary, Some(build), current.config).await?;
-        transaction.commit().await?;
-        Ok(released)
+        let new = &new;
+        self.write(|mut transaction| async move {
+            let current = current_unless_busy(&mut transaction, app).await?;
+            let build = insert_build(&mut transaction, app, new.clone()).await?;
+            let (owner, summary) = (build.owner.clone(), summary::deployed(&build));
+            let released =
+                create_release(&mut transaction, app, &owner, summary, Some(build), current.config).await?;
+            transaction.commit().await?;
+            Ok(released)
+        })
+        .await
     }
 
     /// Makes a release of the current build and the current config with `change` applied. `Busy` likewise.
@@ -42,14 +46,17 @@ impl Database {
         owner: &str,
         change: &ConfigChange,
     ) -> Result<Released, DatabaseError> {
-        let mut transaction = self.begin().await?;
-        let current = current_unless_busy(&mut transaction, app).await?;
-        let config = change.merge(&current.config, new_uuid(), owner.to_owned(), now());
-        insert_config(&mut transaction, app, &config).await?;
-        let summary = summary::configured(&current.config, &config);
-        let released = create_release(&mut transaction, app, owner, summary, current.build, config).await?;
-        transaction.commit().await?;
-        Ok(released)
+        self.write(|mut transaction| async move {
+            let current = current_unless_busy(&mut transaction, app).await?;
+            let config = change.merge(&current.config, new_uuid(), owner.to_owned(), now());
+            insert_config(&mut transaction, app, &config).await?;
+            let summary = summary::configured(&current.config, &config);
+            let released =
+                create_release(&mut transaction, app, owner, summary, current.build, config).await?;
+            transaction.commit().await?;
+            Ok(released)
+        })
+        .await
     }
 
     /// Makes a release of the build and config of `target`, by default of the release that served before the current.
@@ -61,18 +68,20 @@ impl Database {
         owner: &str,
         target: Option<ReleaseVersion>,
     ) -> Result<Released, DatabaseError> {
-        let mut transaction = self.begin().await?;
-        let current = current_unless_busy(&mut transaction, app).await?;
-        let target = match target {
-            Some(version) => find_release(&mut transaction, app, version).await?,
-            None => served_before(&mut transaction, app, current.version).await?,
-        };
-        let target = content(&mut transaction, target.ok_or(DatabaseError::Missing)?).await?;
-        let summary = summary::rollback(owner, target.version);
-        let released =
-            create_release(&mut transaction, app, owner, summary, target.build, target.config).await?;
-        transaction.commit().await?;
-        Ok(released)
+        self.write(|mut transaction| async move {
+            let current = current_unless_busy(&mut transaction, app).await?;
+            let target = match target {
+                Some(version) => find_release(&mut transaction, app, version).await?,
+                None => served_before(&mut transaction, app, current.version).await?,
+            };
+            let target = content(&mut transaction, target.ok_or(DatabaseError::Missing)?).await?;
+            let summary = summary::rollback(owner, target.version);
+            let released =
+                create_release(&mut transaction, app, owner, summary, target.build, target.config).await?;
+            transaction.commit().await?;
+            Ok(released)
+        })
+        .await
     }
 }
 
@@ -96,6 +105,7 @@ async fn create_release(
         state: if build.is_some() { ReleaseState::Pending } else { ReleaseState::Deployed },
     };
     let release = insert_release(transaction, app, release).await?;
+    transaction.touch(app);
     Ok(Released { release, build, config })
 }
 

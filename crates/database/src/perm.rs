@@ -2,8 +2,8 @@
 
 use deis_model::AppId;
 
+use crate::query::query;
 use crate::row::{microseconds, now};
-use crate::transaction::query;
 use crate::{Database, DatabaseError};
 
 impl Database {

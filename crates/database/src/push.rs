@@ -4,8 +4,9 @@ use time::OffsetDateTime;
 
 use deis_model::AppId;
 
+use crate::query::query;
 use crate::row::{microseconds, new_uuid, now};
-use crate::transaction::query;
+use crate::transaction::Transaction;
 use crate::{Database, DatabaseError};
 
 /// How many pushes of an app are remembered.
@@ -44,28 +45,35 @@ pub struct Push {
 impl Database {
     /// Records a push and forgets the app's oldest beyond the last 1,000.
     pub async fn add_push(&self, app: &AppId, push: NewPush) -> Result<Push, DatabaseError> {
-        let (uuid, created) = (new_uuid(), now());
-        let insert = "INSERT INTO pushes (uuid, app, owner, sha, fingerprint, receive_user, receive_repo, \
-                      ssh_connection, ssh_original_command, created, updated) \
-                      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-        let insert = query(insert)
-            .bind(&uuid)
-            .bind(app.as_str())
-            .bind(&push.owner)
-            .bind(&push.sha)
-            .bind(&push.fingerprint)
-            .bind(&push.receive_user)
-            .bind(&push.receive_repo)
-            .bind(&push.ssh_connection)
-            .bind(&push.ssh_original_command)
-            .bind(microseconds(created))
-            .bind(microseconds(created));
-        let forget = "DELETE FROM pushes WHERE app = $1 AND uuid IN \
-                      (SELECT uuid FROM pushes WHERE app = $1 ORDER BY created DESC, uuid LIMIT 1000000 OFFSET $2)";
-        let mut transaction = self.begin().await?;
-        transaction.execute(insert).await?;
-        transaction.execute(query(forget).bind(app.as_str()).bind(KEPT_PUSHES)).await?;
-        transaction.commit().await?;
-        Ok(Push { uuid, push, created })
+        let push = &Push { uuid: new_uuid(), push, created: now() };
+        self.write(|mut transaction| async move {
+            insert_push(&mut transaction, app, push).await?;
+            let forget = "DELETE FROM pushes WHERE app = $1 AND uuid IN \
+                 (SELECT uuid FROM pushes WHERE app = $1 ORDER BY created DESC, uuid LIMIT 1000000 OFFSET $2)";
+            transaction.execute(query(forget).bind(app.as_str()).bind(KEPT_PUSHES)).await?;
+            transaction.commit().await?;
+            Ok(push.clone())
+        })
+        .await
     }
+}
+
+async fn insert_push(transaction: &mut Transaction, app: &AppId, push: &Push) -> Result<(), DatabaseError> {
+    let insert = "INSERT INTO pushes (uuid, app, owner, sha, fingerprint, receive_user, receive_repo, \
+                  ssh_connection, ssh_original_command, created, updated) \
+                  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+    let Push { uuid, push, created } = push;
+    let insert = query(insert)
+        .bind(uuid)
+        .bind(app.as_str())
+        .bind(&push.owner)
+        .bind(&push.sha)
+        .bind(&push.fingerprint)
+        .bind(&push.receive_user)
+        .bind(&push.receive_repo)
+        .bind(&push.ssh_connection)
+        .bind(&push.ssh_original_command)
+        .bind(microseconds(*created))
+        .bind(microseconds(*created));
+    transaction.execute(insert).await.map(drop)
 }

@@ -6,8 +6,9 @@ use deis_model::{AppId, Release, ReleaseContent, ReleaseState, ReleaseVersion};
 use crate::app::{read_app, write_formation};
 use crate::build::find_build;
 use crate::config::find_config;
+use crate::query::query;
 use crate::row::{Row, microseconds, new_uuid, now};
-use crate::transaction::{Transaction, query};
+use crate::transaction::Transaction;
 use crate::{Database, DatabaseError, Listing, Slice};
 
 /// A release to be written.
@@ -43,22 +44,26 @@ impl Database {
 
     /// The newest release of an app that did not fail, with what it points at.
     pub async fn current(&self, app: &AppId) -> Result<Option<ReleaseContent>, DatabaseError> {
-        let mut snapshot = self.snapshot().await?;
-        match find_current(&mut snapshot, app).await? {
-            Some(release) => content(&mut snapshot, release).await.map(Some),
-            None => Ok(None),
-        }
+        self.snapshot(|mut snapshot| async move {
+            match find_current(&mut snapshot, app).await? {
+                Some(release) => content(&mut snapshot, release).await.map(Some),
+                None => Ok(None),
+            }
+        })
+        .await
     }
 
     /// Notes that the pending release `version` serves, and fits the formation to its build in the same step.
     ///
     /// Does nothing if that release is not pending any more.
     pub async fn mark_deployed(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DatabaseError> {
-        let mut transaction = self.begin().await?;
-        if settle(&mut transaction, app, version, ReleaseState::Deployed, None).await? {
-            fit_formation(&mut transaction, app, version).await?;
-        }
-        transaction.commit().await
+        self.write(|mut transaction| async move {
+            if settle(&mut transaction, app, version, ReleaseState::Deployed, None).await? {
+                fit_formation(&mut transaction, app, version).await?;
+            }
+            transaction.commit().await
+        })
+        .await
     }
 
     /// Notes that the pending release `version` will not serve, and why. The formation stays.
@@ -70,9 +75,11 @@ impl Database {
         version: ReleaseVersion,
         reason: &str,
     ) -> Result<(), DatabaseError> {
-        let mut transaction = self.begin().await?;
-        settle(&mut transaction, app, version, ReleaseState::Failed, Some(reason)).await?;
-        transaction.commit().await
+        self.write(|mut transaction| async move {
+            settle(&mut transaction, app, version, ReleaseState::Failed, Some(reason)).await?;
+            transaction.commit().await
+        })
+        .await
     }
 }
 
@@ -183,7 +190,11 @@ async fn settle(
         .bind(state_text(state))
         .bind(failure)
         .bind(microseconds(now()));
-    Ok(transaction.execute(update).await? > 0)
+    let settled = transaction.execute(update).await? > 0;
+    if settled {
+        transaction.touch(app);
+    }
+    Ok(settled)
 }
 
 async fn fit_formation(

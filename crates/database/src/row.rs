@@ -4,31 +4,46 @@ use std::fmt::Display;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::Row as _;
+use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
+use sqlx::{Column as _, Row as _, TypeInfo as _, ValueRef as _};
 use time::OffsetDateTime;
 
 use deis_model::{AppId, ReleaseVersion};
 
 use crate::DatabaseError;
+use crate::query::Value;
 
 /// One row of an answer.
-pub(crate) struct Row(pub(crate) SqliteRow);
+pub(crate) enum Row {
+    /// Of a file.
+    Sqlite(SqliteRow),
+    /// Of a server.
+    Postgres(PgRow),
+}
 
 impl Row {
     /// A text.
     pub(crate) fn text(&self, column: &str) -> Result<String, DatabaseError> {
-        self.0.try_get(column).map_err(|error| broken(column, error))
+        self.optional_text(column)?.ok_or_else(|| broken(column, "it is NULL"))
     }
 
     /// A text that may be missing.
     pub(crate) fn optional_text(&self, column: &str) -> Result<Option<String>, DatabaseError> {
-        self.0.try_get(column).map_err(|error| broken(column, error))
+        let text = match self {
+            Self::Sqlite(row) => row.try_get(column),
+            Self::Postgres(row) => row.try_get(column),
+        };
+        text.map_err(|error| broken(column, error))
     }
 
     /// A whole number.
     pub(crate) fn number(&self, column: &str) -> Result<i64, DatabaseError> {
-        self.0.try_get(column).map_err(|error| broken(column, error))
+        let number = match self {
+            Self::Sqlite(row) => row.try_get(column),
+            Self::Postgres(row) => read_integer(row, column),
+        };
+        number.map_err(|error| broken(column, error))
     }
 
     /// A number of things.
@@ -57,9 +72,37 @@ impl Row {
         ReleaseVersion::new(self.count(column)?).ok_or_else(|| broken(column, "releases count from 1"))
     }
 
+    /// The names of its columns.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        match self {
+            Self::Sqlite(row) => row.columns().iter().map(|column| column.name().to_owned()).collect(),
+            Self::Postgres(row) => row.columns().iter().map(|column| column.name().to_owned()).collect(),
+        }
+    }
+
+    /// Whatever the column holds.
+    pub(crate) fn value(&self, column: &str) -> Result<Value, DatabaseError> {
+        let kind = match self {
+            Self::Sqlite(row) => row.try_get_raw(column).map(|value| value.type_info().name().to_owned()),
+            Self::Postgres(row) => row.try_get_raw(column).map(|value| value.type_info().name().to_owned()),
+        };
+        match kind.map_err(|error| broken(column, error))?.starts_with("INT") {
+            true => self.number(column).map(Value::Number),
+            false => self.optional_text(column).map(|text| Value::from(&text)),
+        }
+    }
+
     /// Anything that is stored as JSON.
     pub(crate) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, DatabaseError> {
         serde_json::from_str(&self.text(column)?).map_err(|error| broken(column, error))
+    }
+}
+
+/// A whole number of either width: SQLite knows one only.
+fn read_integer(row: &PgRow, column: &str) -> Result<i64, sqlx::Error> {
+    match row.try_get_raw(column)?.type_info().name() {
+        "INT4" => row.try_get::<i32, _>(column).map(i64::from),
+        _ => row.try_get(column),
     }
 }
 

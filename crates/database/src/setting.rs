@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::transaction::query;
+use crate::query::query;
 use crate::{Database, DatabaseError};
 
 impl Database {
@@ -24,20 +24,24 @@ impl Database {
         target: &str,
         changes: &BTreeMap<String, Option<String>>,
     ) -> Result<(), DatabaseError> {
-        let mut transaction = self.begin().await?;
-        for (key, value) in changes {
-            let statement = match value {
-                Some(value) => query(
-                    "INSERT INTO settings (target, key, value) VALUES ($1, $2, $3) \
-                     ON CONFLICT (target, key) DO UPDATE SET value = $3",
-                )
-                .bind(target)
-                .bind(key)
-                .bind(value),
-                None => query("DELETE FROM settings WHERE target = $1 AND key = $2").bind(target).bind(key),
-            };
-            transaction.execute(statement).await?;
-        }
-        transaction.commit().await
+        self.write(|mut transaction| async move {
+            for (key, value) in changes {
+                let statement = match value {
+                    Some(value) => query(
+                        "INSERT INTO settings (target, key, value) VALUES ($1, $2, $3) \
+                         ON CONFLICT (target, key) DO UPDATE SET value = $3",
+                    )
+                    .bind(target)
+                    .bind(key)
+                    .bind(value),
+                    None => {
+                        query("DELETE FROM settings WHERE target = $1 AND key = $2").bind(target).bind(key)
+                    }
+                };
+                transaction.execute(statement).await?;
+            }
+            transaction.commit().await
+        })
+        .await
     }
 }

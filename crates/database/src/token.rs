@@ -2,8 +2,9 @@
 
 use deis_model::User;
 
+use crate::query::query;
 use crate::row::{microseconds, now};
-use crate::transaction::{Transaction, query};
+use crate::transaction::Transaction;
 use crate::user::read_user;
 use crate::{Database, DatabaseError};
 
@@ -13,22 +14,26 @@ const KEPT_TOKENS: i64 = 100;
 impl Database {
     /// Adds a token to those of `username` and notes the login.
     pub async fn add_token(&self, username: &str, digest: &str) -> Result<(), DatabaseError> {
-        let mut transaction = self.begin().await?;
-        insert_token(&mut transaction, username, digest).await?;
-        let forget = "DELETE FROM tokens WHERE digest IN \
-                      (SELECT digest FROM tokens WHERE username = $1 ORDER BY created DESC LIMIT 1000000 OFFSET $2)";
-        transaction.execute(query(forget).bind(username).bind(KEPT_TOKENS)).await?;
-        let login = query("UPDATE users SET last_login = $2 WHERE username = $1");
-        transaction.execute(login.bind(username).bind(microseconds(now()))).await?;
-        transaction.commit().await
+        self.write(|mut transaction| async move {
+            insert_token(&mut transaction, username, digest).await?;
+            let forget = "DELETE FROM tokens WHERE digest IN \
+                          (SELECT digest FROM tokens WHERE username = $1 ORDER BY created DESC LIMIT 1000000 OFFSET $2)";
+            transaction.execute(query(forget).bind(username).bind(KEPT_TOKENS)).await?;
+            let login = query("UPDATE users SET last_login = $2 WHERE username = $1");
+            transaction.execute(login.bind(username).bind(microseconds(now()))).await?;
+            transaction.commit().await
+        })
+        .await
     }
 
     /// Makes the token the only one of `username`.
     pub async fn replace_tokens(&self, username: &str, digest: &str) -> Result<(), DatabaseError> {
-        let mut transaction = self.begin().await?;
-        transaction.execute(query("DELETE FROM tokens WHERE username = $1").bind(username)).await?;
-        insert_token(&mut transaction, username, digest).await?;
-        transaction.commit().await
+        self.write(|mut transaction| async move {
+            transaction.execute(query("DELETE FROM tokens WHERE username = $1").bind(username)).await?;
+            insert_token(&mut transaction, username, digest).await?;
+            transaction.commit().await
+        })
+        .await
     }
 
     /// Ends every login of every user.

@@ -2,76 +2,166 @@
 //!
 //! Begun and ended by statements of its own instead of the driver's transactions: on a full disk SQLite rolls back by
 //! itself, after which the driver would take the connection, the only one that writes, for busy until a restart.
+//!
+//! Of all processes one writes at a time, on PostgreSQL as on SQLite: what a transaction has read stays true until it
+//! ends, so rules such as the next release's number need no care of their own. That is enough for what a platform
+//! writes (deploys, scaling, logins); reads never wait for it. The alternative, serializable transactions, fail
+//! whenever two overlap, and a lost commit could not be told from one that is under way: see [`crate::receipt`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sqlx::Sqlite;
-use sqlx::pool::PoolConnection;
-use sqlx::sqlite::{SqliteArguments, SqlitePool};
+use time::OffsetDateTime;
 
-use crate::DatabaseError;
-use crate::row::Row;
+use deis_model::AppId;
 
-/// A statement with its values.
-pub(crate) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
+use crate::change::{CHANNEL, Change, Changes};
+use crate::connection::Connection;
+use crate::query::{Query, query};
+use crate::receipt::Receipt;
+use crate::row::{Row, now};
+use crate::{DatabaseError, receipt};
 
-/// `sql` with `$1`, `$2`, … still to be bound.
-pub(crate) fn query<'q>(sql: &'static str) -> Query<'q> {
-    sqlx::query(sql)
-}
+/// How transactions begin in SQLite. Takes the write lock at once: one that read first and locked later could fail
+/// halfway, because another process wrote in between.
+const SQLITE_WRITE: &str = "BEGIN IMMEDIATE";
+
+/// And how they begin to read one and the same state.
+const SQLITE_SNAPSHOT: &str = "BEGIN";
+
+/// Each statement sees what was committed before it, which is what was committed before the lock was taken. Stricter
+/// levels would see what was there before the wait for the lock.
+pub(crate) const POSTGRES_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+const POSTGRES_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
+/// One writer at a time, whichever process it is in. The number only has to be the same for all of them.
+pub(crate) const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(7235421)";
 
 /// Dropped without [`Transaction::commit`], it changes nothing.
 pub(crate) struct Transaction {
     /// There until the transaction ended.
-    connection: Option<PoolConnection<Sqlite>>,
-    path: Arc<str>,
+    connection: Option<Connection>,
+    /// How to find out whether it was committed.
+    receipt: Option<Receipt>,
+    changed: BTreeSet<Change>,
+    changes: Arc<Changes>,
 }
 
 impl Transaction {
-    /// Begins a transaction with the statement `begin` on a connection of `pool` to the database at `path`.
-    pub(crate) async fn begin(
-        pool: &SqlitePool,
-        begin: &'static str,
-        path: Arc<str>,
+    /// Begins to write, after every other writer has ended.
+    pub(crate) async fn write(connection: Connection, changes: &Arc<Changes>) -> Result<Self, DatabaseError> {
+        let mut transaction = Self::begin(connection, changes, SQLITE_WRITE, POSTGRES_WRITE).await?;
+        if let Some(Connection::Postgres(session)) = &transaction.connection {
+            transaction.receipt = Some(Receipt::new(session.server()));
+            transaction.rows(query(POSTGRES_LOCK)).await?;
+        }
+        Ok(transaction)
+    }
+
+    /// Begins to write rows that nobody else writes without locking them, beside other writers where there are any.
+    pub(crate) async fn write_beside(
+        connection: Connection,
+        changes: &Arc<Changes>,
     ) -> Result<Self, DatabaseError> {
-        let connection = pool.acquire().await.map_err(|error| DatabaseError::engine(&path, error))?;
+        Self::begin(connection, changes, SQLITE_WRITE, POSTGRES_WRITE).await
+    }
+
+    /// Begins several reads of one and the same state.
+    pub(crate) async fn snapshot(
+        connection: Connection,
+        changes: &Arc<Changes>,
+    ) -> Result<Self, DatabaseError> {
+        Self::begin(connection, changes, SQLITE_SNAPSHOT, POSTGRES_SNAPSHOT).await
+    }
+
+    async fn begin(
+        connection: Connection,
+        changes: &Arc<Changes>,
+        sqlite: &'static str,
+        postgres: &'static str,
+    ) -> Result<Self, DatabaseError> {
+        let begin = match connection {
+            Connection::Sqlite { .. } => sqlite,
+            Connection::Postgres(_) => postgres,
+        };
+        let (connection, changes) = (Some(connection), Arc::clone(changes));
         // Before the statement runs: a caller who gives up while it does must leave no transaction behind.
-        let mut transaction = Self { connection: Some(connection), path };
+        let mut transaction = Self { connection, receipt: None, changed: BTreeSet::new(), changes };
         transaction.execute(query(begin)).await?;
         Ok(transaction)
     }
 
     /// Runs a statement; returns how many rows it changed.
-    pub(crate) async fn execute(&mut self, query: Query<'_>) -> Result<u64, DatabaseError> {
-        let done = query.execute(&mut **self.connection()).await;
-        Ok(done.map_err(|error| self.failed(error))?.rows_affected())
+    pub(crate) async fn execute(&mut self, query: Query) -> Result<u64, DatabaseError> {
+        self.connection().execute(&query).await
     }
 
     /// Reads all rows.
-    pub(crate) async fn rows(&mut self, query: Query<'_>) -> Result<Vec<Row>, DatabaseError> {
-        let rows = query.fetch_all(&mut **self.connection()).await.map_err(|error| self.failed(error))?;
-        Ok(rows.into_iter().map(Row).collect())
+    pub(crate) async fn rows(&mut self, query: Query) -> Result<Vec<Row>, DatabaseError> {
+        self.connection().rows(&query).await
     }
 
     /// Reads the first row.
-    pub(crate) async fn row(&mut self, query: Query<'_>) -> Result<Option<Row>, DatabaseError> {
-        let row = query.fetch_optional(&mut **self.connection()).await.map_err(|error| self.failed(error))?;
-        Ok(row.map(Row))
+    pub(crate) async fn row(&mut self, query: Query) -> Result<Option<Row>, DatabaseError> {
+        self.connection().row(&query).await
+    }
+
+    /// The time by the one clock that all processes share: the server's, or this machine's.
+    pub(crate) async fn clock(&mut self) -> Result<OffsetDateTime, DatabaseError> {
+        match self.connection() {
+            Connection::Sqlite { .. } => Ok(now()),
+            Connection::Postgres(_) => {
+                let row = self.row(query(receipt::CLOCK)).await?;
+                row.ok_or(DatabaseError::Missing)?.time("now")
+            }
+        }
+    }
+
+    /// Tells everybody, once it is committed, that what is wanted of `app` changed.
+    pub(crate) fn touch(&mut self, app: &AppId) {
+        self.changed.insert(Change::App(app.clone()));
+    }
+
+    /// Tells everybody, once it is committed, that anything may have changed.
+    pub(crate) fn touch_all(&mut self) {
+        self.changed.insert(Change::All);
     }
 
     /// Makes it last.
     pub(crate) async fn commit(mut self) -> Result<(), DatabaseError> {
-        self.execute(query("COMMIT")).await?;
+        match self.connection() {
+            Connection::Sqlite { .. } => {
+                self.execute(query("COMMIT")).await?;
+                self.connection = None;
+                let changed = std::mem::take(&mut self.changed);
+                changed.into_iter().for_each(|change| self.changes.send(change));
+                Ok(())
+            }
+            Connection::Postgres(_) => self.commit_on_server().await,
+        }
+    }
+
+    async fn commit_on_server(mut self) -> Result<(), DatabaseError> {
+        for change in std::mem::take(&mut self.changed) {
+            let notify = query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(change.text());
+            self.rows(notify).await?;
+        }
+        if let Some(receipt) = &self.receipt {
+            let leave = receipt.leave();
+            self.execute(leave).await?;
+        }
+        let committed = self.execute(query("COMMIT")).await;
+        // First, since finding out takes the connection that writes.
         self.connection = None;
-        Ok(())
+        match (committed, self.receipt.take()) {
+            (Err(DatabaseError::Away { reason, .. }), Some(receipt)) => receipt.find(reason).await,
+            (committed, _) => committed.map(drop),
+        }
     }
 
-    fn connection(&mut self) -> &mut PoolConnection<Sqlite> {
+    fn connection(&mut self) -> &mut Connection {
         self.connection.as_mut().expect("only commit, which consumes the transaction, takes the connection")
-    }
-
-    fn failed(&self, error: sqlx::Error) -> DatabaseError {
-        DatabaseError::engine(&self.path, error)
     }
 }
 
@@ -81,9 +171,9 @@ impl Drop for Transaction {
         let Some(mut connection) = self.connection.take() else { return };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(async move {
-                let _ = query("ROLLBACK").execute(&mut *connection).await;
+                let _ = connection.execute(&query("ROLLBACK")).await;
             })),
-            Err(_) => connection.close_on_drop(),
+            Err(_) => connection.give_up(),
         }
     }
 }

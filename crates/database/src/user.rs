@@ -2,8 +2,9 @@
 
 use deis_model::User;
 
+use crate::query::query;
 use crate::row::{Row, microseconds, now};
-use crate::transaction::{Transaction, query};
+use crate::transaction::Transaction;
 use crate::{Database, DatabaseError, Listing, Slice};
 
 /// A user to be made.
@@ -24,24 +25,27 @@ pub struct NewUser {
 impl Database {
     /// Makes a user; one made while there is no administrator becomes that. `Taken` if the name is.
     pub async fn create_user(&self, new: NewUser) -> Result<User, DatabaseError> {
-        let mut transaction = self.begin().await?;
-        let newest = transaction.row(query("SELECT COALESCE(MAX(id), 0) AS newest FROM users")).await?;
-        let newest = newest.ok_or(DatabaseError::Missing)?.number("newest")?;
-        let now = now();
-        let user = User {
-            id: newest + 1,
-            username: new.username,
-            email: new.email,
-            first_name: new.first_name,
-            last_name: new.last_name,
-            is_admin: admins(&mut transaction).await? == 0,
-            is_active: true,
-            last_login: now,
-            joined: now,
-        };
-        insert_user(&mut transaction, &user, &new.password_hash).await?;
-        transaction.commit().await?;
-        Ok(user)
+        let new = &new;
+        self.write(|mut transaction| async move {
+            let newest = transaction.row(query("SELECT COALESCE(MAX(id), 0) AS newest FROM users")).await?;
+            let newest = newest.ok_or(DatabaseError::Missing)?.number("newest")?;
+            let now = now();
+            let user = User {
+                id: newest + 1,
+                username: new.username.clone(),
+                email: new.email.clone(),
+                first_name: new.first_name.clone(),
+                last_name: new.last_name.clone(),
+                is_admin: admins(&mut transaction).await? == 0,
+                is_active: true,
+                last_login: now,
+                joined: now,
+            };
+            insert_user(&mut transaction, &user, &new.password_hash).await?;
+            transaction.commit().await?;
+            Ok(user)
+        })
+        .await
     }
 
     /// The user called `username`.
@@ -84,28 +88,32 @@ impl Database {
     ///
     /// `Missing` if there is no such user, `LastAdmin` if no administrator would be left.
     pub async fn set_admin(&self, username: &str, is_admin: bool) -> Result<(), DatabaseError> {
-        let mut transaction = self.begin().await?;
-        let update = query("UPDATE users SET is_admin = $2 WHERE username = $1");
-        if transaction.execute(update.bind(username).bind(i64::from(is_admin))).await? == 0 {
-            return Err(DatabaseError::Missing);
-        }
-        if admins(&mut transaction).await? == 0 {
-            return Err(DatabaseError::LastAdmin { username: username.to_owned() });
-        }
-        transaction.commit().await
+        self.write(|mut transaction| async move {
+            let update = query("UPDATE users SET is_admin = $2 WHERE username = $1");
+            if transaction.execute(update.bind(username).bind(i64::from(is_admin))).await? == 0 {
+                return Err(DatabaseError::Missing);
+            }
+            if admins(&mut transaction).await? == 0 {
+                return Err(DatabaseError::LastAdmin { username: username.to_owned() });
+            }
+            transaction.commit().await
+        })
+        .await
     }
 
     /// Deletes the user with tokens, keys and grants; tells whether there was one. `OwnsApps` if apps would be left.
     pub async fn delete_user(&self, username: &str) -> Result<bool, DatabaseError> {
-        let mut transaction = self.begin().await?;
-        let owned = query("SELECT 1 FROM apps WHERE owner = $1 LIMIT 1").bind(username);
-        if transaction.row(owned).await?.is_some() {
-            return Err(DatabaseError::OwnsApps { username: username.to_owned() });
-        }
-        let deleted =
-            transaction.execute(query("DELETE FROM users WHERE username = $1").bind(username)).await?;
-        transaction.commit().await?;
-        Ok(deleted > 0)
+        self.write(|mut transaction| async move {
+            let owned = query("SELECT 1 FROM apps WHERE owner = $1 LIMIT 1").bind(username);
+            if transaction.row(owned).await?.is_some() {
+                return Err(DatabaseError::OwnsApps { username: username.to_owned() });
+            }
+            let deleted =
+                transaction.execute(query("DELETE FROM users WHERE username = $1").bind(username)).await?;
+            transaction.commit().await?;
+            Ok(deleted > 0)
+        })
+        .await
     }
 }
 
