@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use deis_tests::{Platform, Repository};
+use deis_tests::{Platform, Repository, Site};
 
 /// Seconds from `docker run` of an app's image to its first answer.
 pub(crate) fn start_to_first_answer(image: &str) -> f64 {

@@ -9,7 +9,7 @@ mod push;
 mod scale;
 mod series;
 
-use deis_tests::Platform;
+use deis_tests::{Platform, Site};
 
 fn main() {
     if !deis_tests::has_engine() {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use deis_tests::{Platform, Repository, User};
+use deis_tests::{Platform, Repository, Site, User};
 
 use crate::engine;
 use crate::series::Series;

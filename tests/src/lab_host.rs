@@ -105,6 +105,12 @@ impl Host {
         self.script(&["start", &self.name]);
     }
 
+    /// Whether it was not killed.
+    pub fn has_power(&self) -> bool {
+        let process = std::fs::read_to_string(self.directory().join("pid")).unwrap_or_default();
+        process.split_whitespace().next().is_some_and(|pid| Path::new("/proc").join(pid).exists())
+    }
+
     /// Pulls its network cable.
     pub fn cut(&self) {
         self.script(&["cut", &self.name]);

@@ -1,5 +1,8 @@
 //! A platform of its own for every test: real `deisd`, real engine, real git and ssh.
 
+mod ceph;
+mod cluster;
+mod cluster_backends;
 mod command;
 mod engine;
 mod lab;
@@ -8,12 +11,19 @@ mod load;
 mod platform;
 mod ports;
 mod private_engine;
+mod program;
 mod repository;
+pub mod scenario;
+mod seat;
+mod site;
 mod small_disk;
 mod user;
 mod web_image;
 mod web_socket;
 
+pub use ceph::Ceph;
+pub use cluster::{Cluster, Plan};
+pub use cluster_backends::{Backends, Database};
 pub use command::Output;
 pub use lab::Lab;
 pub use lab_host::Host;
@@ -21,6 +31,7 @@ pub use load::{Load, Tally};
 pub use platform::{Options, Platform};
 pub use private_engine::PrivateEngine;
 pub use repository::Repository;
+pub use site::Site;
 pub use small_disk::SmallDisk;
 pub use user::User;
 pub use web_socket::WebSocket;
@@ -39,6 +50,15 @@ pub fn has_lab() -> bool {
     let has = std::env::var_os("DEIS_TEST_LAB").is_some();
     if !has {
         eprintln!("skipped: DEIS_TEST_LAB is not set; script/test cluster sets it");
+    }
+    has
+}
+
+/// Whether storage servers may be started to test with; says so when not.
+pub fn has_store_servers() -> bool {
+    let has = std::env::var_os("DEIS_TEST_S3_SERVERS").is_some();
+    if !has {
+        eprintln!("skipped: DEIS_TEST_S3_SERVERS is not set; script/test sets it");
     }
     has
 }

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::command::{Output, run};
 use crate::ports::free_address;
+use crate::program::{binary, target};
+use crate::seat::Seat;
+use crate::site::Site;
 use crate::user::User;
 use crate::{Load, engine};
 
@@ -226,11 +229,6 @@ impl Platform {
         kilobytes.expect("the kernel tells how much memory a process has held") * 1024
     }
 
-    /// Everything that its processes have logged.
-    pub fn journal(&self) -> String {
-        std::fs::read_to_string(self.log()).unwrap_or_default()
-    }
-
     /// Its data directory.
     pub fn data(&self) -> PathBuf {
         PathBuf::from(&self.variables["DEIS_DATA_DIR"])
@@ -251,45 +249,9 @@ impl Platform {
         format!("http://deis.localhost:{}", self.http.port())
     }
 
-    /// A registered, logged in user with a key.
-    pub fn user(&self, name: &str) -> User {
-        let user = User::new(name, self.directory.path().join("home").join(name), binary("deis"), self.git);
-        let (url, email) = (self.url(), format!("--email={name}@example.com"));
-        user.deis(&["register", &url, &format!("--username={name}"), "--password=secret", &email])
-            .succeeded();
-        user.deis(&["keys:add", &user.public_key().display().to_string()]).succeeded();
-        user
-    }
-
-    /// What the router answers for `host`: status and body.
-    pub fn get(&self, host: &str, path: &str) -> (u16, String) {
-        let client = reqwest::blocking::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
-        let client = client.expect("a plain client always builds");
-        match client.get(format!("http://{}{path}", self.http)).header("Host", host).send() {
-            Ok(response) => (response.status().as_u16(), response.text().unwrap_or_default()),
-            Err(error) => (0, format!("{error:?}")),
-        }
-    }
-
-    /// Panics unless `app` answers with 200 and `part` in the body.
-    #[track_caller]
-    pub fn answers(&self, app: &str, part: &str) {
-        let (status, body) = self.get(&format!("{app}.localhost"), "/");
-        assert!(status == 200 && body.contains(part), "{app} answered {status} without {part:?}: {body}");
-    }
-
     /// A steady load on `app`.
     pub fn load(&self, app: &str) -> Load {
         Load::start(self.http, &format!("{app}.localhost"), 8)
-    }
-
-    /// Names of the platform's containers on the engine, sorted.
-    pub fn containers(&self) -> Vec<String> {
-        let names =
-            engine::containers(self.engine_host().as_deref(), &format!("io.deis.platform={}", self.network));
-        let mut names: Vec<String> = names.iter().map(|name| self.short_name(name)).collect();
-        names.sort();
-        names
     }
 
     /// The name within the platform of a container on the engine.
@@ -307,15 +269,34 @@ impl Platform {
     pub fn builds(&self) -> Vec<String> {
         engine::containers(self.engine_host().as_deref(), &format!("io.deis.build={}", self.network))
     }
+}
 
-    /// Waits until `holds`, at most for `timeout`; panics with `what` and the journal otherwise.
-    #[track_caller]
-    pub fn eventually(&self, what: &str, timeout: Duration, holds: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + timeout;
-        while !holds(self) {
-            assert!(Instant::now() < deadline, "not within {timeout:?}: {what}\n{}", self.journal());
-            std::thread::sleep(Duration::from_millis(50));
-        }
+impl Site for Platform {
+    fn domain(&self) -> &str {
+        "localhost"
+    }
+
+    fn router(&self) -> SocketAddr {
+        self.http
+    }
+
+    fn user(&self, name: &str) -> User {
+        let home = self.directory.path().join("home").join(name);
+        let user = User::new(name, home, Seat::Here, self.git.port());
+        user.register(&self.url());
+        user
+    }
+
+    fn containers(&self) -> Vec<String> {
+        let names =
+            engine::containers(self.engine_host().as_deref(), &format!("io.deis.platform={}", self.network));
+        let mut names: Vec<String> = names.iter().map(|name| self.short_name(name)).collect();
+        names.sort();
+        names
+    }
+
+    fn journal(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap_or_default()
     }
 }
 
@@ -339,18 +320,5 @@ impl Drop for Platform {
 
 /// Blobs of all tests' platforms: the stack's image is large, and is put into a registry once.
 fn shared_store() -> PathBuf {
-    let own = std::env::current_exe().expect("a program knows its own path");
-    let target = own.ancestors().find(|directory| directory.join("CACHEDIR.TAG").exists());
-    target.expect("tests are in cargo's target directory").join("tmp").join("test-store")
-}
-
-/// An executable of this workspace, built before by `script/test` or `cargo build --bins`.
-fn binary(name: &str) -> PathBuf {
-    let own = std::env::current_exe().expect("a program knows its own path");
-    // Tests are in target/<profile>/deps, benchmarks beside the executables.
-    let found =
-        own.ancestors().skip(1).take(2).map(|directory| directory.join(name)).find(|path| path.exists());
-    found.unwrap_or_else(|| {
-        panic!("{name} is missing beside {}: build it with cargo build --bins", own.display())
-    })
+    target().join("tmp").join("test-store")
 }

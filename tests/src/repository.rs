@@ -5,33 +5,35 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::command::{Output, run};
+use crate::seat::Seat;
 
 /// How long a push may take: the first one of an app fetches packages.
 const PUSH_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A git repository with an app in it.
 pub struct Repository {
-    pub(crate) directory: PathBuf,
-    pub(crate) ssh: String,
+    directory: PathBuf,
+    seat: Seat,
+    ssh: String,
 }
 
 impl Repository {
     /// A repository at `directory` with a copy of `example` committed.
-    pub(crate) fn copy(example: &Path, directory: PathBuf, ssh: String) -> Self {
+    pub(crate) fn copy(example: &Path, directory: PathBuf, seat: Seat, ssh: String) -> Self {
         run(Command::new("cp").arg("-r").arg(example).arg(&directory), Duration::from_secs(30)).succeeded();
-        Self::init(directory, ssh)
+        Self::init(directory, seat, ssh)
     }
 
     /// A repository at `directory` with `files` committed.
-    pub(crate) fn with_files(files: &[(&str, &str)], directory: PathBuf, ssh: String) -> Self {
+    pub(crate) fn with_files(files: &[(&str, &str)], directory: PathBuf, seat: Seat, ssh: String) -> Self {
         std::fs::create_dir_all(&directory).expect("a temporary directory can be made");
-        let repository = Self { directory: directory.clone(), ssh: ssh.clone() };
+        let repository = Self { directory: directory.clone(), seat: seat.clone(), ssh: ssh.clone() };
         files.iter().for_each(|(path, text)| repository.write(path, text));
-        Self::init(directory, ssh)
+        Self::init(directory, seat, ssh)
     }
 
-    fn init(directory: PathBuf, ssh: String) -> Self {
-        let repository = Self { directory, ssh };
+    fn init(directory: PathBuf, seat: Seat, ssh: String) -> Self {
+        let repository = Self { directory, seat, ssh };
         repository.git(&["init", "--quiet", "--initial-branch", "main"]).succeeded();
         repository.commit("first");
         repository
@@ -78,12 +80,9 @@ impl Repository {
     }
 
     fn git_command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("git");
+        let variables = [("GIT_SSH_COMMAND", self.ssh.as_ref()), ("GIT_TERMINAL_PROMPT", "0".as_ref())];
+        let mut command = self.seat.command("git", &self.directory, &variables);
         command.args(["-c", "user.name=Test", "-c", "user.email=test@example.com"]).args(arguments);
-        command
-            .current_dir(&self.directory)
-            .env("GIT_SSH_COMMAND", &self.ssh)
-            .env("GIT_TERMINAL_PROMPT", "0");
         command
     }
 }

@@ -1,12 +1,13 @@
 //! A developer: an account, a key, and the `deis` client with a home of its own.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use crate::command::{Output, run};
+use crate::program::binary;
 use crate::repository::Repository;
+use crate::seat::Seat;
 
 /// How long one command may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(180);
@@ -16,18 +17,26 @@ pub struct User {
     /// The login name.
     pub name: String,
     home: PathBuf,
-    client: PathBuf,
-    git: SocketAddr,
+    seat: Seat,
+    git_port: u16,
 }
 
 impl User {
-    pub(crate) fn new(name: &str, home: PathBuf, client: PathBuf, git: SocketAddr) -> Self {
+    pub(crate) fn new(name: &str, home: PathBuf, seat: Seat, git_port: u16) -> Self {
         let ssh = home.join(".ssh");
         std::fs::create_dir_all(&ssh).expect("a temporary directory can be made");
         let mut keygen = Command::new("ssh-keygen");
         keygen.args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"]).arg(ssh.join("id_ed25519"));
         run(&mut keygen, Duration::from_secs(30)).succeeded();
-        Self { name: name.to_owned(), home, client, git }
+        Self { name: name.to_owned(), home, seat, git_port }
+    }
+
+    /// Makes the account at the API at `url`, logs in, and hands over the key.
+    pub(crate) fn register(&self, url: &str) {
+        let (name, email) =
+            (format!("--username={}", self.name), format!("--email={}@example.com", self.name));
+        self.deis(&["register", url, &name, "--password=secret", &email]).succeeded();
+        self.deis(&["keys:add", &self.public_key().display().to_string()]).succeeded();
     }
 
     /// Runs `deis` in the home directory.
@@ -42,9 +51,10 @@ impl User {
 
     /// A `deis` command, to be started by the caller.
     pub fn deis_command(&self, directory: &Path, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.client);
-        command.args(arguments).current_dir(directory).env("HOME", &self.home);
-        command.env("DEIS_SSH_PORT", self.git.port().to_string()).env_remove("DEIS_PROFILE");
+        let port = self.git_port.to_string();
+        let variables = [("HOME", self.home.as_os_str()), ("DEIS_SSH_PORT", port.as_ref())];
+        let mut command = self.seat.command(binary("deis"), directory, &variables);
+        command.args(arguments);
         command
     }
 
@@ -65,14 +75,14 @@ impl User {
     /// A copy of one of the examples as a repository, with an app `name` for it.
     pub fn create_app(&self, name: &str, example: &str) -> Repository {
         let source = workspace().join("examples").join(example);
-        let repository = Repository::copy(&source, self.home.join(name), self.ssh());
+        let repository = Repository::copy(&source, self.home.join(name), self.seat.clone(), self.ssh());
         self.deis_in(repository.path(), &["create", name]).succeeded();
         repository
     }
 
     /// A repository of `files`, with an app `name` for it.
     pub fn create_app_of(&self, name: &str, files: &[(&str, &str)]) -> Repository {
-        let repository = Repository::with_files(files, self.home.join(name), self.ssh());
+        let repository = Repository::with_files(files, self.home.join(name), self.seat.clone(), self.ssh());
         self.deis_in(repository.path(), &["create", name]).succeeded();
         repository
     }

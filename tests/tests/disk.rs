@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deis_tests::{Options, Platform, PrivateEngine, Repository, SmallDisk, User, has_engine};
+use deis_tests::{Options, Platform, PrivateEngine, Repository, Site, SmallDisk, User, has_engine};
 
 /// How long the platform may take to come to rest.
 const CONVERGES: Duration = Duration::from_secs(60);

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use deis_tests::{Options, Platform, PrivateEngine, User, has_engine};
+use deis_tests::{Options, Platform, PrivateEngine, Site, User, has_engine};
 
 /// How long the platform may take to come to rest after a fault.
 const CONVERGES: Duration = Duration::from_secs(60);

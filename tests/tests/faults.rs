@@ -4,7 +4,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deis_tests::{Options, Platform, has_engine};
+use deis_tests::{Options, Platform, Site, has_engine};
 
 /// How long the platform may take to come to rest after a fault.
 const CONVERGES: Duration = Duration::from_secs(60);

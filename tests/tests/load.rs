@@ -1,6 +1,6 @@
 //! Visitors notice nothing: a steady load through deploys, scales, restarts and rollbacks.
 
-use deis_tests::{Platform, has_engine};
+use deis_tests::{Platform, Site, has_engine};
 
 #[test]
 fn no_request_fails_while_an_app_changes() {

@@ -1,6 +1,6 @@
 //! A name that one app had and another one gets: nothing of the first is left under it.
 
-use deis_tests::{Platform, has_engine};
+use deis_tests::{Platform, Site, has_engine};
 
 #[test]
 fn a_destroyed_app_can_be_made_and_pushed_again() {

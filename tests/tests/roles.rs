@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use deis_tests::{Options, Platform, Repository, User, has_engine};
+use deis_tests::{Options, Platform, Repository, Site, User, has_engine};
 
 /// How long the platform may take to come to rest after a fault.
 const CONVERGES: Duration = Duration::from_secs(60);

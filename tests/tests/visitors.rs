@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use deis_tests::{Options, Platform, Repository, User, WebSocket, has_engine};
+use deis_tests::{Options, Platform, Repository, Site, User, WebSocket, has_engine};
 
 const MB: u64 = 1_000_000;
 /// How large bodies are.
