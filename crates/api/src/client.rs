@@ -141,11 +141,16 @@ impl InternalClient {
         self.json(self.request(Method::POST, path).json(body).timeout(timeout)).await
     }
 
-    /// Sends `request` to the address that worked last, then to others as far as that does no harm; any status below
-    /// 400 is success.
-    pub async fn send(&self, request: RequestBuilder) -> Result<Response, CallError> {
+    /// The answer to `request` whatever its status, from the address that worked last, or from others as far as that
+    /// does no harm.
+    pub async fn answer(&self, request: RequestBuilder) -> Result<Response, CallError> {
         let request = request.build().map_err(|error| CallError::unreachable(&error, self.base()))?;
-        let response = Delivery::new(&self.http, &self.peers).deliver(request).await?;
+        Delivery::new(&self.http, &self.peers).deliver(request).await
+    }
+
+    /// As [`InternalClient::answer`]; any status below 400 is success.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Response, CallError> {
+        let response = self.answer(request).await?;
         if response.status().as_u16() < 400 { Ok(response) } else { Err(CallError::refused(response).await) }
     }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use deis_api::client::InternalClient;
 use deis_runtime::serve::BindError;
 use deis_runtime::{Shutdown, StatusBoard};
 use deis_scheduler::Images;
@@ -144,7 +143,7 @@ fn workshop(
     repositories: Repositories,
     hooks: HookPaths,
 ) -> Workshop {
-    let controller = InternalClient::new(&config.controller, &config.internal_key);
+    let controller = config.controller.clone();
     let mirror = config.mirror.clone().map(Mirror::new);
     let platform = Platform { settings: Arc::new(config), controller, images, stack_moving: Arc::default() };
     let ending = CancellationToken::new();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deis_api::client::InternalClient;
 use deis_model::{AppId, Environment};
 use deis_runtime::DataDir;
 use deis_runtime::data_dir::DataDirError;
@@ -24,9 +25,9 @@ pub struct Config {
     pub host_key: HostKey,
     /// Where copies of repositories are kept for the builder of another host; none: this one is all there is.
     pub mirror: Option<Arc<dyn ObjectStore>>,
-    /// The controller's base URL.
-    pub controller: String,
-    /// Authenticates calls to the controller.
+    /// The controllers.
+    pub controller: InternalClient,
+    /// The platform's own key.
     pub internal_key: String,
     /// The registry as images are named after it: `host:port`.
     pub registry: String,
@@ -118,7 +119,7 @@ impl Config {
             run: data.directory("run")?,
             host_key: HostKey::Kept(data.directory("secrets")?),
             mirror: None,
-            controller: "http://127.0.0.1:8000".to_owned(),
+            controller: InternalClient::new("http://127.0.0.1:8000", internal_key),
             internal_key: internal_key.to_owned(),
             registry: "127.0.0.1:5000".to_owned(),
             registry_credentials: registry,

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use deis_runtime::Identity;
 use deis_store::ObjectStore;
 
 /// Settings of a logger. No `Debug`: it holds the internal key.
@@ -23,6 +24,8 @@ pub struct Config {
     pub segment_bytes: u64,
     /// Where a copy of everything is kept for the logger of another host; none: the directory is all there is.
     pub mirror: Option<Arc<dyn ObjectStore>>,
+    /// Who it is to other hosts; none: it serves this host alone, in the clear.
+    pub identity: Option<Identity>,
 }
 
 impl Config {
@@ -36,6 +39,7 @@ impl Config {
             retention_bytes: 10 << 30,
             segment_bytes: 8 << 20,
             mirror: None,
+            identity: None,
         }
     }
 }

@@ -15,8 +15,8 @@ use tokio::sync::Semaphore;
 
 use deis_api::internal::LogBatch;
 use deis_model::AppId;
-use deis_runtime::Shutdown;
-use deis_runtime::auth::{InternalKey, require_internal_key};
+use deis_runtime::auth::InternalKey;
+use deis_runtime::{Allowed, Role, Shutdown, require_internal_key, require_role};
 
 use crate::archive::{Archive, SharedLog, lock};
 use crate::error::WriteError;
@@ -58,12 +58,19 @@ impl Service {
 /// Routes of `service`, closed to callers without `key`.
 pub(crate) fn router(service: Service, key: InternalKey) -> Router {
     Router::new()
-        .route("/internal/logs", post(store))
         .route("/{app}", get(read).delete(remove))
         .route("/{app}/", get(read).delete(remove))
+        .layer(from_fn_with_state(Allowed::roles([Role::Controller]), require_role))
+        .merge(senders())
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(key, require_internal_key))
         .with_state(service)
+}
+
+/// What logspout calls, and the controller with its events.
+fn senders() -> Router<Service> {
+    let allowed = Allowed::roles([Role::Logspout, Role::Controller]);
+    Router::new().route("/internal/logs", post(store)).layer(from_fn_with_state(allowed, require_role))
 }
 
 async fn store(State(service): State<Service>, request: Request) -> Response {

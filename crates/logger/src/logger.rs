@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 
 use deis_runtime::auth::InternalKey;
-use deis_runtime::{Shutdown, StatusBoard, serve};
+use deis_runtime::{Identity, Shutdown, StatusBoard, serve};
 
 use crate::app_log::Continuation;
 use crate::archive::Archive;
@@ -31,6 +31,7 @@ pub struct Logger {
     mirror: Option<Mirror>,
     limits: Limits,
     key: InternalKey,
+    identity: Option<Identity>,
     status: StatusBoard,
 }
 
@@ -57,7 +58,8 @@ impl Logger {
             retention_bytes: config.retention_bytes,
         };
         let key = InternalKey::new(&config.internal_key);
-        Ok(Self { listener, address, archive, mirror, limits, key, status })
+        let identity = config.identity;
+        Ok(Self { listener, address, archive, mirror, limits, key, identity, status })
     }
 
     /// Where it listens.
@@ -74,7 +76,7 @@ impl Logger {
             self.mirror.map(|mirror| tokio::spawn(mirror.run(self.archive.clone(), settled.clone())));
         let router = http::router(Service::new(self.archive, handle, shutdown.clone()), self.key);
         tokio::select! {
-            served = serve::serve(self.listener, router, shutdown) => served.context("failed to serve logs")?,
+            served = serve::serve_as(self.identity.as_ref(), self.listener, router, shutdown) => served.context("failed to serve logs")?,
             _ = &mut ended => bail!("the thread that writes logs ended"),
         }
         // A connection that outlived the grace keeps the writer alive: what it still sends is not waited for.

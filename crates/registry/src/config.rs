@@ -1,6 +1,6 @@
 //! What a registry is told when it starts.
 
-use deis_runtime::StatusBoard;
+use deis_runtime::{Identity, StatusBoard};
 use deis_store::ObjectStore;
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -15,6 +15,8 @@ pub struct Config {
     pub credentials: Credentials,
     /// Bounds on what clients may do.
     pub limits: Limits,
+    /// Who it is to other hosts; none: it serves this host alone, in the clear.
+    pub identity: Option<Identity>,
     /// Where to note the address, and a store that refuses to take more.
     pub status: StatusBoard,
 }

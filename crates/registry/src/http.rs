@@ -12,10 +12,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, post},
 };
+use deis_runtime::{Allowed, Role, require_role};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use tracing::debug;
+
+/// Who asks for images: the engines of hosts by way of their publishers, builders, and the controller that tidies up.
+const CALLERS: [Role; 3] = [Role::Publisher, Role::Builder, Role::Controller];
 
 /// Tells clients that this is a registry of the second protocol; the Docker Engine looks for it.
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -33,6 +37,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .method_not_allowed_fallback(async || RequestError::Method)
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(state.clone(), auth::require))
+        .layer(middleware::from_fn_with_state(Allowed::roles(CALLERS), require_role))
         .layer(middleware::from_fn(finish))
         .with_state(state)
 }

@@ -2,7 +2,7 @@
 
 use crate::{config::Config, http, state::State, upload};
 use deis_runtime::{
-    Shutdown,
+    Identity, Shutdown,
     serve::{self, BindError},
 };
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -16,6 +16,7 @@ const EXPIRY_INTERVAL: Duration = Duration::from_secs(15 * 60);
 pub struct Registry {
     listener: TcpListener,
     address: SocketAddr,
+    identity: Option<Identity>,
     state: Arc<State>,
 }
 
@@ -26,7 +27,8 @@ impl Registry {
         let listener = serve::bind(wanted).await?;
         let address = listener.local_addr().unwrap_or(wanted);
         config.status.listens_on(address);
-        Ok(Self { listener, address, state: Arc::new(State::new(config)) })
+        let identity = config.identity.clone();
+        Ok(Self { listener, address, identity, state: Arc::new(State::new(config)) })
     }
 
     /// Where it listens, with the port that was free if none was asked for.
@@ -39,7 +41,7 @@ impl Registry {
         info!(address = %self.address, "registry listens");
         let router = http::router(self.state.clone());
         tokio::select! {
-            served = serve::serve(self.listener, router, shutdown) => served,
+            served = serve::serve_as(self.identity.as_ref(), self.listener, router, shutdown) => served,
             never = expire_uploads(&self.state) => match never {},
         }
     }

@@ -28,7 +28,11 @@ pub struct SecretsError {
 impl Secrets {
     /// Reads the keys below `data`, making those that are missing.
     pub fn open(data: &DataDir) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let directory = data.directory("secrets")?;
+        Ok(Self::open_in(&data.directory("secrets")?)?)
+    }
+
+    /// Reads the keys in `directory`, making those that are missing.
+    pub fn open_in(directory: &Path) -> Result<Self, SecretsError> {
         Ok(Self {
             internal_key: read_or_make(&directory.join("internal.key"))?,
             registry_password: read_or_make(&directory.join("registry.password"))?,

@@ -42,7 +42,9 @@ impl TestRegistry {
         let (shutdown, status) = (Shutdown::new(), StatusBoard::new(Role::Registry));
         let credentials = Credentials { username: USERNAME.into(), password: PASSWORD.into() };
         let (listen, kept, board) = (([127, 0, 0, 1], 0).into(), store.clone(), status.clone());
-        let registry = Registry::bind(Config { listen, store, credentials, limits, status }).await.unwrap();
+        let registry = Registry::bind(Config { listen, store, credentials, limits, identity: None, status })
+            .await
+            .unwrap();
         let address = registry.local_addr();
         tokio::spawn(registry.run(shutdown.clone()));
         Self { address, store: kept, status: board, shutdown }
