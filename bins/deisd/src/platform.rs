@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use deis_api::client::InternalClient;
+use deis_api::client::{InternalClient, Peers};
 use deis_model::Environment;
 use deis_runtime::{Claim, DataDir, Role, Secrets, Shutdown, StatusBoard, telemetry};
 use deis_scheduler::{Credentials, Engine, SchedulerError};
@@ -232,7 +232,7 @@ impl Platform {
     async fn router(&self, status: StatusBoard) -> anyhow::Result<Running> {
         let mut config =
             deis_router::Config::new(self.secrets.internal_key.clone(), self.data.directory("router")?);
-        config.controller = self.controller_url();
+        config.controllers = Peers::new([self.settings.controller], None);
         config.http = self.settings.http;
         config.git = self.settings.git;
         config.health = self.settings.health;

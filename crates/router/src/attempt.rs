@@ -138,7 +138,7 @@ impl<'a> Attempt<'a> {
                 return Some(link);
             }
         }
-        match Link::connect(endpoint.address, timeouts.connect).await {
+        match Link::connect(endpoint.address, endpoint.tls.as_ref(), timeouts.connect).await {
             Ok(mut link) => {
                 endpoint.ejection.readmit();
                 if self.order.is_upgrade {

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use deis_api::client::Peers;
+
 use crate::Cidr;
 
 /// Settings of one router. No `Debug`: it holds a key.
@@ -15,8 +17,12 @@ pub struct Config {
     pub git: SocketAddr,
     /// Where load balancers ask whether this router lives, and where `/metrics` is. Default 127.0.0.1:9090.
     pub health: SocketAddr,
-    /// Base URL of the controller that hands out routes. Default `http://127.0.0.1:8000`.
-    pub controller: String,
+    /// What this router is called, different from every other one's at a time: its host's name where there are
+    /// several. Default `router`.
+    pub name: String,
+    /// Controllers, which hand out routes. If they are reached over TLS, so is the API that they serve to visitors.
+    /// Default `127.0.0.1:8000`, without TLS.
+    pub controllers: Peers,
     /// The key that components share.
     pub internal_key: String,
     /// Where the last route table is kept; made if missing.
@@ -88,7 +94,8 @@ impl Config {
             http: local(8080),
             git: local(2222),
             health: local(9090),
-            controller: "http://127.0.0.1:8000".to_owned(),
+            name: "router".to_owned(),
+            controllers: Peers::new([local(8000)], None),
             internal_key: internal_key.into(),
             state_dir: state_dir.into(),
             trusted: Cidr::LOOPBACK.to_vec(),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use rustls::ClientConfig;
 use tokio::sync::Notify;
 
 use deis_model::ContainerName;
@@ -15,6 +16,8 @@ use crate::pool::Pool;
 pub(crate) struct Endpoint {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// What connections to it are secured by: none to apps.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
     /// Whether it is taken out.
     pub(crate) ejection: Ejection,
     /// Idle connections to it.
@@ -35,6 +38,7 @@ impl Endpoint {
     ) -> Self {
         Self {
             address,
+            tls: None,
             ejection: Ejection::default(),
             pool: Pool::new(idle_links),
             container,
@@ -42,6 +46,11 @@ impl Endpoint {
             retired: AtomicBool::new(false),
             drained,
         }
+    }
+
+    /// The same, reached over TLS if `tls` says how.
+    pub(crate) fn secured(self, tls: Option<Arc<ClientConfig>>) -> Self {
+        Self { tls, ..self }
     }
 
     /// Whether it is this address of this container: the same address of another one is another endpoint.

@@ -7,10 +7,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use deis_api::client::{CallError, InternalClient};
+use deis_api::client::{CallError, Credential, InternalClient};
 use deis_api::internal::{RoutesRequest, RoutesResponse};
 use deis_runtime::{Shutdown, StatusBoard};
 
@@ -52,8 +53,11 @@ impl Follower {
         kept: watch::Sender<Routes>,
         heard: CancellationToken,
     ) -> Self {
-        let client = InternalClient::new(&shared.config.controller, &shared.config.internal_key);
-        let name = format!("router-{}-{:08x}", std::process::id(), rand::random::<u32>());
+        let config = &shared.config;
+        let key = Credential::Key(config.internal_key.clone());
+        let client = InternalClient::over(config.controllers.clone(), key);
+        // A router that takes over from another is another one.
+        let name = format!("{}-{}-{:08x}", config.name, std::process::id(), rand::random::<u32>());
         Self { shared, client, status, name, routes, kept, failures: 0, heard }
     }
 
@@ -150,6 +154,9 @@ impl Follower {
         let cure = match error {
             CallError::Unreachable { .. } => {
                 "start the controller; requests are served by the last routes meanwhile"
+            }
+            CallError::Refused { status: StatusCode::MISDIRECTED_REQUEST, .. } => {
+                "wait until one of the controllers leads, which takes seconds"
             }
             CallError::Refused { .. } => "give router and controller the same internal key and version",
             CallError::Garbled { .. } => "run router and controller of the same version",

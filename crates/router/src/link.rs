@@ -8,6 +8,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,12 +16,14 @@ use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use rustls::ClientConfig;
+
+use deis_api::client;
 
 use crate::clock::Millis;
 use crate::upload::Upload;
 
-type Connection = http1::Connection<TokioIo<TcpStream>, Upload>;
+type Connection = http1::Connection<TokioIo<client::Connection>, Upload>;
 
 /// One connection to an endpoint.
 pub(crate) struct Link {
@@ -48,10 +51,13 @@ pub(crate) enum ExchangeError {
 }
 
 impl Link {
-    /// Connects to `address`.
-    pub(crate) async fn connect(address: SocketAddr, timeout: Duration) -> io::Result<Self> {
-        let stream = tokio::time::timeout(timeout, TcpStream::connect(address)).await??;
-        stream.set_nodelay(true)?;
+    /// Connects to `address`; with `tls`, to whom that expects.
+    pub(crate) async fn connect(
+        address: SocketAddr,
+        tls: Option<&Arc<ClientConfig>>,
+        timeout: Duration,
+    ) -> io::Result<Self> {
+        let stream = tokio::time::timeout(timeout, client::Connection::open(address, tls)).await??;
         let mut builder = http1::Builder::new();
         builder.max_buf_size(64 * 1024);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::ClientConfig;
 use tokio::sync::Notify;
 
 use deis_model::{AppId, AppRoute, ContainerName};
@@ -43,6 +44,8 @@ pub(crate) struct Maker {
     pub(crate) app_patience: Duration,
     /// How long controllers may take to answer.
     pub(crate) controller_patience: Duration,
+    /// What connections to controllers are secured by.
+    pub(crate) controller_tls: Option<Arc<ClientConfig>>,
 }
 
 impl Table {
@@ -83,6 +86,7 @@ impl Maker {
             idle_links: config.limits.idle_links,
             app_patience: config.timeouts.answer,
             controller_patience: config.timeouts.controller_answer,
+            controller_tls: config.controllers.tls().cloned(),
         }
     }
 
@@ -132,7 +136,9 @@ impl Maker {
     }
 
     fn endpoint(&self, address: SocketAddr, container: Option<&ContainerName>) -> Arc<Endpoint> {
-        Arc::new(Endpoint::new(address, container.cloned(), self.idle_links, Arc::clone(&self.drained)))
+        let tls = if container.is_none() { self.controller_tls.clone() } else { None };
+        let drained = Arc::clone(&self.drained);
+        Arc::new(Endpoint::new(address, container.cloned(), self.idle_links, drained).secured(tls))
     }
 }
 

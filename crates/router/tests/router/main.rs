@@ -5,6 +5,8 @@ mod deploys;
 #[cfg(test)]
 mod framing;
 #[cfg(test)]
+mod platform;
+#[cfg(test)]
 mod protocol;
 #[cfg(test)]
 mod retries;

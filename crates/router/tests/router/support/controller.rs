@@ -11,6 +11,7 @@ use axum::http::HeaderMap;
 use axum::routing::post;
 use deis_api::internal::{PlatformRoutes, RoutesRequest, RoutesResponse};
 use deis_model::{AppId, AppRoute, ContainerName, Endpoint};
+use deis_runtime::{Identity, Shutdown, serve_as};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -44,8 +45,29 @@ impl Controller {
 
     /// A controller at a given address, with an empty table.
     pub(crate) async fn at(address: SocketAddr, epoch: &str, generation: u64) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+        let (listener, inner, router) = Self::open(address, epoch, generation).await;
         let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(super::serve::serve(listener, router, Arc::default()));
+        Self { inner, address, serving }
+    }
+
+    /// A controller that is reached over mutual TLS.
+    pub(crate) async fn secured(identity: &Identity) -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let (listener, inner, router) = Self::open(any, "first", 1).await;
+        let (address, identity) = (listener.local_addr().unwrap(), identity.clone());
+        let serving = tokio::spawn(async move {
+            serve_as(Some(&identity), listener, router, Shutdown::new()).await.unwrap();
+        });
+        Self { inner, address, serving }
+    }
+
+    async fn open(
+        address: SocketAddr,
+        epoch: &str,
+        generation: u64,
+    ) -> (TcpListener, Arc<Inner>, axum::Router) {
+        let listener = TcpListener::bind(address).await.unwrap();
         let table = Table {
             epoch: epoch.to_owned(),
             generation,
@@ -59,8 +81,7 @@ impl Controller {
         });
         let router =
             axum::Router::new().route("/internal/routes", post(answer)).with_state(Arc::clone(&inner));
-        let serving = tokio::spawn(super::serve::serve(listener, router, Arc::default()));
-        Self { inner, address, serving }
+        (listener, inner, router)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {

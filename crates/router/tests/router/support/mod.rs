@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Once;
 use std::time::Duration;
 
+use deis_api::client::Peers;
 use deis_router::{Addresses, Config, Router};
 use deis_runtime::{Role, Shutdown, StatusBoard};
 use tokio::task::JoinHandle;
@@ -39,7 +40,11 @@ impl Scene {
 
     /// The same with other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let controller = Controller::start().await;
+        Self::following(Controller::start().await, change).await
+    }
+
+    /// A router that follows this controller.
+    pub(crate) async fn following(controller: Controller, change: impl FnOnce(&mut Config)) -> Self {
         let state = tempfile::tempdir().unwrap();
         let mut config = config(state.path(), controller.address());
         change(&mut config);
@@ -86,7 +91,7 @@ pub(crate) fn config(state: &Path, controller: SocketAddr) -> Config {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut config = Config::new("test key", state);
     (config.http, config.git, config.health) = (any, any, any);
-    config.controller = format!("http://{controller}");
+    config.controllers = Peers::new([controller], None);
     config
 }
 
