@@ -1,10 +1,18 @@
 //! The command line.
 
+mod cluster;
+mod unit;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use deis_runtime::{Role, data_dir};
+use deis_runtime::data_dir;
+
+#[cfg(test)]
+pub(crate) use cluster::Planes;
+pub(crate) use cluster::{ClusterCommand, ImageCommand, Init, Join, Label};
+pub(crate) use unit::{Install, Scale, Targets, UnitsCommand};
 
 /// Prepares, looks at and sets up a Deis platform.
 #[derive(Parser)]
@@ -31,12 +39,20 @@ pub(crate) enum Command {
     /// Administrators of the platform
     #[command(subcommand)]
     Admin(AdminCommand),
-    /// Settings of the platform: get, set, rm
+    /// Settings of the platform: get, set, rm, list
     Config(ConfigCommand),
-    /// Whether every role is well, the container engine answers and the disk has room
+    /// Whether every role is well, on this machine or on all hosts of its cluster
     Status(StatusCommand),
     /// What roles wrote into their journal
     Journal(JournalCommand),
+
+    /// The image that the platform's roles run from
+    #[command(subcommand)]
+    Image(ImageCommand),
+    #[command(flatten)]
+    Cluster(ClusterCommand),
+    #[command(flatten)]
+    Units(UnitsCommand),
 }
 
 #[derive(Subcommand)]
@@ -104,12 +120,14 @@ pub(crate) enum ConfigAction {
         #[arg(required = true)]
         keys: Vec<String>,
     },
+    /// Prints all of them as key=value
+    List,
 }
 
 #[derive(Args)]
 pub(crate) struct StatusCommand {
-    /// Only these roles
-    pub(crate) roles: Vec<Role>,
+    /// Only these: router, controller@lab1, registry@*, …
+    pub(crate) units: Vec<String>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -117,8 +135,8 @@ pub(crate) struct StatusCommand {
 
 #[derive(Args)]
 pub(crate) struct JournalCommand {
-    /// Only these roles; without any the whole journal
-    pub(crate) roles: Vec<Role>,
+    /// Only these: router, controller@lab1, registry@*, …; without any the whole journal
+    pub(crate) units: Vec<String>,
     /// How many lines from the end
     #[arg(short = 'n', long, value_name = "NUMBER", default_value_t = 100)]
     pub(crate) lines: usize,

@@ -1,5 +1,6 @@
-//! `deisctl journal`: what roles wrote into their journal on this machine.
+//! `deisctl journal`: what roles wrote into their journal, on this machine or on any host of its cluster.
 
+mod cluster;
 mod record;
 mod source;
 
@@ -16,9 +17,11 @@ use anyhow::{Context, bail};
 use deis_runtime::Role;
 
 use crate::arguments::JournalCommand;
+use crate::fleet::Fleet;
 use crate::platform::Platform;
 
 use record::Record;
+pub(crate) use record::plain;
 use source::Source;
 
 /// How often a followed journal is looked at.
@@ -29,7 +32,11 @@ pub(crate) async fn run(
     command: &JournalCommand,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
+    if let Some(fleet) = Fleet::if_any(platform).await? {
+        return cluster::run(&fleet, command, out).await;
+    }
     platform.data()?;
+    let roles = command.units.iter().map(|unit| unit.parse()).collect::<Result<Vec<Role>, _>>()?;
     let directory = platform.root().join("journal");
     let failed = || format!("failed to read the journal in {}", directory.display());
     let mut journal = Journal { directory: directory.clone(), sources: BTreeMap::new() };
@@ -37,10 +44,10 @@ pub(crate) async fn run(
     if lines.is_empty() && !command.follow {
         bail!("the journal in {} is empty; start the platform with `deisd run`", directory.display());
     }
-    let records = matching(lines, &command.roles);
+    let records = matching(lines, &roles);
     print(&records[records.len().saturating_sub(command.lines)..], out)?;
     if command.follow {
-        follow(&mut journal, &command.roles, out).await.with_context(failed)?;
+        follow(&mut journal, &roles, out).await.with_context(failed)?;
     }
     Ok(())
 }

@@ -3,13 +3,25 @@
 
 mod admin;
 mod arguments;
+mod control;
+mod fleet;
+mod image;
 mod journal;
+mod listing;
+mod membership;
+mod operate;
+mod plane;
 mod platform;
+mod rollout;
 mod settings;
+mod sighting;
 mod stack;
 mod status;
+mod table;
+mod unit;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -46,11 +58,21 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Stack(command) => stack::run(&platform, command, &mut out).await?,
         Command::Admin(command) => admin::run(&platform, command, &mut out).await?,
-        Command::Config(command) => settings::run(&platform, command, &mut out).await?,
+        Command::Config(command) => return settings::run(&platform, command, &mut out).await,
         Command::Status(command) => return status::run(&platform, command, &mut out).await,
         Command::Journal(command) => journal::run(&platform, &command, &mut out).await?,
+        Command::Image(command) => image::run(&platform, command, &mut out).await?,
+        Command::Cluster(command) => return membership::run(&platform, command, &mut out).await,
+        Command::Units(command) => return operate::run(&platform, command, &mut out).await,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where large files are put for a moment: `/tmp` is often kept in memory, too small for a root file system.
+fn temporary() -> PathBuf {
+    std::env::var_os("TMPDIR")
+        .filter(|path| !path.is_empty())
+        .map_or_else(|| "/var/tmp".into(), PathBuf::from)
 }
 
 /// Says what clap says, with the original's words and exit codes where it had some.

@@ -16,6 +16,9 @@ use deis_api::status::RoleStatus;
 use deis_runtime::{DataDir, Role, Secrets};
 use deis_scheduler::{Engine, Options, SchedulerError};
 
+use crate::control::Control;
+use crate::fleet::{Fleet, State};
+
 /// How long a role may take to tell about itself.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -61,15 +64,18 @@ impl Platform {
 
     /// What `role` says of itself.
     pub(crate) async fn status(&self, role: Role) -> anyhow::Result<RoleStatus> {
-        let socket = self.data()?.status_socket(role);
-        match tokio::time::timeout(STATUS_TIMEOUT, ask(&socket)).await {
-            Ok(answer) => answer,
-            Err(_) => bail!("the {role} did not answer within {} s", STATUS_TIMEOUT.as_secs()),
+        board(&self.data()?.status_socket(role)).await
+    }
+
+    /// A client of the controller's internal calls, wherever it runs.
+    pub(crate) async fn controller(&self) -> anyhow::Result<Control> {
+        match Fleet::if_any(self).await? {
+            Some(fleet) => Control::of(&State::read(&fleet).await?),
+            None => Ok(Control::local(self.local_controller().await?)),
         }
     }
 
-    /// A client of the controller's internal calls.
-    pub(crate) async fn controller(&self) -> anyhow::Result<InternalClient> {
+    async fn local_controller(&self) -> anyhow::Result<InternalClient> {
         let data = self.data()?;
         let status = self.status(Role::Controller).await.context(
             "failed to ask the controller where it listens; see `deisctl status controller`, start it with `deisd run`",
@@ -84,6 +90,14 @@ impl Platform {
     /// The container engine.
     pub(crate) async fn engine(&self) -> Result<Engine, SchedulerError> {
         deis_scheduler::open(&self.scheduler, Options::default()).await
+    }
+}
+
+/// What the role that answers at `socket` says of itself.
+pub(crate) async fn board(socket: &Path) -> anyhow::Result<RoleStatus> {
+    match tokio::time::timeout(STATUS_TIMEOUT, ask(socket)).await {
+        Ok(answer) => answer,
+        Err(_) => bail!("the role did not answer within {} s", STATUS_TIMEOUT.as_secs()),
     }
 }
 

@@ -1,9 +1,15 @@
-//! `deisctl config <target> get|set|rm`: settings of the platform, in the original's form and output.
+//! `deisctl config <target> get|set|rm|list`: settings of the platform, in the original's form and output.
+//!
+//! On one machine the controller keeps them. In a cluster they are a document of the engine, which is there before any
+//! controller is and while none answers.
+
+mod document;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -15,6 +21,8 @@ use deis_api::client::InternalClient;
 use deis_api::internal::SettingsPage;
 
 use crate::arguments::{ConfigAction, ConfigCommand};
+use crate::fleet::Fleet;
+use crate::operate::Operation;
 use crate::platform::Platform;
 
 /// Settings that are given as the path of a file whose content is stored.
@@ -30,17 +38,43 @@ pub(crate) async fn run(
     platform: &Platform,
     command: ConfigCommand,
     out: &mut dyn Write,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<ExitCode> {
     let target = Target::parse(&command.target)?;
-    match command.action {
-        ConfigAction::Get { keys } => get(&platform.controller().await?, target, &keys, out).await,
-        ConfigAction::Set { pairs } => {
-            // Read before the controller is asked: a wrong path is told even while it is down.
-            let changes =
-                pairs.iter().map(|pair| setting(target, pair)).collect::<anyhow::Result<Vec<_>>>()?;
-            set(&platform.controller().await?, target, &changes, out).await
+    // Read before anybody is asked: a wrong path is told even while the controller is down.
+    let request = Request::parse(target, command.action)?;
+    if let Some(fleet) = Fleet::if_any(platform).await? {
+        return document::answer(&Operation::new(fleet), target, &request, out).await;
+    }
+    let controller = platform.controller().await?;
+    match &request {
+        Request::Get(keys) => show(target, &fetch(&controller, target).await?, keys, out)?,
+        Request::Change(changes) => {
+            write(&controller, target, changes.iter().cloned().collect()).await?;
+            echo(changes, out)?;
         }
-        ConfigAction::Rm { keys } => remove(&platform.controller().await?, target, &keys, out).await,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What is asked for.
+enum Request {
+    /// These keys; all without any.
+    Get(Vec<String>),
+    /// Key → value; without a value the key is taken away.
+    Change(Vec<(String, Option<String>)>),
+}
+
+impl Request {
+    fn parse(target: Target<'_>, action: ConfigAction) -> anyhow::Result<Self> {
+        match action {
+            ConfigAction::Get { keys } => Ok(Self::Get(keys)),
+            ConfigAction::List => Ok(Self::Get(Vec::new())),
+            ConfigAction::Rm { keys } => Ok(Self::Change(keys.into_iter().map(|key| (key, None)).collect())),
+            ConfigAction::Set { pairs } => {
+                let change = |pair: &String| setting(target, pair).map(|(key, value)| (key, Some(value)));
+                Ok(Self::Change(pairs.iter().map(change).collect::<anyhow::Result<_>>()?))
+            }
+        }
     }
 }
 
@@ -59,51 +93,32 @@ impl<'a> Target<'a> {
     }
 }
 
-async fn get(
-    controller: &InternalClient,
+async fn fetch(controller: &InternalClient, target: Target<'_>) -> anyhow::Result<BTreeMap<String, String>> {
+    let request = controller.request(Method::GET, &target.path()).timeout(TIMEOUT);
+    let page: SettingsPage = controller.json(request).await?;
+    Ok(page.values.into_iter().filter_map(|(key, value)| Some((key, value?))).collect())
+}
+
+/// Prints the values of `keys`, one per line; without keys all of them as `key=value`.
+fn show(
     target: Target<'_>,
+    values: &BTreeMap<String, String>,
     keys: &[String],
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let request = controller.request(Method::GET, &target.path()).timeout(TIMEOUT);
-    let page: SettingsPage = controller.json(request).await?;
     if keys.is_empty() {
-        for (key, value) in &page.values {
-            writeln!(out, "{key}={}", value.as_deref().unwrap_or_default())?;
-        }
+        values.iter().try_for_each(|(key, value)| writeln!(out, "{key}={value}"))?;
     }
     for key in keys {
-        let value = page.values.get(key).and_then(Option::as_deref);
-        writeln!(out, "{}", value.ok_or_else(|| anyhow!("Key not found (/deis/{}/{key})", target.0))?)?;
-    }
-    Ok(())
-}
-
-async fn set(
-    controller: &InternalClient,
-    target: Target<'_>,
-    changes: &[(String, String)],
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    let values = changes.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
-    write(controller, target, values).await?;
-    for (_, value) in changes {
+        let value = values.get(key).ok_or_else(|| anyhow!("Key not found (/deis/{}/{key})", target.0))?;
         writeln!(out, "{value}")?;
     }
     Ok(())
 }
 
-async fn remove(
-    controller: &InternalClient,
-    target: Target<'_>,
-    keys: &[String],
-    out: &mut dyn Write,
-) -> anyhow::Result<()> {
-    write(controller, target, keys.iter().map(|key| (key.clone(), None)).collect()).await?;
-    for key in keys {
-        writeln!(out, "{key}")?;
-    }
-    Ok(())
+/// Prints what was changed: values that were set, names of keys that were taken away.
+fn echo(changes: &[(String, Option<String>)], out: &mut dyn Write) -> std::io::Result<()> {
+    changes.iter().try_for_each(|(key, value)| writeln!(out, "{}", value.as_ref().unwrap_or(key)))
 }
 
 async fn write(

@@ -4,7 +4,6 @@ mod definition;
 
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Instant;
 
@@ -65,7 +64,7 @@ const RUN: &str = r#"umask 022 && exec bash "$0""#;
 ///
 /// Not piped into the engine: it takes half an archive for a whole image when the build dies in between.
 async fn file_system(definition: &Definition, out: &mut dyn Write) -> anyhow::Result<File> {
-    let place = temporary();
+    let place = crate::temporary();
     let failed = || format!("failed to prepare the stack in {}; check its space and owner", place.display());
     let directory = tempfile::tempdir_in(&place).with_context(failed)?;
     let script = definition.write(directory.path()).with_context(failed)?;
@@ -103,13 +102,6 @@ async fn relay(lines: impl AsyncRead + Unpin, out: &mut dyn Write) -> anyhow::Re
 fn rewound(mut file: File) -> std::io::Result<File> {
     std::io::Seek::rewind(&mut file)?;
     Ok(file)
-}
-
-/// `/tmp` is often kept in memory, too small for a root file system.
-fn temporary() -> PathBuf {
-    std::env::var_os("TMPDIR")
-        .filter(|path| !path.is_empty())
-        .map_or_else(|| "/var/tmp".into(), PathBuf::from)
 }
 
 #[cfg(test)]

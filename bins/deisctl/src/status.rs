@@ -1,5 +1,6 @@
-//! `deisctl status`: whether every role is well, the engine answers and the disk has room.
+//! `deisctl status`: whether every role is well, on this machine or on all hosts of its cluster.
 
+mod cluster;
 mod host;
 mod report;
 mod table;
@@ -11,6 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use deis_runtime::Role;
 
 use crate::arguments::StatusCommand;
+use crate::fleet::Fleet;
 use crate::platform::Platform;
 
 use report::{Report, RoleReport};
@@ -21,14 +23,23 @@ pub(crate) async fn run(
     command: StatusCommand,
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
-    let report = report(platform, &command.roles).await?;
+    if let Some(fleet) = Fleet::if_any(platform).await? {
+        return cluster::run(&fleet, &command, out).await;
+    }
+    let roles = command.units.iter().map(|unit| unit.parse()).collect::<Result<Vec<Role>, _>>()?;
+    let report = report(platform, &roles).await?;
     if command.json {
         writeln!(out, "{}", serde_json::to_string_pretty(&report)?)?;
     } else {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
-        write!(out, "{}", table::render(&report, i64::try_from(now).unwrap_or(i64::MAX)))?;
+        write!(out, "{}", table::render(&report, now()))?;
     }
     Ok(if report.well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Unix seconds.
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_secs());
+    i64::try_from(now).unwrap_or(i64::MAX)
 }
 
 async fn report(platform: &Platform, wanted: &[Role]) -> anyhow::Result<Report> {

@@ -56,7 +56,7 @@ fn shown(value: &Value) -> String {
 }
 
 /// Texts come from elsewhere, as request paths do: what steers a terminal is escaped.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

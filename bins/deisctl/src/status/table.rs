@@ -7,6 +7,7 @@ use time::format_description::FormatItem;
 use time::macros::format_description;
 
 use super::report::{Report, RoleReport};
+use crate::table::aligned;
 
 const TIME: &[FormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
 
@@ -44,7 +45,7 @@ fn row(role: &RoleReport, now: i64) -> [String; 6] {
 }
 
 /// `2026-11-22 16:40:05Z (3 min)`
-fn since(start: i64, now: i64) -> String {
+pub(super) fn since(start: i64, now: i64) -> String {
     let time = OffsetDateTime::from_unix_timestamp(start).ok().and_then(|time| time.format(TIME).ok());
     format!("{} ({})", time.unwrap_or_else(|| "unknown".to_owned()), span(now.saturating_sub(start).max(0)))
 }
@@ -57,18 +58,6 @@ fn span(seconds: i64) -> String {
         120.. => format!("{} min", seconds / 60),
         _ => format!("{seconds} s"),
     }
-}
-
-fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}"));
-        text += cells.collect::<Vec<_>>().join("  ").trim_end();
-        text.push('\n');
-    }
-    text
 }
 
 #[cfg(test)]

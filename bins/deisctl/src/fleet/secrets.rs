@@ -1,0 +1,29 @@
+//! The platform's keys and passwords, made once for the whole cluster.
+
+use serde::{Deserialize, Serialize};
+
+use deis_runtime::secrets::random_hex;
+
+use super::Document;
+
+/// What roles share. No `Debug`: it is never printed.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Secrets {
+    /// Authenticates calls between roles.
+    pub(crate) internal_key: String,
+    /// Of the account `deis` at the registry.
+    pub(crate) registry_password: String,
+    /// Of the account `deis` at the platform's own database.
+    pub(crate) database_password: String,
+}
+
+impl Secrets {
+    /// New ones.
+    pub(crate) fn generate() -> Self {
+        Self { internal_key: random_hex(), registry_password: random_hex(), database_password: random_hex() }
+    }
+}
+
+impl Document for Secrets {
+    const NAME: &'static str = "deis-secrets";
+}

@@ -1,0 +1,57 @@
+//! `router=3 registry=2`, in the original's words.
+
+use anyhow::{Context, bail};
+
+use crate::fleet::State;
+use crate::unit::Unit;
+
+/// The units and their numbers; refuses more than there are hosts for, since two would want the same port.
+pub(super) fn parse(words: &[String], state: &State) -> anyhow::Result<Vec<(Unit, u32)>> {
+    words.iter().map(|word| one(word, state)).collect()
+}
+
+fn one(word: &str, state: &State) -> anyhow::Result<(Unit, u32)> {
+    let (name, number) = word.split_once('=').with_context(|| format!("Could not parse: {word}"))?;
+    let unit = name.parse::<Unit>().ok().filter(|unit| unit.scales());
+    let unit = unit.with_context(|| format!("cannot scale {name} component"))?;
+    if number.starts_with('-') {
+        bail!("cannot scale below 0");
+    }
+    let number: u32 = number.parse().ok().with_context(|| format!("Could not parse: {word}"))?;
+    let hosts = state.plane(unit.plane()).count();
+    if number as usize > hosts {
+        bail!(
+            "cannot scale {unit} to {number}: the {} has {hosts} hosts, each for one; add one with `deisctl label HOST \
+             {}=true`",
+            unit.plane(),
+            unit.plane().label()
+        );
+    }
+    Ok((unit, number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::test_state;
+
+    fn check(word: &str, expected: Result<(Unit, u32), &str>) {
+        let found = one(word, &test_state(&["lab1", "lab2", "lab3"])).map_err(|error| error.to_string());
+        assert_eq!(found.as_ref().map_err(String::as_str), expected.as_ref().map_err(|text| *text), "{word}");
+    }
+
+    #[test]
+    fn components_are_scaled_in_the_originals_words() {
+        check("router=3", Ok((Unit::Router, 3)));
+        check("registry=0", Ok((Unit::Registry, 0)));
+        check("controller=2", Err("cannot scale controller component"));
+        check("controller2", Err("Could not parse: controller2"));
+        check("router=many", Err("Could not parse: router=many"));
+        check("router=-1", Err("cannot scale below 0"));
+    }
+
+    #[test]
+    fn more_than_one_per_host_is_refused() {
+        assert!(one("router=4", &test_state(&["lab1", "lab2", "lab3"])).is_err());
+    }
+}

@@ -1,0 +1,148 @@
+//! Settings in a cluster: kept by the engine, handed to the roles concerned.
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::process::ExitCode;
+
+use crate::control::Control;
+use crate::fleet::{Settings, State, Wishes};
+use crate::operate::Operation;
+use crate::unit::Unit;
+use crate::unit::variable::{Effect, effect};
+
+use super::{Request, Target, echo, show};
+
+pub(super) async fn answer(
+    operation: &Operation,
+    target: Target<'_>,
+    request: &Request,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    match request {
+        Request::Get(keys) => {
+            let settings = operation.fleet.documents.read::<Settings>().await?.unwrap_or_default();
+            show(target, &settings.0.get(target.0).cloned().unwrap_or_default(), keys, out)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Request::Change(changes) => change(operation, target, changes, out).await,
+    }
+}
+
+async fn change(
+    operation: &Operation,
+    target: Target<'_>,
+    changes: &[(String, Option<String>)],
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let write = |settings: &mut Settings| {
+        for (key, value) in changes {
+            settings.set(target.0, key, value.as_deref());
+        }
+        Ok(())
+    };
+    operation.fleet.documents.change(write).await?;
+    if changes.iter().any(|(key, _)| effect(target.0, key) == Effect::Controller) {
+        let note = |wishes: &mut Wishes| Ok(wishes.untold.insert(target.0.to_owned()));
+        operation.fleet.documents.change(note).await?;
+    }
+    echo(changes, out)?;
+    let units = concerned(target, changes);
+    let state = State::read(&operation.fleet).await?;
+    let running: Vec<_> = state.wishes.started().into_iter().filter(|unit| units.contains(unit)).collect();
+    if running.is_empty() {
+        Control::settle(&operation.fleet, out).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let names: Vec<_> = running.iter().map(|unit| format!("deis-{unit}")).collect();
+    writeln!(out, "Restarting now, one after the other, for the changed settings: {}", names.join(", "))?;
+    let code = operation.settle(&running, out).await?;
+    Control::settle(&operation.fleet, out).await?;
+    Ok(code)
+}
+
+/// The units that the changed settings are for.
+fn concerned(target: Target<'_>, changes: &[(String, Option<String>)]) -> BTreeSet<Unit> {
+    let units = changes.iter().flat_map(|(key, _)| match effect(target.0, key) {
+        Effect::Units(units) => units.to_vec(),
+        Effect::Image(unit) => vec![unit],
+        Effect::Controller => Vec::new(),
+    });
+    units.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use deis_scheduler::pretend;
+
+    use super::*;
+    use crate::membership::tests::cluster_of;
+    use crate::rollout::Patience;
+
+    const HASTE: Patience =
+        Patience { poll: Duration::from_millis(1), settle: Duration::ZERO, limit: Duration::from_millis(50) };
+
+    async fn operation() -> Operation {
+        Operation { fleet: cluster_of(&pretend(&["lab1", "lab2"])).await, patience: HASTE }
+    }
+
+    async fn told(operation: &Operation, target: &str, changes: &[(&str, Option<&str>)]) -> String {
+        let owned = |(key, value): &(&str, Option<&str>)| ((*key).to_owned(), value.map(str::to_owned));
+        let request = Request::Change(changes.iter().map(owned).collect());
+        let target = Target::parse(target).expect("a target");
+        let mut out = Vec::new();
+        answer(operation, target, &request, &mut out).await.expect("changed");
+        String::from_utf8(out).expect("text")
+    }
+
+    async fn shown(operation: &Operation, target: &str, keys: &[&str]) -> anyhow::Result<String> {
+        let request = Request::Get(keys.iter().map(|key| (*key).to_owned()).collect());
+        let mut out = Vec::new();
+        answer(operation, Target::parse(target)?, &request, &mut out).await?;
+        Ok(String::from_utf8(out)?)
+    }
+
+    #[tokio::test]
+    async fn settings_are_kept_before_any_controller_runs() {
+        let operation = operation().await;
+        assert_eq!(told(&operation, "router", &[("http", Some("0.0.0.0:8080"))]).await, "0.0.0.0:8080\n");
+        assert_eq!(told(&operation, "router", &[("git", Some("0.0.0.0:22"))]).await, "0.0.0.0:22\n");
+        assert_eq!(shown(&operation, "router", &["http"]).await.expect("set"), "0.0.0.0:8080\n");
+        assert_eq!(told(&operation, "router", &[("http", None)]).await, "http\n");
+        assert_eq!(shown(&operation, "router", &[]).await.expect("set"), "git=0.0.0.0:22\n");
+        let missing = shown(&operation, "router", &["http"]).await.expect_err("removed").to_string();
+        assert_eq!(missing, "Key not found (/deis/router/http)");
+    }
+
+    #[tokio::test]
+    async fn only_units_that_a_setting_is_for_start_anew_and_that_is_said() {
+        let operation = operation().await;
+        told(&operation, "platform", &[("domain", Some("example.com"))]).await;
+        told(&operation, "store", &[("url", Some("s3://KEY:SECRET@deis"))]).await;
+        let start = |wishes: &mut Wishes| {
+            for unit in [Unit::Router, Unit::Logger] {
+                wishes.units.entry(unit).or_default().started = true;
+            }
+            Ok(())
+        };
+        operation.fleet.documents.change(start).await.expect("wished");
+        operation.settle(&Unit::ALL, &mut Vec::new()).await.expect("settled");
+        assert_eq!(
+            told(&operation, "router", &[("log", Some("debug"))]).await,
+            "debug\n\
+             Restarting now, one after the other, for the changed settings: deis-router\n\
+             deis-router@lab1.service: active/running\n\
+             deis-router@lab2.service: active/running\n"
+        );
+        assert_eq!(told(&operation, "builder", &[("log", Some("debug"))]).await, "debug\n");
+    }
+
+    #[tokio::test]
+    async fn what_the_controller_takes_while_it_runs_waits_for_it() {
+        let operation = operation().await;
+        told(&operation, "controller", &[("registrationMode", Some("disabled"))]).await;
+        let state = State::read(&operation.fleet).await.expect("read");
+        assert_eq!(state.wishes.untold, BTreeSet::from(["controller".to_owned()]));
+    }
+}
