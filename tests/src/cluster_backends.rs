@@ -83,6 +83,21 @@ impl Backends {
         self.signal(&self.store, "CONT");
     }
 
+    /// The database of others answers nobody until it is resumed; connections to it stay open.
+    pub fn pause_database(&self) {
+        self.signal(self.database(), "STOP");
+    }
+
+    /// The database of others answers again.
+    pub fn resume_database(&self) {
+        self.signal(self.database(), "CONT");
+    }
+
+    fn database(&self) -> &Server {
+        self.database.as_ref().expect("the plan has a database of others")
+    }
+
+    /// Sends a signal to the processes of a server: all that hold its port.
     fn signal(&self, server: &Server, name: &str) {
         let port = format!("{}/tcp", server.port);
         self.host.run(["fuser", "--silent", "--kill", &format!("-{name}"), &port]).succeeded();

@@ -1,5 +1,6 @@
 //! Hosts on this machine for a test of its own: `script/lab`.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
@@ -66,6 +67,17 @@ impl Lab {
     /// The host without an engine.
     pub fn outside(&self) -> &Host {
         &self.outside
+    }
+
+    /// Where its hosts reach this machine.
+    pub fn machine(&self) -> IpAddr {
+        match self.outside.address {
+            IpAddr::V4(address) => {
+                let [a, b, c, _] = address.octets();
+                Ipv4Addr::new(a, b, c, 1).into()
+            }
+            address @ IpAddr::V6(_) => address,
+        }
     }
 
     /// What it is called; on rules and devices of this machine as well.

@@ -3,6 +3,8 @@
 mod ceph;
 mod cluster;
 mod cluster_backends;
+mod cluster_ledger;
+mod cluster_load;
 mod command;
 mod engine;
 mod lab;
@@ -24,6 +26,8 @@ mod web_socket;
 pub use ceph::Ceph;
 pub use cluster::{Cluster, Plan};
 pub use cluster_backends::{Backends, Database};
+pub use cluster_ledger::{Done, Ledger};
+pub use cluster_load::{Seen, Visitors};
 pub use command::Output;
 pub use lab::Lab;
 pub use lab_host::Host;
