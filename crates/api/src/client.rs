@@ -22,12 +22,14 @@ pub use peers::Peers;
 
 use delivery::Delivery;
 
-/// How soon a connection is given up whose other end has gone without a word: after so long a silence, so many
-/// questions at such intervals, or so long without the other end's confirming what was sent.
+/// A connection is given up after so long a silence, so many questions at such intervals: its other end has gone
+/// without a word, as when a host is lost.
 const SILENCE: Duration = Duration::from_secs(2);
 const QUESTIONS: u32 = 3;
 const INTERVAL: Duration = Duration::from_secs(1);
-const UNCONFIRMED: Duration = Duration::from_secs(5);
+
+/// The same for what was sent and is not taken in. Not at a registry, which may take its time with a large blob.
+const UNTAKEN: Duration = Duration::from_secs(5);
 
 /// Calls one component, which may be in several places. Cheap to clone; clones share which place works.
 #[derive(Clone)]
@@ -70,7 +72,7 @@ impl InternalClient {
             .tcp_keepalive(SILENCE)
             .tcp_keepalive_interval(INTERVAL)
             .tcp_keepalive_retries(QUESTIONS)
-            .tcp_user_timeout(UNCONFIRMED)
+            .tcp_user_timeout(matches!(credential, Credential::Key(_)).then_some(UNTAKEN))
             .no_proxy();
         let builder = match peers.tls() {
             Some(tls) => builder.tls_backend_preconfigured(rustls::ClientConfig::clone(tls)),
@@ -105,7 +107,7 @@ impl InternalClient {
     /// Reports what is routable on `host`.
     pub async fn report_endpoints(&self, host: &str, report: &EndpointReport) -> Result<(), CallError> {
         let path = format!("/internal/hosts/{}/endpoints", segment(host));
-        self.send(self.request(Method::PUT, &path).json(report).timeout(Duration::from_secs(10)))
+        self.send(self.request(Method::PUT, &path).json(report).timeout(Duration::from_secs(5)))
             .await
             .map(drop)
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
 use axum::{Extension, Router, middleware};
-use deis_api::client::{CallError, Credential, InternalClient};
+use deis_api::client::{CallError, Connection, Credential, InternalClient, Peers};
 use deis_runtime::identity::Authority;
 use deis_runtime::{Allowed, Peer, Role, Shutdown, bind, require_role, serve_as};
 use reqwest::{Method, StatusCode};
@@ -112,7 +112,7 @@ async fn a_raw_connection_carries_bytes_to_the_first_that_answers() {
     let router = Member::new(&authority, "router");
     let nobody = closed_port();
     let peers = router.identity.peers([nobody, address], Role::Controller);
-    let mut stream = peers.connect().await.unwrap();
+    let mut stream = connect(&peers).await;
     stream.write_all(b"GET /who HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -145,6 +145,18 @@ async fn a_server_that_ends_finishes_what_is_under_way() {
     assert_eq!(asking.await.unwrap().unwrap(), "done");
     let ended = tokio::time::timeout(PATIENCE + Duration::from_secs(10), serving).await;
     ended.expect("it ends").unwrap().unwrap();
+}
+
+/// A connection, however long this machine takes for it.
+async fn connect(peers: &Peers) -> Connection {
+    let connecting = async {
+        loop {
+            if let Ok(connection) = peers.connect().await {
+                return connection;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, connecting).await.expect("a connection")
 }
 
 /// An address that nobody listens on, held so that nobody will.
