@@ -2,24 +2,32 @@
 //!
 //! | who → whom | call | answer |
 //! |---|---|---|
-//! | router → controller | `POST /internal/routes` [`RoutesRequest`] | 200 [`RoutesResponse`], held until there is news or [`ROUTES_HOLD_SECONDS`] passed |
-//! | publisher → controller | `PUT /internal/hosts/<host>/endpoints` [`EndpointReport`] | 204 |
+//! | router → controller | `POST /internal/routes` [`RoutesRequest`] | 200 [`RoutesResponse`], held until there is news or [`ROUTES_HOLD_SECONDS`] passed; 421 |
+//! | publisher → controller | `PUT /internal/hosts/<host>/endpoints` [`EndpointReport`] | 204; 421 |
+//! | deisctl → controller | `DELETE /internal/hosts/<host>` | 204: nobody waits for that host any more; 421 |
+//! | controller → controller | `POST /internal/deploys/<app>` [`DeployRequest`] | 200 [`DeployAnswer`], held for as long as the request says; 421 |
+//! | controller → controller | `GET /internal/leader` | 200 [`Leader`] |
 //! | builder → controller | `GET /internal/keys/<md5 fingerprint>` | 200 [`KeyOwner`], 404 |
 //! | builder → controller | `/v1/hooks/{push,config,build}` with `X-Deis-Builder-Auth` | see [`crate::v1::hooks`] |
 //! | builder → controller | `GET /internal/apps` | 200 [`AppList`]: apps that exist, to remove repositories of those that do not |
 //! | logspout, controller, router → logger | `POST /internal/logs` [`LogBatch`] | 204 after it is on disk |
 //! | controller → logger | `GET /<app>?log_lines=N[&follow=true]`, `DELETE /<app>` | 200 text/plain lines, 204 when there are none |
 //! | deisctl → controller | `/internal/config/<target>`, `POST /internal/admins` | see [`AdminRequest`], [`SettingsPage`] |
+//!
+//! 421 is the answer of a controller that does not lead; [`crate::client::LEADER`] then says which one does, if that is known.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use deis_model::{AppId, AppRoute, ContainerName};
+use deis_model::{AppId, AppRoute, ContainerName, Formation, ReleaseVersion};
 
 /// How long the controller holds a request for routes when nothing changes, in seconds.
 pub const ROUTES_HOLD_SECONDS: u64 = 20;
+
+/// How many containers a router lists as draining at most.
+pub const MAX_DRAINING: usize = 1000;
 
 /// A router asks for what changed, and by asking acknowledges what it has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +41,10 @@ pub struct RoutesRequest {
     /// The newest generation (at most `applied`) for which no request is under way any more to an endpoint that
     /// had left the table by then: such containers may be stopped.
     pub drained: u64,
+    /// Containers that had left the table by `applied` and still have requests under way, sorted: every other one that
+    /// had left by then may be stopped. None if there are more than [`MAX_DRAINING`]: then only `drained` counts.
+    #[serde(default)]
+    pub draining: Option<Vec<ContainerName>>,
     /// Answer at once when the router only reports that it drained.
     pub hold: bool,
 }
@@ -87,6 +99,60 @@ pub struct ReportedEndpoint {
     pub ready: bool,
     /// Why not, for the app's owner: `port 5000 refused the connection`, `GET /health answered 500`.
     pub reason: Option<String>,
+}
+
+/// Asks the controller that leads to wait until an app is as its caller wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeployRequest {
+    /// Until what.
+    pub goal: DeployGoal,
+    /// How long, in milliseconds; at most an hour.
+    pub hold_millis: u64,
+}
+
+/// What a controller waits for on behalf of its caller. What is wanted is in the database already, restarts aside.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeployGoal {
+    /// This release is not pending any more and, if it is deployed, every router serves it.
+    Release(ReleaseVersion),
+    /// This many containers run.
+    Formation(Formation),
+    /// None of these incarnations of containers is left. Asked again, by another controller perhaps, it goes on with
+    /// those that are.
+    Restart(Vec<Incarnation>),
+}
+
+/// One incarnation of a container.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Incarnation {
+    /// Which container.
+    pub container: ContainerName,
+    /// The engine's id of it.
+    pub id: String,
+}
+
+/// How a goal stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DeployAnswer {
+    /// It is reached.
+    Done,
+    /// Not yet; why, for the app's owner, may be empty.
+    Waiting(String),
+    /// It will not be reached, for the app's owner.
+    Failed(String),
+    /// The app or its release was deleted meanwhile.
+    Gone,
+}
+
+/// Who leads the controllers, as far as one of them knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leader {
+    /// Its base URL.
+    pub url: Option<String>,
+    /// Counts leaders: a higher one leads since later.
+    pub epoch: i64,
 }
 
 /// Whom an SSH key belongs to.

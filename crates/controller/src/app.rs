@@ -23,7 +23,7 @@ mod token;
 mod user;
 
 pub use container::ContainerView;
-pub use deploys::{DeployError, Deploys};
+pub use deploys::{DATABASE_AWAY, DeployError, Deploys};
 pub use events::Events;
 pub use log::LogLines;
 pub use platform::Platform;

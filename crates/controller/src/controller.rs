@@ -5,24 +5,40 @@ use std::sync::Arc;
 
 use axum::middleware::from_fn_with_state;
 use deis_api::client::InternalClient;
-use deis_api::internal::PlatformRoutes;
+use deis_api::internal::{Leader, PlatformRoutes};
 use deis_database::Database;
 use deis_runtime::auth::InternalKey;
-use deis_runtime::serve::{BindError, bind, serve};
-use deis_runtime::{Shutdown, StatusBoard, require_internal_key, secrets};
+use deis_runtime::serve::{BindError, bind, serve_as};
+use deis_runtime::{Identity, Shutdown, StatusBoard, require_internal_key, secrets};
 use deis_scheduler::Engine;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 use crate::app::{Deploys, Events};
+use crate::deployer::Deployer;
 use crate::garbage::Garbage;
-use crate::http::{ApiState, api};
-use crate::reconcile::{DeploySettings, Parts, Reconciler};
-use crate::routes::{ROUTER_GRACE, Reports, RouteBook, RoutesState, routes_router};
+use crate::http::{ApiState, api, leader_router};
+use crate::lead::{DatabaseLeases, Dial, Leadership, LedScheduler, OpenTerm, Seat, Term, TermParts};
+use crate::reconcile::DeploySettings;
+use crate::routes::{ROUTER_GRACE, RouteBook, Routing};
+use crate::steady::steadily;
 
 /// Everything a controller is told. No `Debug`: it holds a secret.
 pub struct Config {
     /// Where the API is served.
     pub listen: SocketAddr,
+    /// Names this controller among those that share the database; stays the same when it starts again.
+    pub name: String,
+    /// Its base URL as other components call it (`http://10.0.0.1:8000`); by default made from where it listens.
+    pub url: Option<String>,
+    /// Base URLs of the other controllers, as far as they are known.
+    pub peers: Vec<String>,
+    /// Makes clients of other controllers.
+    pub dial: Dial,
+    /// Shown to other components, and asked of them; none on one machine.
+    pub identity: Option<Identity>,
+    /// Where routers find the API; by default only here.
+    pub controllers: Vec<SocketAddr>,
     /// Desired state.
     pub database: Database,
     /// Runs containers.
@@ -35,8 +51,8 @@ pub struct Config {
     pub registry: String,
     /// Calls the registry.
     pub registry_client: InternalClient,
-    /// The logger's base URL.
-    pub logger: String,
+    /// Calls the logger.
+    pub logger: InternalClient,
     /// Where routers send git over SSH.
     pub builders: Vec<SocketAddr>,
     /// What is wrong, for operators.
@@ -75,57 +91,95 @@ impl Controller {
         self.address
     }
 
-    /// Serves and reconciles until `shutdown`.
+    /// Serves the API until `shutdown`, and leads whenever no other controller does.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), ControllerError> {
         let Self { listener, address, config } = self;
-        let logger = InternalClient::new(&config.logger, &config.internal_key);
-        let events = Events::start(logger.clone(), shutdown.clone());
-        let book =
-            Arc::new(RouteBook::new(secrets::random_hex(), platform_routes(&config, address), ROUTER_GRACE));
-        let reports = Arc::new(Reports::default());
-        let reconciler = Reconciler::new(Parts {
-            database: config.database.clone(),
-            scheduler: Arc::clone(&config.engine.scheduler),
-            output: Arc::clone(&config.engine.output),
-            book: Arc::clone(&book),
-            reports: Arc::clone(&reports),
-            events: events.clone(),
-            settings: config.deploys.clone(),
+        let identity = config.identity.clone();
+        let events = Events::start(config.logger.clone(), shutdown.clone());
+        let (seat, seats) = watch::channel(Seat::Following(Leader::default()));
+        let url = config.url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let leadership = Leadership {
+            leases: Arc::new(DatabaseLeases {
+                database: config.database.clone(),
+                holder: config.name.clone(),
+                url: url.clone(),
+            }),
+            open_term: open_term(&config, address, url, events.clone(), shutdown.clone()),
+            peers: config.peers.clone(),
+            dial: Arc::clone(&config.dial),
+            seat,
+            status: config.status.clone(),
             shutdown: shutdown.clone(),
-        });
-        let waking = reconciler.clone();
-        let routes = routes_router(RoutesState {
-            book,
-            reports,
-            database: config.database.clone(),
-            wake: Arc::new(move |apps| waking.wake_all(apps)),
-        });
-        let garbage = Garbage {
-            database: config.database.clone(),
-            registry: config.registry_client,
-            host: config.registry.clone(),
+            served: Shutdown::new(),
         };
-        tokio::spawn(shutdown.clone().run_until_cancelled_owned(garbage.run()));
         let key = InternalKey::new(&config.internal_key);
+        let led = leader_router(seats.clone()).layer(from_fn_with_state(key, require_internal_key));
+        let deployer = Deployer {
+            database: config.database.clone(),
+            scheduler: config.engine.scheduler,
+            settings: config.deploys.clone(),
+            seats,
+            dial: config.dial,
+        };
         let public = api(ApiState {
             database: config.database,
-            deploys: Arc::new(reconciler.clone()) as Arc<dyn Deploys>,
+            deploys: Arc::new(deployer) as Arc<dyn Deploys>,
             events,
             domain: config.deploys.domain,
-            logger,
+            logger: config.logger,
             registry_host: config.registry,
             internal_key: config.internal_key,
         });
-        let router = public.merge(routes.layer(from_fn_with_state(key, require_internal_key)));
-        let (served, ()) = tokio::join!(serve(listener, router, shutdown.clone()), reconciler.run());
+        let ended = leadership.served.clone();
+        let serving = async {
+            let served = serve_as(identity.as_ref(), listener, public.merge(led), shutdown).await;
+            ended.cancel();
+            served
+        };
+        let (served, ()) = tokio::join!(serving, leadership.run());
         Ok(served?)
     }
 }
 
+/// Begins terms: each with routes of its own, since another controller may have led meanwhile.
+fn open_term(
+    config: &Config,
+    address: SocketAddr,
+    url: String,
+    events: Events,
+    shutdown: Shutdown,
+) -> OpenTerm {
+    let platform = platform_routes(config, address);
+    let (database, engine, settings) =
+        (config.database.clone(), config.engine.clone(), config.deploys.clone());
+    let (registry, host) = (config.registry_client.clone(), config.registry.clone());
+    Box::new(move |lease, gate| {
+        let database = database.fenced(lease);
+        let book = RouteBook::new(secrets::random_hex(), platform.clone(), ROUTER_GRACE);
+        let parts = TermParts {
+            database: database.clone(),
+            scheduler: Arc::new(LedScheduler::new(Arc::clone(&engine.scheduler), gate.clone())),
+            output: Arc::clone(&engine.output),
+            events: events.clone(),
+            settings: settings.clone(),
+            routing: Arc::new(Routing::new(book)),
+            leader: Leader { url: Some(url.clone()), epoch: lease.epoch },
+        };
+        let term = Term::new(parts, shutdown.child_token());
+        let garbage = Garbage { database, registry: registry.clone(), host: host.clone(), gate };
+        term.spawn(async move { steadily("garbage", || garbage.run()).await });
+        term
+    })
+}
+
 fn platform_routes(config: &Config, address: SocketAddr) -> PlatformRoutes {
+    let controllers = match config.controllers.is_empty() {
+        true => vec![address],
+        false => config.controllers.clone(),
+    };
     PlatformRoutes {
         controller_hosts: vec![format!("deis.{}", config.deploys.domain)],
-        controllers: vec![address],
+        controllers,
         builders: config.builders.clone(),
     }
 }

@@ -10,6 +10,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tracing::{info, warn};
 
+use crate::lead::Gate;
+
 /// How many of an app's newest releases can be rolled back to; older ones lose their image.
 pub const KEPT_RELEASES: u32 = 50;
 /// How often garbage is collected, and how long after the start first.
@@ -27,6 +29,8 @@ pub(crate) struct Garbage {
     pub(crate) registry: InternalClient,
     /// The registry as images are named after it: `host:port`.
     pub(crate) host: String,
+    /// Whether it is still this controller that collects.
+    pub(crate) gate: Gate,
 }
 
 /// Why garbage was not collected.
@@ -36,11 +40,13 @@ enum GarbageError {
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Registry(#[from] CallError),
+    #[error("another controller leads by now")]
+    Relieved,
 }
 
 impl Garbage {
     /// Collects every hour, for ever.
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(&self) {
         loop {
             tokio::time::sleep(INTERVAL).await;
             match self.collect().await {
@@ -58,6 +64,10 @@ impl Garbage {
         let apps = self.database.apps().await?.into_iter().collect();
         let images = self.database.images_in_use(KEPT_RELEASES).await?;
         let keep = keep(&self.host, &catalog, &apps, &images);
+        // What was read before another one led may be old by now: images of newer releases would go.
+        if !self.gate.is_open() {
+            return Err(GarbageError::Relieved);
+        }
         let request = self.registry.request(Method::POST, "/internal/garbage").timeout(TIMEOUT);
         Ok(self.registry.json(request.json(&json!({ "keep": keep }))).await?)
     }

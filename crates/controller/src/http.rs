@@ -14,6 +14,7 @@ mod envelope;
 mod hooks;
 mod internal;
 mod keys;
+mod leader;
 mod logs;
 mod page;
 mod perms;
@@ -24,4 +25,5 @@ mod run;
 mod users;
 mod wire;
 
+pub use leader::leader_router;
 pub use router::{ApiState, api};

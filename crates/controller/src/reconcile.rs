@@ -3,11 +3,10 @@
 //! A pass reads desired and observed state, plans and executes. It leaves nothing half done that the next pass,
 //! in this process or another, would not finish.
 
+mod answer;
 mod app_state;
-mod deploys;
 mod failure;
 mod image;
-mod job;
 mod pass;
 mod patience;
 mod pending;
@@ -23,15 +22,25 @@ use deis_database::Database;
 use deis_model::AppId;
 use deis_runtime::Shutdown;
 use deis_scheduler::{ContainerOutput, Scheduler};
-use tokio::sync::SetOnce;
+use tokio::sync::{Semaphore, SetOnce};
+use tokio::task::JoinHandle;
+use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::app::Events;
-use crate::routes::{Reports, RouteBook};
+use crate::observation::Observation;
+use crate::routes::Routing;
+use crate::steady::steadily;
 use app_state::{AppState, Next};
+
+pub(crate) use answer::ROUTERS_TIMEOUT;
+pub(crate) use restart::BATCHES;
 
 /// How soon a pass that could not be finished is tried again.
 const RETRY: Duration = Duration::from_secs(2);
+
+/// How many apps are looked at at the same time: enough to keep database and engine busy.
+const PASSES: usize = 64;
 
 /// How deploys behave.
 #[derive(Clone, Debug)]
@@ -58,11 +67,12 @@ struct Shared {
     database: Database,
     scheduler: Arc<dyn Scheduler>,
     output: Arc<dyn ContainerOutput>,
-    book: Arc<RouteBook>,
-    reports: Arc<Reports>,
+    routing: Arc<Routing>,
     events: Events,
     settings: DeploySettings,
     shutdown: Shutdown,
+    tasks: TaskTracker,
+    turns: Semaphore,
     /// Set once publishers have said what runs: no pass begins before.
     heard: SetOnce<()>,
     apps: Mutex<HashMap<AppId, Arc<AppState>>>,
@@ -76,26 +86,38 @@ pub struct Parts {
     pub scheduler: Arc<dyn Scheduler>,
     /// Explains why containers ended.
     pub output: Arc<dyn ContainerOutput>,
-    /// Told to routers.
-    pub book: Arc<RouteBook>,
-    /// Heard from publishers.
-    pub reports: Arc<Reports>,
+    /// Told to routers, heard from publishers.
+    pub routing: Arc<Routing>,
     /// The apps' own logs.
     pub events: Events,
     /// How deploys behave.
     pub settings: DeploySettings,
     /// Ends all work.
     pub shutdown: Shutdown,
+    /// Holds all that is under way.
+    pub tasks: TaskTracker,
 }
 
 impl Reconciler {
     /// A reconciler at rest: [`Reconciler::run`] sets it to work.
     pub fn new(parts: Parts) -> Self {
-        let Parts { database, scheduler, output, book, reports, events, settings, shutdown } = parts;
-        let (heard, apps) = (SetOnce::new(), Mutex::default());
-        let shared =
-            Shared { database, scheduler, output, book, reports, events, settings, shutdown, heard, apps };
-        Self { shared: Arc::new(shared) }
+        let Parts { database, scheduler, output, routing, events, settings, shutdown, tasks } = parts;
+        let (turns, heard, apps) = (Semaphore::new(PASSES), SetOnce::new(), Mutex::default());
+        Self {
+            shared: Arc::new(Shared {
+                database,
+                scheduler,
+                output,
+                routing,
+                events,
+                settings,
+                shutdown,
+                tasks,
+                turns,
+                heard,
+                apps,
+            }),
+        }
     }
 
     /// Has every one of `apps` looked at soon.
@@ -107,9 +129,31 @@ impl Reconciler {
     fn wake_app(&self, app: &AppId) {
         let state = self.state(app);
         if state.note_dirty() {
-            let (reconciler, app) = (self.clone(), app.clone());
-            tokio::spawn(async move { reconciler.work(&app, &state).await });
+            self.start_work(app, state);
         }
+    }
+
+    /// Has every one of `apps` looked at soon; those that were at rest all the while, with what was `seen` of them.
+    fn wake_with(&self, apps: &BTreeSet<AppId>, mut seen: Observation) {
+        for app in apps {
+            let state = self.state(app);
+            if state.note_seen(seen.begun, seen.apps.remove(app).unwrap_or_default()) {
+                self.start_work(app, state);
+            }
+        }
+    }
+
+    fn start_work(&self, app: &AppId, state: Arc<AppState>) {
+        let (reconciler, app) = (self.clone(), app.clone());
+        self.spawn(async move { steadily(app.as_str(), || reconciler.work(&app, &state)).await });
+    }
+
+    /// Runs `task` until this reconciler ends.
+    fn spawn<T: Send + 'static>(
+        &self,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<Option<T>> {
+        self.shared.tasks.spawn(self.shared.shutdown.clone().run_until_cancelled_owned(task))
     }
 
     fn state(&self, app: &AppId) -> Arc<AppState> {
@@ -122,7 +166,7 @@ impl Reconciler {
         // Before that, a pass would write routes without containers that serve.
         self.shared.heard.wait().await;
         while !self.shared.shutdown.is_cancelled() {
-            let next = match self.pass(app, state).await {
+            let next = match self.pass_in_turn(app, state).await {
                 Ok(next) => {
                     state.note_outcome(None);
                     next
@@ -145,8 +189,13 @@ impl Reconciler {
         }
     }
 
+    async fn pass_in_turn(&self, app: &AppId, state: &AppState) -> Result<Next, pass::PassError> {
+        let _turn = self.shared.turns.acquire().await.expect("nobody closes the semaphore");
+        self.pass(app, state).await
+    }
+
     async fn wait(&self, state: &AppState, next: Next) {
-        let mut routes = self.shared.book.subscribe();
+        let mut routes = self.shared.routing.book.subscribe();
         tokio::select! {
             () = state.woken() => {}
             () = tokio::time::sleep(next.delay()) => {}

@@ -58,6 +58,11 @@ impl Endpoint {
         self.address == address && self.container.as_ref() == container
     }
 
+    /// Who is behind it; none of the platform's own.
+    pub(crate) fn container(&self) -> Option<&ContainerName> {
+        self.container.as_ref()
+    }
+
     /// Counts a request in; none if the endpoint has left the table, and the caller must look there again.
     ///
     /// Counting first and asking second, with `retire` and `in_flight` the other way round and all in one order,

@@ -15,6 +15,7 @@ use deis_api::client::{CallError, Credential, InternalClient};
 use deis_api::internal::{RoutesRequest, RoutesResponse};
 use deis_runtime::{Shutdown, StatusBoard};
 
+use crate::drain::Progress;
 use crate::routes::Routes;
 use crate::shared::Shared;
 
@@ -79,37 +80,38 @@ impl Follower {
         }
     }
 
-    /// Asks for news, and while the controller has none, reports generations as they drain.
+    /// Asks for news, and while the controller has none, reports containers as they drain.
     async fn ask(&self) -> Result<RoutesResponse, CallError> {
-        let mut reported = self.shared.drain.drained(self.routes.generation);
-        let request = self.request(reported, true);
+        let mut reported = self.shared.drain.progress(self.routes.generation);
+        let request = self.request(&reported, true);
         let mut news = pin!(self.client.routes(&request));
         loop {
             tokio::select! {
                 news = &mut news => return news,
                 () = self.shared.drain.changed.notified() => {}
             }
-            let drained = self.shared.drain.drained(self.routes.generation);
-            // One report at a time and none overtaken by the next request: the controller sees numbers only grow.
-            if drained > reported && self.report(drained).await {
-                reported = drained;
+            let progress = self.shared.drain.progress(self.routes.generation);
+            // One report at a time and none overtaken by the next request: the controller sees progress only.
+            if progress != reported && self.report(&progress).await {
+                reported = progress;
             }
         }
     }
 
-    async fn report(&self, drained: u64) -> bool {
-        let request = self.request(drained, false);
+    async fn report(&self, progress: &Progress) -> bool {
+        let request = self.request(progress, false);
         let answered = tokio::time::timeout(REPORT_PATIENCE, self.client.routes(&request)).await;
         // What it says is left for the request that is held, which gets the same.
         matches!(answered, Ok(Ok(_)))
     }
 
-    fn request(&self, drained: u64, hold: bool) -> RoutesRequest {
+    fn request(&self, progress: &Progress, hold: bool) -> RoutesRequest {
         RoutesRequest {
             router: self.name.clone(),
             epoch: self.routes.epoch.clone(),
             applied: self.routes.generation,
-            drained,
+            drained: progress.drained,
+            draining: progress.draining.clone(),
             hold,
         }
     }

@@ -118,9 +118,9 @@ mod tests {
         let shared = Shared::new(Config::new("key", "/nowhere"), &routes(5, &[1]));
         let flight = board(&shared);
         shared.enforce(&routes(9, &[2]), 5);
-        assert_eq!(shared.drain.drained(9), 5);
+        assert_eq!(shared.drain.progress(9).drained, 5);
         drop(flight);
-        assert_eq!(shared.drain.drained(9), 9);
+        assert_eq!(shared.drain.progress(9).drained, 9);
     }
 
     #[test]
@@ -128,7 +128,7 @@ mod tests {
         let shared = Shared::new(Config::new("key", "/nowhere"), &routes(900, &[1]));
         let _flight = board(&shared);
         shared.enforce(&routes(3, &[2]), 0);
-        assert_eq!(shared.drain.drained(3), 0);
+        assert_eq!(shared.drain.progress(3).drained, 0);
     }
 
     #[test]

@@ -8,6 +8,10 @@ use deis_database::DatabaseError;
 use deis_model::{AppId, ContainerStatus, Formation, ProcessType, ReleaseVersion};
 use deis_scheduler::SchedulerError;
 
+/// What callers are told while the database gives no answer.
+pub const DATABASE_AWAY: &str =
+    "The platform's database does not answer: nothing was changed. Try again in a moment.";
+
 /// Makes what runs match what the database wants.
 #[async_trait]
 pub trait Deploys: Send + Sync {
@@ -61,6 +65,8 @@ impl DeployError {
     pub fn from_database(error: DatabaseError) -> Self {
         match error {
             DatabaseError::Missing => Self::Gone,
+            // Where the database is, is nothing for the app's owner.
+            DatabaseError::Away { .. } => Self::Failed(DATABASE_AWAY.to_owned()),
             error => Self::Failed(error.to_string()),
         }
     }

@@ -9,7 +9,7 @@ use tracing::error;
 
 use deis_database::DatabaseError;
 
-use crate::app::Refusal;
+use crate::app::{DATABASE_AWAY, Refusal};
 
 /// What handlers answer with.
 pub(super) type Reply = Result<Response, Refusal>;
@@ -94,6 +94,11 @@ fn database_error(error: &DatabaseError) -> Response {
         DatabaseError::Full { .. } => detail(
             StatusCode::SERVICE_UNAVAILABLE,
             "The platform's disk is full: nothing was changed. Tell its operator.",
+        ),
+        DatabaseError::Away { .. } => detail(StatusCode::SERVICE_UNAVAILABLE, DATABASE_AWAY),
+        DatabaseError::Unconfirmed { .. } => detail(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The platform's database went away meanwhile: this may be done or not. Look before you try again.",
         ),
         _ => internal_error(),
     }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use deis_model::plan::Verdict;
-use deis_model::{ContainerName, Desired, Formation, ReleaseVersion};
+use deis_model::{ContainerName, ContainerStatus, Desired, Formation, ReleaseVersion};
 use tokio::sync::{Notify, watch};
 
 use super::image::Image;
@@ -16,7 +16,7 @@ const TROUBLE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The state of one app's reconciliation.
 pub(super) struct AppState {
-    phase: Mutex<Phase>,
+    progress: Mutex<Progress>,
     woken: Notify,
     /// Held during a pass.
     pub(super) memory: tokio::sync::Mutex<Memory>,
@@ -24,6 +24,14 @@ pub(super) struct AppState {
     pub(super) removing: Mutex<BTreeSet<ContainerName>>,
     /// Where the app stands.
     pub(super) standing: watch::Sender<Standing>,
+}
+
+struct Progress {
+    phase: Phase,
+    /// When something was last heard of the app, or a pass over it ended.
+    touched: Option<Instant>,
+    /// The app's containers as they were after that, for the next pass.
+    seen: Option<Vec<ContainerStatus>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,7 +107,7 @@ impl Standing {
 impl Default for AppState {
     fn default() -> Self {
         Self {
-            phase: Mutex::new(Phase::Idle),
+            progress: Mutex::new(Progress { phase: Phase::Idle, touched: None, seen: None }),
             woken: Notify::new(),
             memory: tokio::sync::Mutex::default(),
             removing: Mutex::default(),
@@ -111,19 +119,54 @@ impl Default for AppState {
 impl AppState {
     /// Notes that something changed. Whether the caller must start a task, because none works on the app.
     pub(super) fn note_dirty(&self) -> bool {
-        let mut phase = lock(&self.phase);
-        let was_idle = *phase == Phase::Idle;
-        *phase = if was_idle { Phase::Working } else { Phase::WorkingDirty };
-        drop(phase);
+        let mut progress = lock(&self.progress);
+        let was_idle = progress.phase == Phase::Idle;
+        progress.phase = if was_idle { Phase::Working } else { Phase::WorkingDirty };
+        progress.touched = Some(Instant::now());
+        progress.seen = None;
+        drop(progress);
         self.woken.notify_one();
         was_idle
     }
 
+    /// Like [`AppState::note_dirty`]; the next pass need not ask the engine if nothing was heard of the app or done
+    /// about it since `begun`, when the engine began to say what containers it has.
+    pub(super) fn note_seen(&self, begun: Instant, containers: Vec<ContainerStatus>) -> bool {
+        let mut progress = lock(&self.progress);
+        if progress.touched.is_some_and(|touched| touched >= begun) {
+            drop(progress);
+            return self.note_dirty();
+        }
+        let was_idle = progress.phase == Phase::Idle;
+        progress.phase = match progress.phase {
+            Phase::Idle => Phase::Working,
+            // The pass that was to look at what was seen before looks at this.
+            phase if progress.seen.is_some() => phase,
+            _ => Phase::WorkingDirty,
+        };
+        progress.seen = Some(containers);
+        drop(progress);
+        self.woken.notify_one();
+        was_idle
+    }
+
+    /// What [`AppState::note_seen`] left, if it still holds.
+    pub(super) fn take_seen(&self) -> Option<Vec<ContainerStatus>> {
+        lock(&self.progress).seen.take()
+    }
+
+    /// Notes that a pass is over: what was seen while it went on may be older than what it did.
+    fn note_passed(&self) {
+        let mut progress = lock(&self.progress);
+        progress.touched = Some(Instant::now());
+        progress.seen = None;
+    }
+
     /// Ends the task's work, unless something changed meanwhile. Whether it ended.
     pub(super) fn rest(&self) -> bool {
-        let mut phase = lock(&self.phase);
-        let rests = *phase == Phase::Working;
-        *phase = if rests { Phase::Idle } else { Phase::Working };
+        let mut progress = lock(&self.progress);
+        let rests = progress.phase == Phase::Working;
+        progress.phase = if rests { Phase::Idle } else { Phase::Working };
         rests
     }
 
@@ -153,11 +196,12 @@ impl AppState {
 
     /// Whether no task works on the app.
     pub(super) fn is_idle(&self) -> bool {
-        *lock(&self.phase) == Phase::Idle
+        lock(&self.progress).phase == Phase::Idle
     }
 
     /// Notes that a pass is over: finished, or what it failed at.
     pub(super) fn note_outcome(&self, trouble: Option<String>) {
+        self.note_passed();
         self.standing.send_modify(|standing| {
             let since = standing.trouble.as_ref().map_or_else(Instant::now, |(since, _)| *since);
             standing.trouble = trouble.map(|reason| (since, reason));

@@ -36,7 +36,7 @@ impl Reconciler {
         let seconds = self.shared.settings.ready_timeout.as_secs();
         let Some(name) = names.first() else { return format!("nothing became ready within {seconds} s") };
         let found = containers.iter().find(|container| container.name == *name);
-        let reported = found.and_then(|container| self.shared.reports.reason(container));
+        let reported = found.and_then(|container| self.shared.routing.reports.reason(container));
         let cause = reported.unwrap_or_else(|| unreported(name, workloads, found));
         let words = self.last_words(name, containers).await;
         format!("{} did not become ready within {seconds} s: {cause}{words}", name.short())

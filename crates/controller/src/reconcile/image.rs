@@ -15,7 +15,7 @@ const PROMPT: Duration = Duration::from_millis(250);
 /// The image of a release.
 pub(super) enum Image {
     /// Looked for, perhaps pulled.
-    Awaited(JoinHandle<Result<ImageFacts, SchedulerError>>),
+    Awaited(JoinHandle<Option<Result<ImageFacts, SchedulerError>>>),
     /// Available; exposes these ports.
     Present(Vec<u16>),
 }
@@ -38,7 +38,7 @@ impl Reconciler {
                 let Ok(prepared) = tokio::time::timeout(PROMPT, preparing).await else { return Ok(None) };
                 // Whatever comes of it, a task is asked only once.
                 memory.images.remove(&release.version);
-                let ports = prepared.map_err(|error| broke_off(&build.image, &error))??.ports;
+                let ports = prepared.ok().flatten().ok_or_else(|| broke_off(&build.image))??.ports;
                 memory.images.insert(release.version, Image::Present(ports.clone()));
                 ports
             }
@@ -46,9 +46,9 @@ impl Reconciler {
         Ok(Some(intent::workloads(desired, release, &ports)))
     }
 
-    fn prepare(&self, app: &AppId, image: &str) -> JoinHandle<Result<ImageFacts, SchedulerError>> {
+    fn prepare(&self, app: &AppId, image: &str) -> JoinHandle<Option<Result<ImageFacts, SchedulerError>>> {
         let (reconciler, app, image) = (self.clone(), app.clone(), image.to_owned());
-        tokio::spawn(async move {
+        self.spawn(async move {
             let prepared = reconciler.shared.scheduler.prepare(&image).await;
             reconciler.wake_app(&app);
             prepared
@@ -56,6 +56,7 @@ impl Reconciler {
     }
 }
 
-fn broke_off(image: &str, error: &tokio::task::JoinError) -> SchedulerError {
-    SchedulerError::Engine { action: "prepare image", subject: image.to_owned(), reason: error.to_string() }
+fn broke_off(image: &str) -> SchedulerError {
+    let reason = "the attempt broke off".to_owned();
+    SchedulerError::Engine { action: "prepare image", subject: image.to_owned(), reason }
 }

@@ -12,6 +12,7 @@ use deis_scheduler::SchedulerError;
 use super::Reconciler;
 use super::app_state::{AppState, Memory, Next};
 use super::pending::Pending;
+use crate::routes::Source;
 
 /// How soon to look again at containers that count as ready by staying up.
 const STAY_UP_LOOK: Duration = Duration::from_millis(250);
@@ -58,7 +59,11 @@ impl Reconciler {
 
     /// The app's containers but those being removed.
     async fn observe(&self, app: &AppId, state: &AppState) -> Result<Vec<ContainerStatus>, SchedulerError> {
-        let mut containers = self.shared.scheduler.observe(Some(app)).await?;
+        let mut containers = match state.take_seen() {
+            Some(seen) => seen,
+            None => self.shared.scheduler.observe(Some(app)).await?,
+        };
+        self.shared.routing.reports.note_current(app, &containers);
         let removing = state.removing_now();
         containers.retain(|container| !removing.contains(&container.name));
         Ok(containers)
@@ -66,20 +71,10 @@ impl Reconciler {
 
     /// Writes the app's route from what publishers report. The generation from which it is in force.
     fn publish(&self, desired: &Desired, state: &AppState, memory: &Memory) -> u64 {
-        let deployed = desired.deployed.as_ref().map(|release| release.version);
-        let routable = intent::routable(desired);
-        let removing = state.removing_now();
-        let endpoints = self.shared.reports.ready_endpoints(&desired.app, |endpoint| {
-            let name = &endpoint.container;
-            let surge = memory.restart.surge(&name.workload.process);
-            Some(name.workload.release) == deployed
-                && routable
-                    .get(&name.workload.process)
-                    .is_some_and(|replicas| name.number <= replicas + surge)
-                && !removing.contains(name)
-                && !memory.restart.replacing.contains(name)
-        });
-        self.shared.book.publish(intent::route(desired, &self.shared.settings.domain, endpoints))
+        let withheld = &state.removing_now() | &memory.restart.replacing;
+        let surge = |process: &ProcessType| memory.restart.surge(process);
+        let source = Source::new(desired, &self.shared.settings.domain, surge, withheld);
+        self.shared.routing.publish(source)
     }
 
     /// The workloads of the release that serves, extra ones for a restart included.
@@ -89,7 +84,7 @@ impl Reconciler {
         let Some(release) = &desired.deployed else { return Ok(Deployed::default()) };
         let (workloads, refusal) = match self.workloads(desired, release, memory).await {
             Ok(workloads) => (workloads, None),
-            Err(error @ SchedulerError::Away { .. }) => return Err(error),
+            Err(error) if is_passing(&error) => return Err(error),
             Err(error) => (None, Some(error.to_string())),
         };
         let can_start = workloads.is_some();
@@ -109,7 +104,7 @@ impl Reconciler {
         state: &AppState,
         memory: &mut Memory,
     ) -> Result<Next, PassError> {
-        let refusal = self.apply_deployed(deployed, containers, memory).await;
+        let refusal = self.apply_deployed(deployed, containers, memory).await?;
         let unready = self.unready(&deployed.workloads, containers);
         // Publishers may have reported meanwhile, and who hears of a container as ready must find it in the routes.
         self.publish(desired, state, memory);
@@ -154,22 +149,27 @@ impl Reconciler {
     }
 
     /// Why the engine refuses what is missing of the deployed release, if it does.
+    ///
+    /// Fails when that says nothing of the release.
     async fn apply_deployed(
         &self,
         deployed: &Deployed,
         containers: &[ContainerStatus],
         memory: &mut Memory,
-    ) -> Option<String> {
+    ) -> Result<Option<String>, SchedulerError> {
         if !deployed.can_start {
-            return deployed.refusal.clone();
+            return Ok(deployed.refusal.clone());
         }
         let plan = plan(&deployed.workloads, containers);
-        let refused = self.apply(&plan, &memory.restart.replacing).await.err()?;
+        let Err(refused) = self.apply(&plan, &memory.restart.replacing).await else { return Ok(None) };
+        if is_passing(&refused) {
+            return Err(refused);
+        }
         if let SchedulerError::NoImage { .. } = refused {
             // It was there and somebody removed it: the next pass has it pulled again.
             memory.images.clear();
         }
-        Some(refused.to_string())
+        Ok(Some(refused.to_string()))
     }
 
     /// Applies what is missing, but where containers of that name are still being removed: their end wakes the app.
@@ -190,7 +190,9 @@ impl Reconciler {
     }
 
     pub(super) fn unready(&self, wanted: &[Workload], containers: &[ContainerStatus]) -> Vec<Unready> {
-        unready(wanted, containers, unix_nanoseconds(), |container| self.shared.reports.is_ready(container))
+        unready(wanted, containers, unix_nanoseconds(), |container| {
+            self.shared.routing.reports.is_ready(container)
+        })
     }
 
     /// Gives every wanted container its identity in the API.
@@ -212,12 +214,17 @@ impl Reconciler {
         state: &AppState,
         memory: &mut Memory,
     ) -> Result<Next, PassError> {
-        self.shared.book.withdraw(app);
+        self.shared.routing.withdraw(app);
         state.note_routed(number, true);
         let containers = self.observe(app, state).await?;
         let names = containers.into_iter().map(|container| container.name).collect();
         Ok(self.retire(app, names, state, memory))
     }
+}
+
+/// Whether the engine's state is the cause, or that another controller leads: the same works later, or elsewhere.
+pub(super) fn is_passing(error: &SchedulerError) -> bool {
+    matches!(error, SchedulerError::Away { .. } | SchedulerError::Conflict { .. })
 }
 
 /// The release that serves, as it should run.

@@ -9,7 +9,7 @@ use deis_scheduler::SchedulerError;
 use tracing::info;
 
 use super::app_state::{Memory, Next};
-use super::pass::{PassError, SLOW_LOOK, look_again};
+use super::pass::{PassError, SLOW_LOOK, is_passing, look_again};
 use super::{Reconciler, failure};
 
 /// What a pending release asks of the rest of the pass.
@@ -42,7 +42,7 @@ impl Reconciler {
                 let workloads = intent::workloads(desired, release, &[]);
                 return Ok(Pending { workloads, next: Next::after(SLOW_LOOK) });
             }
-            Err(error @ SchedulerError::Away { .. }) => return Err(error.into()),
+            Err(error) if is_passing(&error) => return Err(error.into()),
             Err(error) => return self.fail(desired, release, error.to_string()).await,
         };
         let since = memory.note_pending(release.version);

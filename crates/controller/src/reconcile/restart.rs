@@ -7,7 +7,7 @@ use deis_model::plan::Unready;
 use deis_model::{ContainerName, ProcessType, ReleaseVersion, Workload};
 
 /// One in this many containers of a type is made anew at a time.
-pub(super) const BATCHES: u32 = 4;
+pub(crate) const BATCHES: u32 = 4;
 
 /// A restart of some of an app's containers; nothing while there is none.
 #[derive(Default)]

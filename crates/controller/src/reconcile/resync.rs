@@ -3,34 +3,42 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use deis_database::Host;
+use deis_database::{Change as Written, Host};
 use deis_model::AppId;
 use deis_scheduler::{Change, SchedulerError};
 use futures::StreamExt;
 use tracing::{info, warn};
 
 use super::Reconciler;
+use super::pass::PassError;
 use super::patience::Patience;
+use crate::observation::Observation;
+use crate::steady::steadily;
 
 /// How long to wait at the start for the reports of hosts that are known, before routes are told without them.
 const FIRST_REPORTS: Duration = Duration::from_secs(15);
+/// A host is not waited for if it was last heard of this much longer ago than another one.
+const LONG_SILENT: Duration = Duration::from_secs(15 * 60);
 /// How long a few apps may hold up the opening of the route book.
 const FIRST_PASSES: Duration = Duration::from_secs(15);
 /// How often everything is looked at again, whatever was heard.
 const RESYNC: Duration = Duration::from_secs(60);
-/// How often leases are looked at.
-const LEASE_LOOK: Duration = Duration::from_secs(1);
+/// How soon what could not be read is read again.
+const REREAD: Duration = Duration::from_secs(1);
 
 impl Reconciler {
     /// Works until shutdown.
     pub async fn run(&self) {
-        let shutdown = self.shared.shutdown.clone();
         let work = async {
-            tokio::join!(self.follow_engine(), self.follow_leases(), self.start_and_resync());
+            tokio::join!(
+                steadily("changes on the engine", || self.follow_engine()),
+                steadily("changes in the database", || self.follow_database()),
+                steadily("start and resync", || self.start_and_resync()),
+            );
         };
         tokio::select! {
             () = work => {}
-            () = shutdown.cancelled() => {}
+            () = self.shared.shutdown.cancelled() => {}
         }
     }
 
@@ -44,34 +52,25 @@ impl Reconciler {
         }
     }
 
-    async fn follow_leases(&self) {
-        loop {
-            tokio::time::sleep(LEASE_LOOK).await;
-            if self.shared.reports.has_expired(Instant::now()) {
-                self.expire_leases().await;
+    /// Other controllers write what is wanted, too.
+    async fn follow_database(&self) {
+        let mut changes = self.shared.database.changes();
+        while let Some(change) = changes.next().await {
+            match change {
+                Written::App(app) => self.wake_app(&app),
+                Written::All => self.resync().await,
             }
         }
     }
 
-    /// A passed lease means that the host or its publisher is gone. Containers that the engine itself still
-    /// vouches for keep their traffic.
-    async fn expire_leases(&self) {
-        let Ok(containers) = self.shared.scheduler.observe(None).await else { return };
-        let running: BTreeSet<&str> = containers
-            .iter()
-            .filter(|container| container.state == deis_model::ContainerState::Up)
-            .map(|container| container.id.as_str())
-            .collect();
-        let changed =
-            self.shared.reports.expire(Instant::now(), |endpoint| running.contains(endpoint.id.as_str()));
-        self.wake_all(changed);
-    }
-
     async fn start_and_resync(&self) {
-        self.await_first_reports().await;
+        // One that goes on after a pause knows what runs already.
+        if !self.shared.routing.book.is_open() {
+            self.await_first_reports().await;
+        }
         let _ = self.shared.heard.set(());
         self.pass_over_all().await;
-        self.shared.book.open();
+        self.shared.routing.book.open();
         info!("routes are open");
         loop {
             tokio::time::sleep(RESYNC).await;
@@ -83,37 +82,47 @@ impl Reconciler {
     }
 
     async fn await_first_reports(&self) {
-        let hosts = loop {
-            match self.shared.database.hosts().await {
-                Ok(hosts) => break hosts,
-                Err(error) => warn!(error = %error, "failed to read the known hosts; trying again"),
-            }
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        };
-        let has_reported = |host: &Host| self.shared.reports.has_reported(&host.name);
+        let reports = &self.shared.routing.reports;
+        let has_reported = |host: &Host| reports.has_reported(&host.name);
+        let mut hosts = self.awaited_hosts().await;
         let patience = Patience::new(FIRST_REPORTS);
         while !hosts.iter().all(has_reported) {
             if patience.lasts().await {
+                // Some may be forgotten meanwhile.
+                hosts = self.awaited_hosts().await;
                 continue;
             }
             // Without the engine and the publishers, routers know more than this controller.
             if let Ok(containers) = self.shared.scheduler.observe(None).await {
-                self.shared.reports.presume(containers, Instant::now());
+                reports.presume(containers, Instant::now());
                 return warn!("not every known host has reported; what runs there keeps its traffic");
             }
         }
     }
 
+    /// The hosts that are known and not silent for much longer than others.
+    async fn awaited_hosts(&self) -> Vec<Host> {
+        let mut hosts = loop {
+            match self.shared.database.hosts().await {
+                Ok(hosts) => break hosts,
+                Err(error) => warn!(error = %error, "failed to read the known hosts; trying again"),
+            }
+            tokio::time::sleep(REREAD).await;
+        };
+        let newest = hosts.iter().map(|host| host.last_report).max();
+        hosts.retain(|host| newest.is_none_or(|newest| newest - host.last_report < LONG_SILENT));
+        hosts
+    }
+
     /// Wakes every app there is and waits until each has its route.
     async fn pass_over_all(&self) {
         let apps = loop {
-            match self.everything().await {
+            match self.wake_everything().await {
                 Ok(apps) => break apps,
                 Err(error) => warn!(error = %error, "failed to read what there is; trying again"),
             }
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(REREAD).await;
         };
-        self.wake_all(apps.clone());
         let has_route = |app: &AppId| self.state(app).standing.borrow().routed > 0;
         let patience = Patience::new(FIRST_PASSES);
         while !apps.iter().all(has_route) {
@@ -124,13 +133,10 @@ impl Reconciler {
         }
     }
 
-    /// Has everything looked at: apps that are wanted, and apps that only have containers left.
+    /// Has everything looked at.
     async fn resync(&self) {
-        match self.everything().await {
-            Ok(apps) => {
-                self.forget_all_but(&apps);
-                self.wake_all(apps);
-            }
+        match self.wake_everything().await {
+            Ok(apps) => self.forget_all_but(&apps),
             Err(error) => warn!(error = %error, "failed to read what there is"),
         }
     }
@@ -140,14 +146,20 @@ impl Reconciler {
         held.retain(|app, state| apps.contains(app) || !state.is_idle());
     }
 
-    async fn everything(&self) -> Result<BTreeSet<AppId>, super::pass::PassError> {
-        let wanted = self.shared.database.apps().await?;
-        let found = match self.shared.scheduler.observe(None).await {
-            Ok(containers) => containers,
+    /// Wakes and names the apps that are wanted, and those that only have containers left.
+    ///
+    /// Asks the engine once, however many apps there are.
+    async fn wake_everything(&self) -> Result<BTreeSet<AppId>, PassError> {
+        let mut apps: BTreeSet<AppId> = self.shared.database.apps().await?.into_iter().collect();
+        match Observation::take(&self.shared.scheduler).await {
+            Ok(seen) => {
+                apps.extend(seen.apps.keys().cloned());
+                self.wake_with(&apps, seen);
+            }
             // What is wanted is known without the engine; its routes must be, too.
-            Err(SchedulerError::Away { .. }) => Vec::new(),
+            Err(SchedulerError::Away { .. }) => self.wake_all(apps.clone()),
             Err(error) => return Err(error.into()),
-        };
-        Ok(wanted.into_iter().chain(found.into_iter().map(|container| container.name.workload.app)).collect())
+        }
+        Ok(apps)
     }
 }

@@ -1,6 +1,7 @@
 //! Retiring containers: off the routes, drained, stopped, removed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deis_model::{AppId, ContainerName};
@@ -42,12 +43,12 @@ impl Reconciler {
 
     fn begin_draining(&self) -> Draining {
         let deadline = Instant::now() + self.shared.settings.drain_timeout;
-        Draining { generation: self.shared.book.generation(), deadline }
+        Draining { generation: self.shared.routing.book.generation(), deadline }
     }
 
     fn is_drained(&self, name: &ContainerName, draining: Draining) -> bool {
         !name.workload.process.is_routable()
-            || self.shared.book.is_drained(draining.generation)
+            || self.shared.routing.book.is_drained(name, draining.generation)
             || Instant::now() >= draining.deadline
     }
 
@@ -57,23 +58,39 @@ impl Reconciler {
             return;
         }
         let (reconciler, app) = (self.clone(), app.clone());
-        let ids = self.shared.reports.ids(&name);
-        tokio::spawn(async move {
-            let grace = reconciler.shared.settings.stop_grace;
-            let state = reconciler.state(&app);
-            match reconciler.shared.scheduler.remove_container(&name, grace).await {
-                Ok(()) => {
-                    reconciler.shared.reports.forget(&ids);
-                    state.memory.lock().await.restart.note_removed(&name);
-                }
-                Err(error) => {
-                    warn!(container = %name, error = %error, "failed to remove; trying again");
-                    tokio::time::sleep(RETRY_REMOVAL).await;
-                }
-            }
-            state.note_removed(&name);
+        self.spawn(async move {
+            let removing = Removing { state: reconciler.state(&app), name };
+            reconciler.remove(&app, &removing).await;
+            drop(removing);
             reconciler.wake_app(&app);
         });
+    }
+
+    async fn remove(&self, app: &AppId, removing: &Removing) {
+        let (name, routing) = (&removing.name, &self.shared.routing);
+        let ids = routing.reports.ids(name);
+        match self.shared.scheduler.remove_container(name, self.shared.settings.stop_grace).await {
+            Ok(()) => {
+                routing.reports.forget(app, &ids);
+                removing.state.memory.lock().await.restart.note_removed(name);
+            }
+            Err(error) => {
+                warn!(container = %name, error = %error, "failed to remove; trying again");
+                tokio::time::sleep(RETRY_REMOVAL).await;
+            }
+        }
+    }
+}
+
+/// A name while its container is being removed; free again when dropped, also by a panic.
+struct Removing {
+    state: Arc<AppState>,
+    name: ContainerName,
+}
+
+impl Drop for Removing {
+    fn drop(&mut self) {
+        self.state.note_removed(&self.name);
     }
 }
 

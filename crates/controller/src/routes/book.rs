@@ -1,11 +1,11 @@
 //! The route book: every app's route under a generation, and how far each router has followed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use deis_api::internal::{PlatformRoutes, RoutesRequest, RoutesResponse};
-use deis_model::{AppId, AppRoute};
+use deis_model::{AppId, AppRoute, ContainerName};
 use tokio::sync::watch;
 
 /// A router that holds no request and has not asked for this long is taken for gone; nobody waits for it.
@@ -40,6 +40,8 @@ struct Page {
 struct RouterState {
     applied: u64,
     drained: u64,
+    /// Containers that had left by `applied` with requests under way; none if the router could not list them.
+    draining: Option<BTreeSet<ContainerName>>,
     asking: u32,
     last_asked: Instant,
 }
@@ -54,7 +56,7 @@ impl RouteBook {
 
     /// From now on routers are answered.
     pub fn open(&self) {
-        self.lock().opened = Some(Instant::now());
+        self.lock().opened.get_or_insert_with(Instant::now);
         self.announce();
     }
 
@@ -95,10 +97,11 @@ impl RouteBook {
             && pages.all_routers(|router| router.applied >= generation)
     }
 
-    /// Whether no live router has a request under way to an endpoint that had left by `generation`.
-    pub fn is_drained(&self, generation: u64) -> bool {
+    /// Whether no live router has a request under way to `container`, which had left by `generation`.
+    pub fn is_drained(&self, container: &ContainerName, generation: u64) -> bool {
         let pages = self.lock();
-        pages.has_been_open_for(self.grace) && pages.all_routers(|router| router.drained >= generation)
+        pages.has_been_open_for(self.grace)
+            && pages.all_routers(|router| router.has_drained(container, generation))
     }
 
     /// Waits until every live router serves by `generation`, at most for `timeout`. Whether they do.
@@ -124,10 +127,8 @@ impl RouteBook {
         let known = request.epoch == self.epoch;
         let router = pages.routers.entry(request.router.clone()).or_insert_with(RouterState::new);
         router.asking += 1;
-        // A router may ask twice at a time, and the older request arrive last.
         if known {
-            router.applied = router.applied.max(request.applied);
-            router.drained = router.drained.max(request.drained);
+            router.note(request);
         }
         drop(pages);
         self.announce();
@@ -195,7 +196,27 @@ impl Pages {
 
 impl RouterState {
     fn new() -> Self {
-        Self { applied: 0, drained: 0, asking: 0, last_asked: Instant::now() }
+        Self { applied: 0, drained: 0, draining: None, asking: 0, last_asked: Instant::now() }
+    }
+
+    /// Takes what the router says. It may ask twice at a time, and the older request arrive last.
+    fn note(&mut self, request: &RoutesRequest) {
+        let said = request.draining.as_ref().map(|names| names.iter().cloned().collect::<BTreeSet<_>>());
+        self.draining = match (self.draining.take(), said) {
+            (_, said) if request.applied > self.applied => said,
+            (held, _) if request.applied < self.applied => held,
+            // By one and the same table, containers only ever stop draining.
+            (Some(held), Some(said)) => Some(&held & &said),
+            (held, said) => held.or(said),
+        };
+        self.applied = self.applied.max(request.applied);
+        self.drained = self.drained.max(request.drained);
+    }
+
+    fn has_drained(&self, container: &ContainerName, generation: u64) -> bool {
+        let is_listed = |names: &BTreeSet<ContainerName>| names.contains(container);
+        self.drained >= generation
+            || (self.applied >= generation && self.draining.as_ref().is_some_and(|names| !is_listed(names)))
     }
 
     fn is_live(&self) -> bool {
@@ -243,8 +264,13 @@ mod tests {
             epoch: epoch.to_owned(),
             applied,
             drained: applied,
+            draining: None,
             hold: true,
         }
+    }
+
+    fn web() -> ContainerName {
+        ContainerName::parse("a_v1.web.1").unwrap()
     }
 
     #[test]
@@ -280,12 +306,13 @@ mod tests {
     fn routers_that_may_still_come_back_are_waited_for() {
         let book = RouteBook::new("e1".to_owned(), PlatformRoutes::default(), ROUTER_GRACE);
         let generation = book.publish(route("a"));
-        assert!(!book.is_applied(generation) && !book.is_drained(generation), "the book is closed");
+        let is_drained = || book.is_drained(&web(), generation);
+        assert!(!book.is_applied(generation) && !is_drained(), "the book is closed");
         book.open();
-        assert!(!book.is_applied(generation) && !book.is_drained(generation), "no router has come back yet");
+        assert!(!book.is_applied(generation) && !is_drained(), "no router has come back yet");
         let router = book.note_router(&ask("e1", generation));
         assert!(book.is_applied(generation), "this one serves by it");
-        assert!(!book.is_drained(generation), "others may still send requests");
+        assert!(!is_drained(), "others may still send requests");
         drop(router);
     }
 
@@ -298,7 +325,30 @@ mod tests {
         let old = book.note_router(&ask("e1", generation - 1));
         assert!(!book.is_applied(generation));
         let new = book.note_router(&ask("e1", generation));
-        assert!(book.is_applied(generation) && book.is_drained(generation));
+        assert!(book.is_applied(generation) && book.is_drained(&web(), generation));
         drop((old, new));
+    }
+
+    #[test]
+    fn a_long_request_holds_back_only_its_own_container() {
+        let book = book();
+        book.open();
+        let (before, generation) = (book.generation(), book.publish(route("a")));
+        let other = ContainerName::parse("b_v1.web.1").unwrap();
+        let says = |applied, draining: Option<&ContainerName>| RoutesRequest {
+            drained: before,
+            draining: Some(draining.into_iter().cloned().collect()),
+            ..ask("e1", applied)
+        };
+        let early = book.note_router(&says(before, None));
+        assert!(!book.is_drained(&web(), generation), "the router still sends requests there");
+        let busy = book.note_router(&says(generation, Some(&other)));
+        assert!(book.is_drained(&web(), generation) && !book.is_drained(&other, generation));
+        let late = book.note_router(&says(before, None));
+        assert!(!book.is_drained(&other, generation), "what it said of an older table counts no more");
+        let done = book.note_router(&says(generation, None));
+        let overtaken = book.note_router(&says(generation, Some(&other)));
+        assert!(book.is_drained(&other, generation));
+        drop((early, busy, late, done, overtaken));
     }
 }

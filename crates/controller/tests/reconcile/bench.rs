@@ -1,13 +1,16 @@
-//! A reconciler with its surroundings: a database in memory, an engine and a publisher that only pretend.
+//! A leading controller without its API: a database in memory, an engine and a publisher that only pretend.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use deis_api::client::InternalClient;
-use deis_api::internal::{EndpointReport, PlatformRoutes, ReportedEndpoint, RoutesRequest};
+use deis_api::internal::{EndpointReport, Leader, PlatformRoutes, ReportedEndpoint, RoutesRequest};
 use deis_controller::app::{DeployError, Deploys, Events};
-use deis_controller::reconcile::{DeploySettings, Parts, Reconciler};
-use deis_controller::routes::{Reports, RouteBook};
+use deis_controller::deployer::Deployer;
+use deis_controller::lead::{Seat, Term, TermParts};
+use deis_controller::reconcile::DeploySettings;
+use deis_controller::routes::{Reports, RouteBook, Routing};
 use deis_database::{Database, NewBuild, NewUser};
 use deis_model::{
     AppId, ContainerName, ContainerState, ContainerStatus, Formation, Job, ProcessType, Procfile,
@@ -16,19 +19,25 @@ use deis_model::{
 use deis_runtime::Shutdown;
 use deis_scheduler::{Attachment, Change, Engine, ImageFacts, JobOutcome, Scheduler, SchedulerError};
 use futures::stream::BoxStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
-/// A reconciler at work with a publisher that finds every running container ready.
+/// A controller that leads, with a publisher that finds every running container ready.
 pub(crate) struct Bench {
     pub(crate) database: Database,
     pub(crate) engine: Engine,
     pub(crate) book: Arc<RouteBook>,
     pub(crate) reports: Arc<Reports>,
-    pub(crate) reconciler: Reconciler,
+    pub(crate) deployer: Deployer,
+    pub(crate) term: Arc<Term>,
+    _seat: watch::Sender<Seat>,
     pub(crate) app: AppId,
     shutdown: Shutdown,
     /// The engine has images of the name `slow` once this has a permit.
     pub(crate) has_pulled: Arc<Semaphore>,
+    /// How often the engine was asked what it has.
+    pub(crate) looks: Arc<AtomicUsize>,
+    /// Whether the next such question ends in a panic.
+    pub(crate) breaks: Arc<AtomicBool>,
 }
 
 impl Drop for Bench {
@@ -41,6 +50,8 @@ impl Drop for Bench {
 struct SlowEngine {
     engine: Arc<dyn Scheduler>,
     has_pulled: Arc<Semaphore>,
+    looks: Arc<AtomicUsize>,
+    breaks: Arc<AtomicBool>,
 }
 
 #[async_trait::async_trait]
@@ -65,6 +76,8 @@ impl Scheduler for SlowEngine {
     }
 
     async fn observe(&self, app: Option<&AppId>) -> Result<Vec<ContainerStatus>, SchedulerError> {
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        assert!(!self.breaks.swap(false, Ordering::SeqCst), "the engine's adapter has a bug");
         self.engine.observe(app).await
     }
 
@@ -109,44 +122,60 @@ impl Bench {
         database.create_app(&app, "ann", "blog.localhost").await.unwrap();
         let engine = deis_scheduler::open("memory://", Default::default()).await.unwrap();
         let shutdown = Shutdown::new();
-        let has_pulled = Arc::new(Semaphore::new(0));
-        let book = Arc::new(RouteBook::new("epoch".to_owned(), PlatformRoutes::default(), Duration::ZERO));
-        let reports = Arc::new(Reports::default());
+        let (has_pulled, looks) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+        let breaks = Arc::new(AtomicBool::new(false));
+        let book = RouteBook::new("epoch".to_owned(), PlatformRoutes::default(), Duration::ZERO);
+        let routing = Arc::new(Routing::new(book));
+        let (book, reports) = (Arc::clone(&routing.book), Arc::clone(&routing.reports));
         let logger = InternalClient::new("http://127.0.0.1:9", "key");
-        let reconciler = Reconciler::new(Parts {
-            database: database.clone(),
-            scheduler: Arc::new(SlowEngine {
-                engine: Arc::clone(&engine.scheduler),
-                has_pulled: Arc::clone(&has_pulled),
-            }),
-            output: Arc::clone(&engine.output),
-            book: Arc::clone(&book),
-            reports: Arc::clone(&reports),
-            events: Events::start(logger, shutdown.clone()),
-            settings: DeploySettings {
-                domain: "localhost".to_owned(),
-                ready_timeout,
-                drain_timeout: Duration::from_secs(20),
-                stop_grace: Duration::from_secs(1),
-                job_timeout: Duration::from_secs(5),
-            },
-            shutdown: shutdown.clone(),
+        let scheduler: Arc<dyn Scheduler> = Arc::new(SlowEngine {
+            engine: Arc::clone(&engine.scheduler),
+            has_pulled: Arc::clone(&has_pulled),
+            looks: Arc::clone(&looks),
+            breaks: Arc::clone(&breaks),
         });
-        Self { database, engine, book, reports, reconciler, app, shutdown, has_pulled }
+        let settings = settings(ready_timeout);
+        let parts = TermParts {
+            database: database.clone(),
+            scheduler: Arc::clone(&scheduler),
+            output: Arc::clone(&engine.output),
+            events: Events::start(logger, shutdown.clone()),
+            settings: settings.clone(),
+            routing,
+            leader: Leader::default(),
+        };
+        let term = Term::new(parts, shutdown.clone());
+        let (seat, seats) = watch::channel(Seat::Leading(Arc::clone(&term)));
+        let dial = Arc::new(|url: &str| InternalClient::new(url, "key"));
+        let deployer = Deployer { database: database.clone(), scheduler, settings, seats, dial };
+        let _seat = seat;
+        Self {
+            database,
+            engine,
+            book,
+            reports,
+            deployer,
+            term,
+            _seat,
+            app,
+            shutdown,
+            has_pulled,
+            looks,
+            breaks,
+        }
     }
 
     pub(crate) fn reconcile(&self) {
-        let reconciler = self.reconciler.clone();
-        tokio::spawn(async move { reconciler.run().await });
+        self.term.work();
     }
 
     pub(crate) fn report(&self) {
         let (engine, reports) = (self.engine.clone(), Arc::clone(&self.reports));
-        let (reconciler, shutdown) = (self.reconciler.clone(), self.shutdown.clone());
+        let (term, shutdown) = (Arc::clone(&self.term), self.shutdown.clone());
         tokio::spawn(async move {
             while !shutdown.is_cancelled() {
                 let endpoints = ready(&engine).await;
-                reconciler.wake_all(reports.take(
+                term.wake_all(reports.take(
                     "here",
                     EndpointReport { lease_seconds: 60, endpoints },
                     Instant::now(),
@@ -158,7 +187,7 @@ impl Bench {
 
     pub(crate) async fn push(&self, image: &str) -> Result<ReleaseVersion, DeployError> {
         let version = self.release(image).await;
-        self.reconciler.await_release(&self.app, version).await.map(|()| version)
+        self.deployer.await_release(&self.app, version).await.map(|()| version)
     }
 
     /// Writes the next release.
@@ -175,12 +204,29 @@ impl Bench {
 
     /// Starts what is deployed without the reconciler.
     pub(crate) async fn start_container(&self) {
-        let workload = deis_model::intent::workloads(
+        self.engine.scheduler.apply(&self.workload().await).await.unwrap();
+    }
+
+    /// What is deployed.
+    pub(crate) async fn workload(&self) -> Workload {
+        let workloads = deis_model::intent::workloads(
             &self.database.desired(&self.app).await.unwrap().unwrap(),
             &self.database.current(&self.app).await.unwrap().unwrap(),
             &[5000],
         );
-        self.engine.scheduler.apply(&workload[0]).await.unwrap();
+        workloads.into_iter().next().unwrap()
+    }
+
+    /// Waits until routers are told of exactly these containers.
+    pub(crate) async fn routes(&self, expected: &[&str]) {
+        let mut changes = self.book.subscribe();
+        let routed = async {
+            while self.routed() != expected {
+                changes.changed().await.unwrap();
+            }
+        };
+        let routed = tokio::time::timeout(Duration::from_secs(60), routed).await;
+        assert!(routed.is_ok(), "{expected:?} expected, not {:?}", self.routed());
     }
 
     pub(crate) async fn names(&self) -> Vec<String> {
@@ -199,6 +245,17 @@ impl Bench {
         assert!(settled.is_ok(), "{expected:?} expected, not {:?}", self.names().await);
     }
 
+    /// Waits until routers are answered.
+    pub(crate) async fn opens(&self) {
+        let mut changes = self.book.subscribe();
+        let opened = async {
+            while !self.book.is_open() {
+                changes.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), opened).await.expect("the book opens");
+    }
+
     /// Containers that a router is told of.
     pub(crate) fn routed(&self) -> Vec<String> {
         let request = RoutesRequest {
@@ -206,6 +263,7 @@ impl Bench {
             epoch: String::new(),
             applied: 0,
             drained: 0,
+            draining: None,
             hold: false,
         };
         let news = self.book.news(&request).expect("the book is open");
@@ -215,7 +273,17 @@ impl Bench {
 
     pub(crate) async fn scale(&self, web: u32) -> Result<(), DeployError> {
         let formation: Formation = [(ProcessType::web(), web)].into();
-        self.reconciler.scale(&self.app, formation).await
+        self.deployer.scale(&self.app, formation).await
+    }
+}
+
+fn settings(ready_timeout: Duration) -> DeploySettings {
+    DeploySettings {
+        domain: "localhost".to_owned(),
+        ready_timeout,
+        drain_timeout: Duration::from_secs(20),
+        stop_grace: Duration::from_secs(1),
+        job_timeout: Duration::from_secs(5),
     }
 }
 

@@ -1,4 +1,4 @@
-//! One-off commands.
+//! One-off commands: run by the controller that was asked, at most once.
 
 use deis_model::command::run_command;
 use deis_model::{AppId, ContainerName, Job, ProcessType, WorkloadId, intent};
@@ -7,30 +7,29 @@ use tokio::sync::mpsc;
 
 use crate::app::DeployError;
 
-use super::Reconciler;
+use super::Deployer;
 
 /// How much of a command's output is kept for the answer, in bytes; what is beyond is cut.
 const MAX_OUTPUT: usize = 16 * 1024 * 1024;
 
-impl Reconciler {
+impl Deployer {
     /// Runs `command` in the environment of the deployed release: exit status and output.
     pub(super) async fn run_job(&self, app: &AppId, command: &str) -> Result<(i64, String), DeployError> {
         let job = self.job(app, command).await?;
         let (output, frames) = mpsc::channel(256);
-        let attachment = Attachment { output, timeout: self.shared.settings.job_timeout };
+        let attachment = Attachment { output, timeout: self.settings.job_timeout };
         let collecting = tokio::spawn(collect(frames));
-        let outcome =
-            self.shared.scheduler.run(&job, attachment).await.map_err(DeployError::from_scheduler)?;
+        let outcome = self.scheduler.run(&job, attachment).await.map_err(DeployError::from_scheduler)?;
         let bytes = collecting.await.unwrap_or_default();
         Ok((outcome.exit_code, String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     async fn job(&self, app: &AppId, command: &str) -> Result<Job, DeployError> {
-        let database = &self.shared.database;
+        let database = &self.database;
         let desired = database.desired(app).await.map_err(DeployError::from_database)?;
         let release = desired.and_then(|desired| desired.deployed).ok_or(DeployError::NothingDeployed)?;
         let build = release.build.as_ref().ok_or(DeployError::NothingDeployed)?;
-        self.shared.scheduler.prepare(&build.image).await.map_err(DeployError::from_scheduler)?;
+        self.scheduler.prepare(&build.image).await.map_err(DeployError::from_scheduler)?;
         let number = database.next_job(app, release.version).await.map_err(DeployError::from_database)?;
         let process = ProcessType::run();
         Ok(Job {

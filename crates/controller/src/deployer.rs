@@ -1,0 +1,302 @@
+//! The deploy side of the API: writes what is wanted and has the leader say when it is so, whoever leads.
+//!
+//! A caller gets the same answers from every controller. When the leader changes, the next one is asked: what is wanted
+//! is in the database, and a restart names the incarnations that are to go.
+
+mod job;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+
+use deis_api::client::CallError;
+use deis_api::internal::{DeployAnswer, DeployGoal, DeployRequest, Incarnation};
+use deis_database::Database;
+use deis_model::{
+    AppId, ContainerName, ContainerStatus, Formation, ProcessType, ReleaseState, ReleaseVersion, intent,
+};
+use deis_scheduler::{Scheduler, SchedulerError};
+
+use crate::app::{DeployError, Deploys};
+use crate::lead::{Dial, Seat, Seats};
+use crate::reconcile::{BATCHES, DeploySettings, ROUTERS_TIMEOUT};
+
+/// How long the leader is asked to wait for a release before it is asked again.
+const HOLD: Duration = Duration::from_secs(20);
+/// How long the leader may take beyond what it was asked to wait.
+const ANSWER: Duration = Duration::from_secs(30);
+/// How long callers wait while nobody leads or the database is away: longer than it takes another one to lead.
+const LEADERLESS: Duration = Duration::from_secs(30);
+/// How soon to look again who leads.
+const LOOK: Duration = Duration::from_millis(500);
+/// How often is looked whether containers that are to go are gone, or a release is pending.
+const POLL: Duration = Duration::from_millis(100);
+/// How long the removal of an app's containers is waited for.
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// Deploys through whoever leads.
+pub struct Deployer {
+    /// Desired state, written whoever leads.
+    pub database: Database,
+    /// Looked at, and runs one-off commands.
+    pub scheduler: Arc<dyn Scheduler>,
+    /// How deploys behave.
+    pub settings: DeploySettings,
+    /// Who leads.
+    pub seats: Seats,
+    /// Calls other controllers.
+    pub dial: Dial,
+}
+
+#[async_trait]
+impl Deploys for Deployer {
+    /// The leader hears of what was written from the database, too, a moment later.
+    fn wake(&self, app: &AppId) {
+        if let Some(term) = self.seats.borrow().term() {
+            term.wake(app);
+        }
+    }
+
+    async fn await_release(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DeployError> {
+        let (mut trouble, mut deployed) = (Trouble::default(), None::<Instant>);
+        loop {
+            let release = match self.database.release(app, version).await {
+                Ok(release) => release.ok_or(DeployError::Gone)?,
+                Err(error) => {
+                    let reason = DeployError::from_database(error);
+                    trouble.lasts(|| format!("{reason} {version} is deployed all the same."))?;
+                    tokio::time::sleep(LOOK).await;
+                    continue;
+                }
+            };
+            match release.state {
+                ReleaseState::Failed => return Err(DeployError::Failed(release.failure.unwrap_or_default())),
+                // Routers are waited for within reason; nothing is lost when they hear of it later.
+                ReleaseState::Deployed => {
+                    if deployed.get_or_insert_with(Instant::now).elapsed() >= ROUTERS_TIMEOUT {
+                        return Ok(());
+                    }
+                }
+                ReleaseState::Pending => {}
+            }
+            match self.ask(app, &DeployGoal::Release(version), HOLD).await {
+                Ok(DeployAnswer::Waiting(_)) => trouble = Trouble::default(),
+                Ok(answer) => return verdict(answer),
+                Err(reason) => {
+                    trouble.lasts(|| format!("{reason}; {version} is deployed as soon as one does"))?;
+                    self.await_leader().await;
+                }
+            }
+        }
+    }
+
+    async fn scale(&self, app: &AppId, requested: Formation) -> Result<(), DeployError> {
+        let before = self.database.scale(app, &requested).await.map_err(DeployError::from_database)?;
+        self.wake(app);
+        let goal = DeployGoal::Formation(requested.clone());
+        let outcome = self.reach(app, &goal, self.settings.ready_timeout).await;
+        if let Err(DeployError::Failed(_)) = outcome {
+            self.scale_back(app, &requested, before).await?;
+        }
+        outcome
+    }
+
+    async fn restart(
+        &self,
+        app: &AppId,
+        process: Option<&ProcessType>,
+        number: Option<u32>,
+    ) -> Result<Vec<ContainerStatus>, DeployError> {
+        let names = self.restart_targets(app, process, number).await?;
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let goal = DeployGoal::Restart(self.incarnations(app, &names).await?);
+        self.reach(app, &goal, self.restart_timeout()).await?;
+        let containers = self.containers(app).await.unwrap_or_default();
+        Ok(containers.into_iter().filter(|container| names.contains(&container.name)).collect())
+    }
+
+    async fn containers(&self, app: &AppId) -> Option<Vec<ContainerStatus>> {
+        self.scheduler.observe(Some(app)).await.ok()
+    }
+
+    async fn remove_app(&self, app: &AppId) {
+        self.wake(app);
+        let end = Instant::now() + REMOVAL_TIMEOUT;
+        while Instant::now() < end {
+            match self.scheduler.observe(Some(app)).await {
+                Ok(found) if found.is_empty() => return,
+                // They go when it is back; nobody needs to wait for that.
+                Err(SchedulerError::Away { .. }) => return,
+                _ => tokio::time::sleep(POLL).await,
+            }
+        }
+    }
+
+    async fn run(&self, app: &AppId, command: &str) -> Result<(i64, String), DeployError> {
+        self.run_job(app, command).await
+    }
+
+    async fn idle(&self, app: &AppId, timeout: Duration) -> bool {
+        let end = Instant::now() + timeout;
+        loop {
+            let desired = self.database.desired(app).await;
+            if desired.is_ok_and(|desired| desired.is_none_or(|desired| desired.pending.is_none())) {
+                return true;
+            }
+            if Instant::now() >= end {
+                return false;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+}
+
+impl Deployer {
+    /// Waits until `goal` is reached or will not be. Time without a leader does not count towards `timeout`.
+    async fn reach(&self, app: &AppId, goal: &DeployGoal, timeout: Duration) -> Result<(), DeployError> {
+        let (mut left, mut trouble) = (timeout, Trouble::default());
+        loop {
+            let asked = Instant::now();
+            match self.ask(app, goal, left).await {
+                Ok(DeployAnswer::Waiting(reason)) => {
+                    left = left.saturating_sub(asked.elapsed());
+                    if left.is_zero() {
+                        return Err(DeployError::Failed(reason));
+                    }
+                    trouble = Trouble::default();
+                }
+                Ok(answer) => return verdict(answer),
+                Err(reason) => {
+                    trouble.lasts(|| reason)?;
+                    self.await_leader().await;
+                }
+            }
+        }
+    }
+
+    /// What the leader says, or why nobody says anything.
+    async fn ask(&self, app: &AppId, goal: &DeployGoal, hold: Duration) -> Result<DeployAnswer, String> {
+        let mut seats = self.seats.clone();
+        let seat = seats.borrow_and_update().clone();
+        let answer = async {
+            match &seat {
+                Seat::Leading(term) => term.answer(app, goal, hold).await.ok_or_else(nobody),
+                Seat::Following(leader) => match &leader.url {
+                    Some(url) => self.ask_at(url, app, goal, hold).await,
+                    None => Err(nobody()),
+                },
+            }
+        };
+        tokio::select! {
+            answer = answer => answer,
+            _ = seats.changed() => Err(nobody()),
+        }
+    }
+
+    async fn ask_at(
+        &self,
+        url: &str,
+        app: &AppId,
+        goal: &DeployGoal,
+        hold: Duration,
+    ) -> Result<DeployAnswer, String> {
+        let hold_millis = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX);
+        let request = DeployRequest { goal: goal.clone(), hold_millis };
+        let (leader, path) = ((self.dial)(url), format!("/internal/deploys/{app}"));
+        leader.post(&path, &request, hold + ANSWER).await.map_err(|error: CallError| match error.status() {
+            Some(http::StatusCode::MISDIRECTED_REQUEST) => nobody(),
+            _ => format!("the controller that leads gives no answer: {error}"),
+        })
+    }
+
+    /// Waits a moment, or until the seat changes.
+    async fn await_leader(&self) {
+        let mut seats = self.seats.clone();
+        let _ = tokio::time::timeout(LOOK, seats.changed()).await;
+    }
+
+    /// Has the numbers `before` again, but for types that somebody else has scaled meanwhile.
+    async fn scale_back(
+        &self,
+        app: &AppId,
+        requested: &Formation,
+        mut before: Formation,
+    ) -> Result<(), DeployError> {
+        let desired = self.database.desired(app).await.map_err(DeployError::from_database)?;
+        let held = desired.ok_or(DeployError::Gone)?.formation;
+        before.retain(|process, _| held.get(process) == requested.get(process));
+        self.database.scale(app, &before).await.map_err(DeployError::from_database)?;
+        self.wake(app);
+        Ok(())
+    }
+
+    /// Every wave of a restart may take its time, and so may the extra containers before the first.
+    fn restart_timeout(&self) -> Duration {
+        let settings = &self.settings;
+        (settings.ready_timeout + settings.drain_timeout + settings.stop_grace) * (BATCHES + 1)
+    }
+
+    async fn restart_targets(
+        &self,
+        app: &AppId,
+        process: Option<&ProcessType>,
+        number: Option<u32>,
+    ) -> Result<Vec<ContainerName>, DeployError> {
+        let desired = self.database.desired(app).await.map_err(DeployError::from_database)?;
+        let desired = desired.ok_or(DeployError::Gone)?;
+        let Some(release) = &desired.deployed else { return Ok(Vec::new()) };
+        let workloads = intent::workloads(&desired, release, &[]);
+        let named =
+            workloads.iter().filter(|workload| process.is_none_or(|process| *process == workload.id.process));
+        let all = named.flat_map(|workload| {
+            (1..=workload.replicas).map(|number| ContainerName { workload: workload.id.clone(), number })
+        });
+        Ok(all.filter(|name| number.is_none_or(|number| number == name.number)).collect())
+    }
+
+    /// Those of `names` that are there; the others are made in any case.
+    async fn incarnations(
+        &self,
+        app: &AppId,
+        names: &[ContainerName],
+    ) -> Result<Vec<Incarnation>, DeployError> {
+        let containers = self.scheduler.observe(Some(app)).await.map_err(DeployError::from_scheduler)?;
+        let ids: BTreeMap<_, _> = containers.into_iter().map(|found| (found.name, found.id)).collect();
+        let present = names
+            .iter()
+            .filter_map(|name| Some(Incarnation { container: name.clone(), id: ids.get(name)?.clone() }));
+        Ok(present.collect())
+    }
+}
+
+/// A time in which nobody can say how an app stands.
+#[derive(Default)]
+struct Trouble {
+    since: Option<Instant>,
+}
+
+impl Trouble {
+    /// Fails with what `explain` says once it has lasted too long.
+    fn lasts(&mut self, explain: impl FnOnce() -> String) -> Result<(), DeployError> {
+        match self.since.get_or_insert_with(Instant::now).elapsed() < LEADERLESS {
+            true => Ok(()),
+            false => Err(DeployError::Failed(explain())),
+        }
+    }
+}
+
+fn verdict(answer: DeployAnswer) -> Result<(), DeployError> {
+    match answer {
+        DeployAnswer::Done => Ok(()),
+        DeployAnswer::Waiting(reason) | DeployAnswer::Failed(reason) => Err(DeployError::Failed(reason)),
+        DeployAnswer::Gone => Err(DeployError::Gone),
+    }
+}
+
+fn nobody() -> String {
+    "no controller leads at the moment".to_owned()
+}
