@@ -2,16 +2,16 @@
 
 use crate::{
     digest::Digest,
+    entry,
     error::RequestError,
-    freshness::refresh,
     http::{Reply, text},
     layout,
+    link::{self, Link},
     range::{Part, part},
     repository::RepositoryName,
     state::State,
 };
 use axum::{body::Body, response::Response};
-use deis_store::ObjectMeta;
 use http::{HeaderMap, StatusCode, header};
 
 /// "Pulling blobs", with ranges.
@@ -21,8 +21,8 @@ pub(crate) async fn get(
     digest: &Digest,
     headers: &HeaderMap,
 ) -> Result<Response, RequestError> {
-    let size = find(state, name, digest).await?.size;
-    let key = layout::blob(digest);
+    let link = expect(link::find(state, name, digest).await?, digest)?;
+    let (size, key) = (link.size, link.key(digest));
     match part(text(headers, header::RANGE), size) {
         Part::Whole => {
             let object = state.store.get(&key).await?;
@@ -38,14 +38,15 @@ pub(crate) async fn get(
     }
 }
 
-/// "Checking if content exists in the registry".
+/// "Checking if content exists in the registry". Whoever hears that it does may count on it for as long as a push
+/// takes.
 pub(crate) async fn head(
     state: &State,
     name: &RepositoryName,
     digest: &Digest,
 ) -> Result<Response, RequestError> {
-    let meta = find(state, name, digest).await?;
-    Ok(describe(Reply::new(StatusCode::OK), digest, meta.size).empty())
+    let link = expect(link::rely(state, name, digest).await?, digest)?;
+    Ok(describe(Reply::new(StatusCode::OK), digest, link.size).empty())
 }
 
 /// "Deleting blobs": the repository does not have it any more. Others may; garbage collection removes the bytes.
@@ -54,31 +55,13 @@ pub(crate) async fn delete(
     name: &RepositoryName,
     digest: &Digest,
 ) -> Result<Response, RequestError> {
-    let _removing = state.removal.write().await;
-    let link = layout::blob_link(name, digest);
-    if !state.exists(&link).await? {
-        return Err(RequestError::BlobUnknown { digest: *digest });
-    }
-    state.store.delete(&link).await?;
+    expect(link::find(state, name, digest).await?, digest)?;
+    entry::remove_all(&*state.store, &layout::blob_link(name, digest)).await?;
     Ok(Reply::new(StatusCode::ACCEPTED).empty())
 }
 
-/// The facts about a blob that the repository has. It counts as young from now on.
-async fn find(state: &State, name: &RepositoryName, digest: &Digest) -> Result<ObjectMeta, RequestError> {
-    let _building = state.removal.read().await;
-    has(state, name, digest).await?.ok_or(RequestError::BlobUnknown { digest: *digest })
-}
-
-/// The same with `state.removal` held by the caller; nothing when the repository has no such blob.
-pub(crate) async fn has(
-    state: &State,
-    name: &RepositoryName,
-    digest: &Digest,
-) -> Result<Option<ObjectMeta>, RequestError> {
-    match refresh(state, &layout::blob_link(name, digest)).await? {
-        Some(_) => Ok(refresh(state, &layout::blob(digest)).await?),
-        None => Ok(None),
-    }
+fn expect(link: Option<Link>, digest: &Digest) -> Result<Link, RequestError> {
+    link.ok_or(RequestError::BlobUnknown { digest: *digest })
 }
 
 fn describe(reply: Reply, digest: &Digest, length: u64) -> Reply {

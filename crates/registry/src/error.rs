@@ -13,6 +13,9 @@ use tracing::error;
 
 use crate::digest::Digest;
 
+/// When a client may ask again whose request came while the store was away.
+const RETRY_SECONDS: &str = "5";
+
 /// Why a request was not done. Answered as the specification's error JSON.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RequestError {
@@ -81,16 +84,18 @@ impl RequestError {
             Self::Query { .. } => (StatusCode::BAD_REQUEST, "PAGINATION_NUMBER_INVALID"),
             Self::Body(_) => (StatusCode::BAD_REQUEST, "BLOB_UPLOAD_INVALID"),
             Self::Store(StoreError::NoSpace { .. }) => (StatusCode::INSUFFICIENT_STORAGE, "STORAGE_FULL"),
+            Self::Store(error) if error.is_unavailable() => (StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE"),
             Self::Store(_) => (StatusCode::INTERNAL_SERVER_ERROR, "UNKNOWN"),
         }
     }
 
-    /// What the client is told. A full disk is named, because the one who pushes can tell the operator.
+    /// What the client is told. A store that is full or away is named, because the one who pushes can tell the operator.
     fn message(&self) -> String {
         match self {
             Self::Store(StoreError::NoSpace { .. }) => {
                 "no space left in the registry's store; ask the operator to free some".to_owned()
             }
+            Self::Store(error) if error.is_unavailable() => error.to_string(),
             other => other.to_string(),
         }
     }
@@ -107,6 +112,7 @@ impl RequestError {
                 set(header::LOCATION, location);
                 set(header::RANGE, &crate::upload::progress(*held));
             }
+            Self::Store(error) if error.is_unavailable() => set(header::RETRY_AFTER, RETRY_SECONDS),
             _ => {}
         }
     }
@@ -142,13 +148,18 @@ impl IntoResponse for RequestError {
         let body = json!({ "errors": [{ "code": code, "message": self.message() }] });
         let mut response = (status, Json(body)).into_response();
         self.headers(&mut response);
-        if status == StatusCode::INSUFFICIENT_STORAGE {
-            // The Docker Engine reads no body of a 5xx, but shows this; and it knows that to try again is no use by
-            // these very words.
-            response
-                .extensions_mut()
-                .insert(ReasonPhrase::from_static(b"no space left on device of the registry"));
-        }
+        // The Docker Engine reads no body of a 5xx, but shows this; and it knows that to try again is no use by the very
+        // words of the first.
+        let reason = match status {
+            StatusCode::INSUFFICIENT_STORAGE => {
+                ReasonPhrase::from_static(b"no space left on device of the registry")
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                ReasonPhrase::from_static(b"the store of the registry does not answer")
+            }
+            _ => return response,
+        };
+        response.extensions_mut().insert(reason);
         response
     }
 }

@@ -1,27 +1,32 @@
 //! Garbage collection: what no release needs any more goes.
 //!
-//! The controller says which tags its releases use; the rest of those repositories' tags go, then what nothing refers
-//! to any more. Pushes go on meanwhile: whatever was pushed or asked for within the grace period stays (see
-//! `freshness`). Killed anywhere, the next collection finishes the work.
+//! The controller says which tags its releases use; the rest of those repositories' tags goes, then what nothing refers
+//! to any more. Pushes go on meanwhile, here and at other registries: see `entry` for why nothing that they rely on is
+//! removed. A blob goes in two steps, see [`remove_blobs`]. Killed anywhere, the next collection finishes the work.
 
 use crate::{
     body, catalog,
     digest::Digest,
+    entry::{self, Entry, is_old},
     error::RequestError,
-    freshness::{is_old, remove_if_old},
-    layout, manifest,
+    layout,
+    link::Link,
+    manifest,
     manifest_content::ManifestContent,
     repository::RepositoryName,
+    stamp::Stamp,
     state::State,
     tag::Reference,
     tags,
 };
 use axum::{Json, body::Body, extract};
-use futures::TryStreamExt;
+use bytes::Bytes;
+use deis_store::{ObjectKey, ObjectMeta};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
+    time::SystemTime,
 };
 use tracing::info;
 
@@ -51,8 +56,29 @@ pub struct GarbageReport {
 
 type Keep = BTreeMap<RepositoryName, BTreeSet<Reference>>;
 
-/// What a repository's manifests say, read once.
-type Manifests = HashMap<Digest, ManifestContent>;
+/// What the name of a blob says behind the stamp when no repository had it.
+const UNUSED: &str = "unused";
+
+/// A manifest of a repository.
+struct Manifest {
+    content: ManifestContent,
+    entries: Vec<Entry>,
+}
+
+/// A repository's manifests, read once.
+type Manifests = HashMap<Digest, Manifest>;
+
+/// One collection under way.
+struct Collection<'a> {
+    state: &'a State,
+    /// What is old is what was old then: whatever is written or asked for since is spared.
+    started: SystemTime,
+    report: GarbageReport,
+    /// The copies of blobs that repositories have.
+    linked: HashSet<Stamp>,
+    /// Those that a repository had until this collection.
+    unlinked: HashSet<Stamp>,
+}
 
 /// `POST /internal/garbage`: removes what is in no release, and tells how much. One collection at a time.
 pub(crate) async fn collect(
@@ -65,12 +91,14 @@ pub(crate) async fn collect(
         request.map_err(|_| RequestError::Query { reason: "the body is no garbage request" })?;
     let keep = parse(&request)?;
     let _collecting = state.collection.lock().await;
-    let mut report = GarbageReport::default();
-    let mut needed = HashSet::new();
+    let mut collection = Collection::new(&state);
     for name in catalog::names(&state).await? {
-        needed.extend(clean_repository(&state, &name, keep.get(&name), &mut report).await?);
+        collection.clean_repository(&name, keep.get(&name)).await?;
     }
-    remove_blobs(&state, &needed, &mut report).await?;
+    for number in 0..=u8::MAX {
+        collection.remove_blobs(&format!("{}{number:02x}/", layout::BLOBS)).await?;
+    }
+    let report = collection.report;
     info!(report.tags, report.manifests, report.blobs, report.bytes, "collected garbage");
     Ok(Json(report))
 }
@@ -88,81 +116,185 @@ fn parse(request: &GarbageRequest) -> Result<Keep, RequestError> {
     request.keep.iter().map(entry).collect()
 }
 
-/// Removes what the repository does not need, and gives the blobs it still has.
-async fn clean_repository(
-    state: &State,
-    name: &RepositoryName,
-    keep: Option<&BTreeSet<Reference>>,
-    report: &mut GarbageReport,
-) -> Result<HashSet<Digest>, RequestError> {
-    if let Some(keep) = keep {
-        report.tags += remove_tags(state, name, keep).await?;
-    }
-    let (mut manifests, young) = read_manifests(state, name).await?;
-    if let Some(keep) = keep {
-        let roots = roots(state, name, keep).await?;
-        let live = reachable(&manifests, roots.union(&young).copied().collect());
-        report.manifests += remove_manifests(state, name, &mut manifests, live).await?;
-    }
-    let used = manifests.values().flat_map(|content| &content.blobs).copied().collect();
-    remove_links(state, name, used).await
-}
-
-async fn remove_tags(
-    state: &State,
-    name: &RepositoryName,
-    keep: &BTreeSet<Reference>,
-) -> Result<u64, RequestError> {
-    let mut removed = 0;
-    for (tag, meta) in tags::all(state, name).await? {
-        // A push is done before its release exists, so a young tag may be one that the controller does not know yet.
-        if !keep.contains(&Reference::Tag(tag)) && remove_if_old(state, &meta.key).await?.is_some() {
-            removed += 1;
+impl<'a> Collection<'a> {
+    fn new(state: &'a State) -> Self {
+        Self {
+            state,
+            started: SystemTime::now(),
+            report: GarbageReport::default(),
+            linked: HashSet::new(),
+            unlinked: HashSet::new(),
         }
     }
-    Ok(removed)
-}
 
-/// What the repository's manifests say, and which of them were pushed or asked for a short while ago.
-async fn read_manifests(
-    state: &State,
-    name: &RepositoryName,
-) -> Result<(Manifests, HashSet<Digest>), RequestError> {
-    let metas: Vec<_> = state.store.list(&layout::manifests(name), None).try_collect().await?;
-    let (mut manifests, mut young) = (Manifests::new(), HashSet::new());
-    for meta in metas {
-        let Some(digest) = Digest::parse_hex(meta.key.last_segment()) else {
-            continue;
-        };
-        if !is_old(&meta, state.limits.garbage_grace) {
-            young.insert(digest);
-        }
-        // One that cannot be read ends the collection: what it refers to is not known, so nothing may go.
-        if let Some(content) = manifest::read_content(state, name, &digest).await? {
-            manifests.insert(digest, content);
-        }
+    fn is_old(&self, meta: &ObjectMeta) -> bool {
+        is_old(meta, self.started, self.state.limits.garbage_grace)
     }
-    Ok((manifests, young))
-}
 
-/// What the remaining tags stand for, and the digests to keep.
-async fn roots(
-    state: &State,
-    name: &RepositoryName,
-    keep: &BTreeSet<Reference>,
-) -> Result<HashSet<Digest>, RequestError> {
-    let mut roots: HashSet<_> = keep.iter().filter_map(Reference::as_digest).collect();
-    for (tag, _) in tags::all(state, name).await? {
-        roots.extend(tags::read(state, name, &tag).await?);
+    /// Removes what the repository does not need, and takes note of the blobs that it still has.
+    ///
+    /// What refers is read before what is referred to: whatever is pushed meanwhile, and so may be missing in the
+    /// first, is young in the second.
+    async fn clean_repository(
+        &mut self,
+        name: &RepositoryName,
+        keep: Option<&BTreeSet<Reference>>,
+    ) -> Result<(), RequestError> {
+        let tagged = self.clean_tags(name, keep).await?;
+        let mut manifests = self.read_manifests(name).await?;
+        if let Some(keep) = keep {
+            let young = manifests.iter().filter(|(_, manifest)| !self.are_old(&manifest.entries));
+            let kept = keep.iter().filter_map(Reference::as_digest);
+            let roots = young.map(|(digest, _)| *digest).chain(kept).chain(tagged).collect();
+            let live = reachable(&manifests, roots);
+            self.remove_manifests(name, &mut manifests, &live).await?;
+        }
+        let used = manifests.values().flat_map(|manifest| &manifest.content.blobs).copied().collect();
+        self.clean_links(name, &used).await
     }
-    Ok(roots)
+
+    /// Removes the tags that are not to be kept, and gives what the others stand for.
+    async fn clean_tags(
+        &mut self,
+        name: &RepositoryName,
+        keep: Option<&BTreeSet<Reference>>,
+    ) -> Result<Vec<Digest>, RequestError> {
+        let mut remaining = Vec::new();
+        for (tag, entries) in tags::all(self.state, name).await? {
+            let is_kept = keep.is_none_or(|keep| keep.contains(&Reference::Tag(tag)));
+            // A push is done before its release exists, so a young tag may be one that the controller does not know yet.
+            if !is_kept && self.are_old(&entries) {
+                self.remove(&entries).await?;
+                self.report.tags += 1;
+            } else {
+                self.remove_replaced(&entries).await?;
+                remaining.extend(entries.last().and_then(tags::digest_of));
+            }
+        }
+        Ok(remaining)
+    }
+
+    async fn read_manifests(&self, name: &RepositoryName) -> Result<Manifests, RequestError> {
+        let mut manifests = Manifests::new();
+        for (hex, entries) in entry::folders(&*self.state.store, &layout::manifests(name)).await? {
+            let Some(digest) = Digest::parse_hex(&hex) else {
+                continue;
+            };
+            self.remove_replaced(&entries).await?;
+            // One that cannot be read ends the collection: what it refers to is not known, so nothing may go.
+            if let Some(content) = manifest::read_content(self.state, name, &digest).await? {
+                manifests.insert(digest, Manifest { content, entries });
+            }
+        }
+        Ok(manifests)
+    }
+
+    /// Removes the manifests that are not `live`, from the store and from `manifests`.
+    async fn remove_manifests(
+        &mut self,
+        name: &RepositoryName,
+        manifests: &mut Manifests,
+        live: &HashSet<Digest>,
+    ) -> Result<(), RequestError> {
+        for (digest, Manifest { content, entries }) in
+            manifests.extract_if(|digest, _| !live.contains(digest))
+        {
+            self.remove(&entries).await?;
+            self.report.manifests += 1;
+            if let Some(subject) = &content.subject {
+                let folder = layout::referrer(name, subject, &digest);
+                let mut entries = entry::all(&*self.state.store, &folder).await?;
+                entries.retain(|entry| self.is_old(&entry.meta));
+                self.remove(&entries).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the repository forget blobs that no manifest of it uses, and takes note of those it still has.
+    async fn clean_links(
+        &mut self,
+        name: &RepositoryName,
+        used: &HashSet<Digest>,
+    ) -> Result<(), RequestError> {
+        for (hex, entries) in entry::folders(&*self.state.store, &layout::blob_links(name)).await? {
+            let is_used = Digest::parse_hex(&hex).is_none_or(|digest| used.contains(&digest));
+            let stamps = entries.iter().filter_map(|entry| Some(Link::parse(entry)?.blob));
+            if is_used || !self.are_old(&entries) {
+                self.linked.extend(stamps);
+                self.remove_replaced(&entries).await?;
+            } else {
+                self.unlinked.extend(stamps);
+                self.remove(&entries).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the blobs of a folder that no repository has had since an earlier collection.
+    ///
+    /// Somebody may have seen a repository's link to a blob just before it went, and link to the blob once more. So
+    /// what no repository has is marked first, and nobody builds on what is marked; it goes when the mark is old, and
+    /// still no repository has it.
+    async fn remove_blobs(&mut self, folder: &str) -> Result<(), RequestError> {
+        for entries in entry::folders(&*self.state.store, folder).await?.values() {
+            for blob in entries.iter().filter(|entry| entry.detail.is_empty()) {
+                let is_mark = |entry: &&Entry| entry.stamp == blob.stamp && entry.detail == UNUSED;
+                self.judge_blob(blob, entries.iter().find(is_mark)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn judge_blob(&mut self, blob: &Entry, mark: Option<&Entry>) -> Result<(), RequestError> {
+        let store = &*self.state.store;
+        let is_linked = self.linked.contains(&blob.stamp);
+        let is_young = !self.is_old(&blob.meta);
+        match mark {
+            Some(mark) if is_linked => store.delete(&mark.meta.key).await?,
+            _ if is_linked || is_young => {}
+            Some(mark) if self.unlinked.contains(&blob.stamp) => {
+                store.put_bytes(&mark.meta.key, Bytes::new()).await?;
+            }
+            Some(mark) if self.is_old(&mark.meta) => {
+                store.delete(&blob.meta.key).await?;
+                store.delete(&mark.meta.key).await?;
+                self.report.blobs += 1;
+                self.report.bytes += blob.meta.size;
+            }
+            Some(_) => {}
+            None => {
+                let key = ObjectKey::parse(&format!("{}.{UNUSED}", blob.meta.key));
+                let key = key.expect("a blob's key is far from the longest");
+                store.put_bytes(&key, Bytes::new()).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether all entries are old, so that nobody builds on any of them.
+    fn are_old(&self, entries: &[Entry]) -> bool {
+        entries.iter().all(|entry| self.is_old(&entry.meta))
+    }
+
+    /// Removes old entries that others have taken the place of.
+    async fn remove_replaced(&self, entries: &[Entry]) -> Result<(), RequestError> {
+        for entry in entries.iter().rev().skip(1).filter(|entry| self.is_old(&entry.meta)) {
+            self.state.store.delete(&entry.meta.key).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, entries: &[Entry]) -> Result<(), RequestError> {
+        Ok(entry::remove(&*self.state.store, entries).await?)
+    }
 }
 
 /// The roots, what they list, and what says something about them.
 fn reachable(manifests: &Manifests, roots: HashSet<Digest>) -> HashSet<Digest> {
     let mut about: HashMap<Digest, Vec<Digest>> = HashMap::new();
-    for (digest, content) in manifests {
-        if let Some(subject) = content.subject {
+    for (digest, manifest) in manifests {
+        if let Some(subject) = manifest.content.subject {
             about.entry(subject).or_default().push(*digest);
         }
     }
@@ -170,75 +302,10 @@ fn reachable(manifests: &Manifests, roots: HashSet<Digest>) -> HashSet<Digest> {
     let mut live = HashSet::new();
     while let Some(digest) = pending.pop() {
         if live.insert(digest) {
-            pending.extend(manifests.get(&digest).into_iter().flat_map(|content| &content.manifests));
+            pending
+                .extend(manifests.get(&digest).into_iter().flat_map(|manifest| &manifest.content.manifests));
             pending.extend(about.get(&digest).into_iter().flatten());
         }
     }
     live
-}
-
-/// Removes the manifests that are not `live`, from the store and from `manifests`, and tells how many.
-async fn remove_manifests(
-    state: &State,
-    name: &RepositoryName,
-    manifests: &mut Manifests,
-    mut live: HashSet<Digest>,
-) -> Result<u64, RequestError> {
-    let mut dead: Vec<_> = manifests.keys().filter(|digest| !live.contains(digest)).copied().collect();
-    // Lists first: one that is spared, because it was asked for just now, spares what it lists.
-    dead.sort_by_key(|digest| manifests[digest].manifests.is_empty());
-    let mut removed = 0;
-    for digest in dead {
-        if live.contains(&digest) {
-            continue;
-        }
-        if remove_if_old(state, &layout::manifest(name, &digest)).await?.is_none() {
-            live.extend(reachable(manifests, HashSet::from([digest])));
-            continue;
-        }
-        if let Some(content) = manifests.remove(&digest) {
-            manifest::delete_referrer(state, name, &digest, &content).await?;
-            removed += 1;
-        }
-    }
-    Ok(removed)
-}
-
-/// Lets the repository forget blobs that no manifest of it uses, and gives those it still has.
-async fn remove_links(
-    state: &State,
-    name: &RepositoryName,
-    used: HashSet<Digest>,
-) -> Result<HashSet<Digest>, RequestError> {
-    let mut links = state.store.list(&layout::blob_links(name), None);
-    let mut remaining = used;
-    while let Some(meta) = links.try_next().await? {
-        let Some(digest) = Digest::parse_hex(meta.key.last_segment()) else {
-            continue;
-        };
-        if !remaining.contains(&digest) && remove_if_old(state, &meta.key).await?.is_none() {
-            remaining.insert(digest);
-        }
-    }
-    Ok(remaining)
-}
-
-async fn remove_blobs(
-    state: &State,
-    needed: &HashSet<Digest>,
-    report: &mut GarbageReport,
-) -> Result<(), RequestError> {
-    let mut blobs = state.store.list(layout::BLOBS, None);
-    while let Some(meta) = blobs.try_next().await? {
-        let is_needed =
-            Digest::parse_hex(meta.key.last_segment()).is_none_or(|digest| needed.contains(&digest));
-        if is_needed {
-            continue;
-        }
-        if let Some(bytes) = remove_if_old(state, &meta.key).await? {
-            report.blobs += 1;
-            report.bytes += bytes;
-        }
-    }
-    Ok(())
 }

@@ -1,12 +1,12 @@
 //! Manifests: what an image is made of, found by tag or digest.
 
 use crate::{
-    blob, body,
+    body,
     digest::Digest,
+    entry,
     error::RequestError,
-    freshness::refresh,
     http::{Reply, text},
-    layout,
+    layout, link,
     manifest_content::ManifestContent,
     repository::RepositoryName,
     state::State,
@@ -15,10 +15,14 @@ use crate::{
 };
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
+use futures::{FutureExt, future::BoxFuture};
 use http::{HeaderMap, HeaderName, StatusCode, header};
 
 /// The largest manifest in bytes; the specification's recommendation.
 pub(crate) const MANIFEST_LIMIT: u64 = 4 << 20;
+
+/// How often a manifest is looked for whose entry goes while it is being read.
+const READ_TRIES: usize = 3;
 
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 
@@ -32,15 +36,15 @@ pub(crate) async fn get(
     Ok(describe(&digest, &bytes)?.body(bytes.into()))
 }
 
-/// "Checking if content exists in the registry". It counts as young from now on: an index may be about to list it.
+/// "Checking if content exists in the registry". It stays for as long as a push takes: an index may be about to list
+/// it.
 pub(crate) async fn head(
     state: &State,
     name: &RepositoryName,
     reference: &Reference,
 ) -> Result<Response, RequestError> {
-    let _building = state.removal.read().await;
     let (digest, bytes) = find(state, name, reference).await?;
-    refresh(state, &layout::manifest(name, &digest)).await?;
+    rely(state, name, &digest).await?;
     Ok(describe(&digest, &bytes)?.empty())
 }
 
@@ -76,16 +80,15 @@ pub(crate) async fn delete(
     name: &RepositoryName,
     reference: &Reference,
 ) -> Result<Response, RequestError> {
-    let _removing = state.removal.write().await;
     match reference {
         Reference::Tag(tag) => {
             tags::read(state, name, tag).await?.ok_or_else(|| unknown(reference))?;
-            state.store.delete(&layout::tag(name, tag)).await?;
+            entry::remove_all(&*state.store, &layout::tag(name, tag)).await?;
         }
         Reference::Digest(digest) => {
             let content = read_content(state, name, digest).await?.ok_or_else(|| unknown(reference))?;
             tags::delete_all(state, name, digest).await?;
-            state.store.delete(&layout::manifest(name, digest)).await?;
+            entry::remove_all(&*state.store, &layout::manifest(name, digest)).await?;
             delete_referrer(state, name, digest, &content).await?;
         }
     }
@@ -112,7 +115,7 @@ pub(crate) async fn delete_referrer(
     content: &ManifestContent,
 ) -> Result<(), RequestError> {
     if let Some(subject) = &content.subject {
-        state.store.delete(&layout::referrer(name, subject, digest)).await?;
+        entry::remove_all(&*state.store, &layout::referrer(name, subject, digest)).await?;
     }
     Ok(())
 }
@@ -123,11 +126,31 @@ pub(crate) async fn read(
     name: &RepositoryName,
     digest: &Digest,
 ) -> Result<Option<Bytes>, RequestError> {
-    match state.store.get_bytes(&layout::manifest(name, digest), MANIFEST_LIMIT).await {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error.into()),
+    for _ in 0..READ_TRIES {
+        let Some(last) = entry::last(&*state.store, &layout::manifest(name, digest)).await? else {
+            return Ok(None);
+        };
+        match state.store.get_bytes(&last.meta.key, MANIFEST_LIMIT).await {
+            Ok(bytes) => return Ok(Some(bytes)),
+            // Another entry took its place, or the manifest is gone.
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    Ok(None)
+}
+
+/// The bytes of a manifest that somebody is about to build on: it stays for as long as a push may take.
+async fn rely(state: &State, name: &RepositoryName, digest: &Digest) -> Result<Option<Bytes>, RequestError> {
+    let folder = layout::manifest(name, digest);
+    let entries = entry::all(&*state.store, &folder).await?;
+    let Some(bytes) = read(state, name, digest).await? else {
+        return Ok(None);
+    };
+    if !entries.last().is_some_and(|last| entry::is_fresh(&last.meta, state.limits.garbage_grace)) {
+        entry::add(&*state.store, &folder, &entries, "", bytes.clone()).await?;
+    }
+    Ok(Some(bytes))
 }
 
 pub(crate) fn parse_stored(bytes: &[u8]) -> Result<ManifestContent, RequestError> {
@@ -144,34 +167,39 @@ async fn store(
     bytes: Bytes,
     content: &ManifestContent,
 ) -> Result<(), RequestError> {
-    let _building = state.removal.read().await;
     check_references(state, name, content).await?;
-    let put = async |key, bytes| state.store.put_bytes(&key, bytes).await.map_err(|error| state.noted(error));
-    put(layout::manifest(name, digest), bytes).await?;
+    let (store, noted) = (&*state.store, |error| state.noted(error));
+    entry::add(store, &layout::manifest(name, digest), &[], "", bytes).await.map_err(noted)?;
     if let Some(subject) = &content.subject {
-        put(layout::referrer(name, subject, digest), Bytes::new()).await?;
+        let folder = layout::referrer(name, subject, digest);
+        entry::add(store, &folder, &[], "", Bytes::new()).await.map_err(noted)?;
     }
     if let Reference::Tag(tag) = reference {
-        put(layout::tag(name, tag), Bytes::from(digest.to_string())).await?;
+        tags::write(state, name, tag, digest).await.map_err(noted)?;
     }
     Ok(())
 }
 
-/// Checks that the repository has everything the manifest needs, and keeps it from being removed meanwhile.
-async fn check_references(
-    state: &State,
-    name: &RepositoryName,
-    content: &ManifestContent,
-) -> Result<(), RequestError> {
-    for digest in &content.blobs {
-        let found = blob::has(state, name, digest).await?;
-        found.ok_or(RequestError::ManifestBlobUnknown { digest: *digest })?;
+/// Checks that the repository has everything the manifest needs, also by way of manifests that it lists, and keeps it
+/// from being removed until this one is written.
+fn check_references<'a>(
+    state: &'a State,
+    name: &'a RepositoryName,
+    content: &'a ManifestContent,
+) -> BoxFuture<'a, Result<(), RequestError>> {
+    async move {
+        for digest in &content.blobs {
+            let found = link::rely(state, name, digest).await?;
+            found.ok_or(RequestError::ManifestBlobUnknown { digest: *digest })?;
+        }
+        for digest in &content.manifests {
+            let found = rely(state, name, digest).await?;
+            let found = found.ok_or(RequestError::ManifestBlobUnknown { digest: *digest })?;
+            check_references(state, name, &parse_stored(&found)?).await?;
+        }
+        Ok(())
     }
-    for digest in &content.manifests {
-        let found = refresh(state, &layout::manifest(name, digest)).await?;
-        found.ok_or(RequestError::ManifestBlobUnknown { digest: *digest })?;
-    }
-    Ok(())
+    .boxed()
 }
 
 async fn find(

@@ -1,11 +1,10 @@
 //! What refers to a manifest: signatures, bills of materials, attestations.
 
 use crate::{
-    digest::Digest, error::RequestError, layout, manifest, manifest_content::OCI_INDEX, page,
+    digest::Digest, entry, error::RequestError, layout, manifest, manifest_content::OCI_INDEX, page,
     repository::RepositoryName, state::State,
 };
 use axum::response::Response;
-use futures::{StreamExt, TryStreamExt};
 use http::{HeaderName, HeaderValue, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -32,11 +31,10 @@ pub(crate) async fn list(
     subject: &Digest,
     filter: Filter,
 ) -> Result<Response, RequestError> {
-    let after =
-        filter.last.as_deref().and_then(Digest::parse_hex).map(|last| layout::referrer(name, subject, &last));
-    let found = state.store.list(&layout::referrers(name, subject), after.as_ref()).take(PAGE_LENGTH + 1);
-    let entries: Vec<_> = found.map_ok(|meta| meta.key.last_segment().to_owned()).try_collect().await?;
-    let (entries, last) = page::cut(entries, PAGE_LENGTH);
+    let after = filter.last.as_deref().and_then(Digest::parse_hex).map(|last| last.hex());
+    let folders = entry::folders(&*state.store, &layout::referrers(name, subject)).await?;
+    let found = folders.into_keys().filter(|hex| after.as_ref().is_none_or(|after| hex > after));
+    let (entries, last) = page::cut(found.take(PAGE_LENGTH + 1).collect(), PAGE_LENGTH);
     let mut manifests = Vec::new();
     for digest in entries.iter().filter_map(|hex| Digest::parse_hex(hex)) {
         manifests.extend(describe(state, name, &digest, filter.artifact_type.as_deref()).await?);

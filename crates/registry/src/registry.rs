@@ -1,6 +1,6 @@
-//! The component: binds, serves, and forgets uploads that nobody goes on with.
+//! The component: binds, serves, forgets uploads that nobody goes on with, and keeps an eye on the store.
 
-use crate::{config::Config, http, state::State, upload};
+use crate::{config::Config, http, state::State, upload, watch};
 use deis_runtime::{
     Identity, Shutdown,
     serve::{self, BindError},
@@ -43,6 +43,7 @@ impl Registry {
         tokio::select! {
             served = serve::serve_as(self.identity.as_ref(), self.listener, router, shutdown) => served,
             never = expire_uploads(&self.state) => match never {},
+            never = watch::watch(&self.state) => match never {},
         }
     }
 }

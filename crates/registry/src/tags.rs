@@ -2,6 +2,7 @@
 
 use crate::{
     digest::Digest,
+    entry::{self, Entry},
     error::RequestError,
     layout,
     page::{self, Page},
@@ -10,12 +11,11 @@ use crate::{
     tag::Tag,
 };
 use axum::response::Response;
-use deis_store::ObjectMeta;
-use futures::{StreamExt, TryStreamExt};
+use bytes::Bytes;
+use deis_store::StoreError;
+use futures::TryStreamExt;
 use serde_json::json;
-
-/// The bytes of a digest in text, and some to spare.
-const TAG_FILE_LIMIT: u64 = 256;
+use std::collections::BTreeMap;
 
 /// "Listing tags": in the order of their bytes.
 pub(crate) async fn list(
@@ -24,13 +24,13 @@ pub(crate) async fn list(
     query: Page,
 ) -> Result<Response, RequestError> {
     let length = query.length()?;
-    let after = query
-        .last
-        .as_deref()
-        .map(|last| Tag::parse(last).ok_or(RequestError::Query { reason: "last is no tag" }));
-    let after = after.transpose()?.map(|tag| layout::tag(name, &tag));
-    let found = state.store.list(&layout::tags(name), after.as_ref()).take(length + 1);
-    let tags: Vec<_> = found.map_ok(|meta| meta.key.last_segment().to_owned()).try_collect().await?;
+    let after = query.last.as_deref();
+    let after = after.map(|last| Tag::parse(last).ok_or(RequestError::Query { reason: "last is no tag" }));
+    let after = after.transpose()?;
+    // As keys, `a-b/…` comes before `a/…`, but `a` before `a-b`: hence all of them.
+    let found = all(state, name).await?;
+    let wanted = found.keys().filter(|tag| after.as_ref().is_none_or(|after| *tag > after)).take(length + 1);
+    let tags: Vec<_> = wanted.map(ToString::to_string).collect();
     if tags.is_empty() && !is_known(state, name).await? {
         return Err(RequestError::NameUnknown { name: name.to_string() });
     }
@@ -39,37 +39,52 @@ pub(crate) async fn list(
     Ok(page::answer(body, &format!("/v2/{name}/tags/list"), length, last.as_deref()))
 }
 
-/// What a tag stands for; nothing when there is no such tag.
+/// What a tag stands for; nothing when there is no such tag. One call to the store.
 pub(crate) async fn read(
     state: &State,
     name: &RepositoryName,
     tag: &Tag,
-) -> Result<Option<Digest>, RequestError> {
-    match state.store.get_bytes(&layout::tag(name, tag), TAG_FILE_LIMIT).await {
-        Ok(bytes) => Ok(std::str::from_utf8(&bytes).ok().and_then(Digest::parse)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+) -> Result<Option<Digest>, StoreError> {
+    let last = entry::last(&*state.store, &layout::tag(name, tag)).await?;
+    Ok(last.as_ref().and_then(digest_of))
 }
 
-/// All tags of a repository, and the facts about them.
+/// Lets a tag stand for `digest` from now on.
+pub(crate) async fn write(
+    state: &State,
+    name: &RepositoryName,
+    tag: &Tag,
+    digest: &Digest,
+) -> Result<(), StoreError> {
+    let (store, folder) = (&*state.store, layout::tag(name, tag));
+    let before = entry::all(store, &folder).await?;
+    entry::add(store, &folder, &before, &digest.hex(), Bytes::new()).await?;
+    entry::remove(store, &before).await
+}
+
+/// All tags of a repository, and what their folders hold, which is never nothing.
 pub(crate) async fn all(
     state: &State,
     name: &RepositoryName,
-) -> Result<Vec<(Tag, ObjectMeta)>, RequestError> {
-    let metas: Vec<_> = state.store.list(&layout::tags(name), None).try_collect().await?;
-    Ok(metas.into_iter().filter_map(|meta| Some((Tag::parse(meta.key.last_segment())?, meta))).collect())
+) -> Result<BTreeMap<Tag, Vec<Entry>>, StoreError> {
+    let folders = entry::folders(&*state.store, &layout::tags(name)).await?;
+    Ok(folders.into_iter().filter_map(|(tag, entries)| Some((Tag::parse(&tag)?, entries))).collect())
 }
 
-/// Removes the tags that stand for `digest`. Call it with `state.removal` held exclusively.
+/// What the entry of a tag says.
+pub(crate) fn digest_of(entry: &Entry) -> Option<Digest> {
+    Digest::parse_hex(&entry.detail)
+}
+
+/// Removes the tags that stand for `digest`.
 pub(crate) async fn delete_all(
     state: &State,
     name: &RepositoryName,
     digest: &Digest,
-) -> Result<(), RequestError> {
-    for (tag, meta) in all(state, name).await? {
-        if read(state, name, &tag).await? == Some(*digest) {
-            state.store.delete(&meta.key).await?;
+) -> Result<(), StoreError> {
+    for entries in all(state, name).await?.values() {
+        if entries.last().and_then(digest_of) == Some(*digest) {
+            entry::remove(&*state.store, entries).await?;
         }
     }
     Ok(())

@@ -1,15 +1,16 @@
 //! Uploads: blobs that arrive in one request or in several, also across restarts.
 
 use crate::{
-    blob,
     body::{Bounds, Incoming},
     digest::Digest,
+    entry::{self, is_old},
     error::RequestError,
-    freshness::is_old,
     hash::{Follower, RunningDigest, digest_of},
     http::{Reply, text},
     layout,
+    link::{self, Link},
     repository::RepositoryName,
+    stamp::Stamp,
     state::State,
     target::parse_digest,
 };
@@ -21,6 +22,7 @@ use deis_store::{ByteStream, ObjectKey, StoreError};
 use futures::TryStreamExt;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::Deserialize;
+use std::time::SystemTime;
 use uuid::Uuid;
 
 const UPLOAD_ID: HeaderName = HeaderName::from_static("docker-upload-uuid");
@@ -114,8 +116,8 @@ pub(crate) async fn cancel(state: &State, name: &RepositoryName, id: Uuid) -> Re
 /// Forgets the uploads that nobody has added to for too long, and tells how many.
 pub(crate) async fn expire(state: &State) -> Result<usize, StoreError> {
     let uploads: Vec<_> = state.store.list_uploads(layout::REPOSITORIES).try_collect().await?;
-    let mut expired = 0;
-    for upload in uploads.iter().filter(|meta| is_old(meta, state.limits.upload_expiry)) {
+    let (now, mut expired) = (SystemTime::now(), 0);
+    for upload in uploads.iter().filter(|meta| is_old(meta, now, state.limits.upload_expiry)) {
         state.store.cancel_upload(&upload.key).await?;
         if let Ok(id) = Uuid::try_parse(upload.key.last_segment()) {
             state.digests.forget(id);
@@ -137,11 +139,10 @@ async fn mount(
     let (Some(digest), Some(from)) = (Digest::parse(digest), RepositoryName::parse(from)) else {
         return Ok(None);
     };
-    let _building = state.removal.read().await;
-    if blob::has(state, &from, &digest).await?.is_none() {
+    let Some(link) = link::find(state, &from, &digest).await? else {
         return Ok(None);
-    }
-    state.link(name, &digest).await?;
+    };
+    link::add(state, name, &digest, &link).await?;
     Ok(Some(digest))
 }
 
@@ -228,12 +229,27 @@ impl<'a> Upload<'a> {
     }
 
     async fn publish(&self, digest: &Digest, size: u64) -> Result<Response, RequestError> {
-        let _building = self.state.removal.read().await;
-        let finished = self.state.store.finish_upload(&self.key, size, &layout::blob(digest)).await;
-        finished.map_err(|error| self.failed(error))?;
-        self.state.link(self.name, digest).await.map_err(|error| self.failed(error))?;
+        let link = self.keep(digest, size).await.map_err(|error| self.failed(error))?;
+        let added = link::add(self.state, self.name, digest, &link).await;
+        added.map_err(|error| self.failed(error))?;
         self.state.status.well("store");
         Ok(created(self.name, digest))
+    }
+
+    /// Makes the upload a blob, unless the store has its bytes already.
+    ///
+    /// One that was found unused is about to go, so it is not built on.
+    async fn keep(&self, digest: &Digest, size: u64) -> Result<Link, StoreError> {
+        let store = &*self.state.store;
+        let folder = layout::blob(digest);
+        let held = entry::all(store, &folder).await?;
+        if let Some(last) = held.last().filter(|last| last.detail.is_empty()) {
+            store.cancel_upload(&self.key).await?;
+            return Ok(Link::to(last.stamp.clone(), size));
+        }
+        let stamp = Stamp::behind(held.last().map(|last| &last.stamp));
+        store.finish_upload(&self.key, size, &layout::object(&folder, &stamp.to_string())).await?;
+        Ok(Link::to(stamp, size))
     }
 
     async fn forget(&self) -> Result<(), RequestError> {
