@@ -1,6 +1,7 @@
 //! `deisd`: every role of the platform in one executable.
 
 mod command;
+mod parts;
 mod platform;
 mod setting;
 mod settings;

@@ -19,6 +19,17 @@ pub(crate) struct Settings {
     pub(crate) registry: SocketAddr,
     pub(crate) logger: SocketAddr,
     pub(crate) builder: SocketAddr,
+    /// Where the registry listens; `registry` is its address in names of images.
+    pub(crate) registry_listen: SocketAddr,
+    /// Every place where a controller may be, and so on.
+    pub(crate) controllers: Vec<SocketAddr>,
+    pub(crate) registries: Vec<SocketAddr>,
+    pub(crate) loggers: Vec<SocketAddr>,
+    pub(crate) builders: Vec<SocketAddr>,
+    /// What this process proves to other hosts who it is with; none on one machine.
+    pub(crate) identity: Option<PathBuf>,
+    /// Where the platform's own keys are.
+    pub(crate) secrets_dir: PathBuf,
     pub(crate) scheduler: String,
     pub(crate) database: String,
     pub(crate) store: String,
@@ -37,6 +48,7 @@ impl Resolved {
         let text = |key| self.text(key).to_owned();
         let seconds = |key| self.parse_value(key).map(Duration::from_secs);
         let megabytes = |key| self.parse_value::<u64>(key).map(|number| number.saturating_mul(1 << 20));
+        let registry_listen = self.parse_or("registry_listen", "registry")?;
         Ok(Settings {
             data_dir: self.data_dir.clone(),
             domain: text("domain").to_ascii_lowercase(),
@@ -48,6 +60,16 @@ impl Resolved {
             registry: self.parse_value("registry")?,
             logger: self.parse_value("logger")?,
             builder: self.parse_value("builder")?,
+            registry_listen,
+            controllers: self.addresses("controllers", "controller")?,
+            registries: match self.text("registries") {
+                "" => vec![registry_listen],
+                _ => self.addresses("registries", "registry")?,
+            },
+            loggers: self.addresses("loggers", "logger")?,
+            builders: self.addresses("builders", "builder")?,
+            identity: Some(text("identity")).filter(|path| !path.is_empty()).map(PathBuf::from),
+            secrets_dir: PathBuf::from(text("secrets_dir")),
             scheduler: text("scheduler"),
             database: text("database"),
             store: text("store"),
@@ -59,6 +81,38 @@ impl Resolved {
             log_retention_bytes: megabytes("log_retention_megabytes")?,
             log_retention_bytes_per_app: megabytes("log_retention_megabytes_per_app")?,
         })
+    }
+}
+
+impl Settings {
+    /// Every port of a role that only other roles have business with.
+    pub(crate) fn roles(&self) -> impl Iterator<Item = SocketAddr> {
+        let lists = [&self.controllers, &self.registries, &self.loggers, &self.builders];
+        lists.into_iter().flatten().copied()
+    }
+}
+
+impl Resolved {
+    /// The setting `key`, or while it is empty that of `other`.
+    fn parse_or(&self, key: &str, other: &str) -> anyhow::Result<SocketAddr> {
+        self.parse_value(if self.text(key).is_empty() { other } else { key })
+    }
+
+    /// The addresses in `key`, joined by commas, or while it is empty the one of `other`.
+    fn addresses(&self, key: &str, other: &str) -> anyhow::Result<Vec<SocketAddr>> {
+        let text = self.text(key);
+        if text.is_empty() {
+            return Ok(vec![self.parse_value(other)?]);
+        }
+        let parse = |address: &str| {
+            let address = address.trim();
+            address.parse().map_err(|error| {
+                anyhow::anyhow!(
+                    "{key} names {address:?}, which is not an address like 10.0.0.1:8000: {error}"
+                )
+            })
+        };
+        text.split(',').map(parse).collect()
     }
 }
 

@@ -35,4 +35,4 @@ mod stack;
 mod user;
 
 pub use builder::{Builder, BuilderError};
-pub use config::{Config, Limits};
+pub use config::{Config, HostKey, Limits};
