@@ -127,13 +127,6 @@ impl ObjectStore for MemoryStore {
         Ok(find(&self.lock().objects, key)?.meta(key))
     }
 
-    async fn touch(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        let mut content = self.lock();
-        let blob = find(&content.objects, key)?;
-        content.objects.insert(key.clone(), Blob::new(blob.bytes));
-        Ok(())
-    }
-
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {
         self.lock().objects.remove(key);
         Ok(())

@@ -18,7 +18,7 @@ pub struct ObjectMeta {
     pub key: ObjectKey,
     /// Its length in bytes.
     pub size: u64,
-    /// When it was last written, finished or touched.
+    /// When it was last written or finished. Servers tell whole seconds.
     pub modified: SystemTime,
 }
 

@@ -30,9 +30,6 @@ pub trait ObjectStore: Debug + Send + Sync {
     /// The facts about the object.
     async fn head(&self, key: &ObjectKey) -> Result<ObjectMeta, StoreError>;
 
-    /// Makes the object as young as one just written, so that whoever removes old ones spares it.
-    async fn touch(&self, key: &ObjectKey) -> Result<(), StoreError>;
-
     /// Removes the object; absent is success.
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError>;
 
@@ -77,8 +74,8 @@ pub trait ObjectStore: Debug + Send + Sync {
     fn list_uploads(&self, prefix: &str) -> ObjectList;
 
     /// Stores `bytes` under `key`, replacing what was there.
-    async fn put_bytes(&self, key: &ObjectKey, bytes: Bytes) -> Result<ObjectMeta, StoreError> {
-        self.put(key, once(bytes)).await
+    async fn put_bytes(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
+        self.put(key, once(bytes)).await.map(|_| ())
     }
 
     /// The whole object in memory. [`StoreError::TooLarge`] when it has more than `limit` bytes.

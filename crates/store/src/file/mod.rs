@@ -20,7 +20,7 @@ use crate::{
 use async_trait::async_trait;
 use attempt::{Attempt, blocking};
 use staging::Staging;
-use std::{ops::Range, path::PathBuf, sync::Arc, time::SystemTime};
+use std::{ops::Range, path::PathBuf, sync::Arc};
 use tree::Tree;
 use upload::UploadFile;
 
@@ -119,12 +119,6 @@ impl ObjectStore for FileStore {
 
     async fn head(&self, key: &ObjectKey) -> Result<ObjectMeta, StoreError> {
         self.read_meta(&self.objects, key).await
-    }
-
-    async fn touch(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        let (wanted, tree) = (key.clone(), self.objects.clone());
-        let touch = move || tree.open_file(&wanted)?.0.set_modified(SystemTime::now());
-        blocking(self.attempt_on_existing("touch", key), touch).await
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {

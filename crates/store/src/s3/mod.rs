@@ -23,6 +23,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use bucket::Bucket;
+use bytes::Bytes;
 use credentials::Credentials;
 use futures::{StreamExt, TryStreamExt, stream};
 pub(crate) use location::Location;
@@ -37,7 +38,6 @@ use std::{
 };
 use sweeper::Sweeper;
 use url::Url;
-use uuid::Uuid;
 use writer::{Cut, write};
 
 /// The longest object that the server copies by itself, within the time that it may say nothing. Longer ones pass
@@ -154,6 +154,11 @@ impl ObjectStore for S3Store {
         }
     }
 
+    async fn put_bytes(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), StoreError> {
+        let put = self.bucket.client.put(&self.bucket.object(key), bytes.into()).await;
+        put.map(|_| ()).map_err(|error| self.bucket.attempt("write", key.as_str()).failed(error))
+    }
+
     async fn get(&self, key: &ObjectKey) -> Result<Object, StoreError> {
         self.read(key, None).await
     }
@@ -186,15 +191,6 @@ impl ObjectStore for S3Store {
         let found = self.bucket.client.head(&self.bucket.object(key)).await;
         let found = found.map_err(|error| self.bucket.attempt("look at", key.as_str()).failed(error))?;
         Ok(self.bucket.meta(key.clone(), &found))
-    }
-
-    async fn touch(&self, key: &ObjectKey) -> Result<(), StoreError> {
-        let failed = |error| self.bucket.attempt("touch", key.as_str()).failed(error);
-        // Servers refuse to copy an object onto itself.
-        let (path, aside) = (self.bucket.object(key), self.bucket.path(&format!("aside/{}", Uuid::new_v4())));
-        self.bucket.client.copy(&path, &aside).await.map_err(failed)?;
-        self.bucket.client.copy(&aside, &path).await.map_err(failed)?;
-        self.bucket.remove(&aside).await.map_err(failed)
     }
 
     async fn delete(&self, key: &ObjectKey) -> Result<(), StoreError> {

@@ -3,11 +3,7 @@
 use bytes::Bytes;
 use deis_store::{ByteStream, ObjectKey, ObjectList, ObjectStore, StoreError, once};
 use futures::{StreamExt, TryStreamExt, stream};
-use std::{
-    io,
-    sync::Arc,
-    time::{Duration, Instant, SystemTime},
-};
+use std::{io, sync::Arc, time::SystemTime};
 
 /// Gives the names of all cases to a macro.
 macro_rules! with_cases {
@@ -26,7 +22,6 @@ macro_rules! with_cases {
             deleting_twice_succeeds
             a_deleted_object_may_be_put_again
             reading_in_memory_has_a_limit
-            touching_makes_an_object_young
             listing_is_sorted_by_bytes
             listing_takes_a_prefix_and_a_start
             listing_outside_of_the_store_is_refused
@@ -79,7 +74,7 @@ fn large(pieces: u32) -> impl Iterator<Item = Bytes> {
 }
 
 pub(crate) async fn what_was_put_is_read_back(store: Store) {
-    let meta = store.put_bytes(&key("a/b"), Bytes::from("hello")).await.unwrap();
+    let meta = store.put(&key("a/b"), once("hello")).await.unwrap();
     assert_eq!((meta.key.as_str(), meta.size), ("a/b", 5));
     assert!(meta.modified <= SystemTime::now());
     assert_eq!(store.head(&key("a/b")).await.unwrap(), meta);
@@ -152,7 +147,6 @@ pub(crate) async fn an_absent_object_is_not_found(store: Store) {
         assert!(store.get(&absent).await.err().unwrap().is_not_found());
         assert!(store.get_range(&absent, 0..1).await.err().unwrap().is_not_found());
         assert!(store.head(&absent).await.unwrap_err().is_not_found());
-        assert!(store.touch(&absent).await.unwrap_err().is_not_found());
         assert!(store.head_upload(&absent).await.unwrap_err().is_not_found());
         assert!(store.get_upload(&absent).await.err().unwrap().is_not_found());
         assert!(store.append_upload(&absent, 0, once("x")).await.unwrap_err().is_not_found());
@@ -190,19 +184,6 @@ pub(crate) async fn reading_in_memory_has_a_limit(store: Store) {
     assert_eq!(store.get_bytes(&key("a"), 5).await.unwrap(), "12345");
     let error = store.get_bytes(&key("a"), 4).await.unwrap_err();
     assert!(matches!(error, StoreError::TooLarge { limit: 4, .. }), "{error:?}");
-}
-
-pub(crate) async fn touching_makes_an_object_young(store: Store) {
-    put(&store, "a", "x").await;
-    let before = store.head(&key("a")).await.unwrap().modified;
-    let deadline = Instant::now() + Duration::from_secs(60);
-    // Servers tell seconds only.
-    while store.head(&key("a")).await.unwrap().modified <= before {
-        assert!(Instant::now() < deadline, "it stays old");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        store.touch(&key("a")).await.unwrap();
-    }
-    assert_eq!(read(&store, "a").await, "x");
 }
 
 pub(crate) async fn listing_is_sorted_by_bytes(store: Store) {
