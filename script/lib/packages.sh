@@ -32,6 +32,7 @@ package_of() {
     dockerd) echo docker.io ;;
     # A package of its own in newer releases, a part of docker.io in older ones.
     docker) [ -z "$(apt-cache search --names-only '^docker-cli$')" ] || echo docker-cli ;;
+    ceph) echo ceph-common ;;
     ssh | ssh-keygen) echo openssh-client ;;
     newuidmap) echo uidmap ;;
     ip) echo iproute2 ;;

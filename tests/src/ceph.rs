@@ -20,6 +20,8 @@ const OSDS: usize = 3;
 const KEY: &str = "test";
 const SECRET: &str = "test-only";
 const BUCKET: &str = "deis";
+/// The SHA-256 of nothing.
+const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 /// The cluster's name for itself.
 const FSID: &str = "6d5a1f6e-2f0b-4c5a-9a0e-0d1e5c0ffee0";
 /// The gateway's name.
@@ -182,6 +184,8 @@ impl Ceph {
         let mut create = Command::new("curl");
         create.args(["--silent", "--show-error", "--fail-with-body", "--request", "PUT"]);
         create.args(["--user", &format!("{KEY}:{SECRET}"), "--aws-sigv4", "aws:amz:us-east-1:s3"]);
+        // The gateway wants to be told the digest of the body, which is empty.
+        create.args(["--header", &format!("x-amz-content-sha256: {EMPTY}")]);
         self.run(create.arg(format!("{}/{BUCKET}", self.endpoint())));
     }
 
