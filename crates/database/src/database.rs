@@ -2,25 +2,21 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::time::Instant;
 
 use crate::change::Changes;
 use crate::connection::Connection;
 use crate::lease::Fence;
+use crate::patience::Patience;
 use crate::postgres::Postgres;
 use crate::query::Query;
 use crate::row::Row;
 use crate::sqlite::Sqlite;
 use crate::transaction::Transaction;
 use crate::{DatabaseError, migrations};
-
-/// How long a call keeps trying while the database is away, before it says so.
-const PATIENCE: Duration = Duration::from_secs(8);
-
-/// How long to wait before a call is tried again.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// The platform's state. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -71,7 +67,15 @@ impl Database {
                     reason: error.to_string(),
                 })
             }
-            Engine::Postgres(server) => persist(|deadline| server.migrate(deadline)).await,
+            Engine::Postgres(server) => {
+                let patience = Patience::new();
+                loop {
+                    let attempt = server.migrate(patience.deadline).await;
+                    if let Some(result) = patience.judge(attempt).await {
+                        return result;
+                    }
+                }
+            }
         }
     }
 
@@ -96,57 +100,71 @@ impl Database {
     ///
     /// When the server is lost before that, `change` runs again on the next one: it may run several times, and only
     /// what the last run wrote is there.
-    pub(crate) async fn write<T, F>(&self, change: impl Fn(Transaction) -> F) -> Result<T, DatabaseError>
+    pub(crate) fn write<'a, T, F>(
+        &'a self,
+        change: impl Fn(Transaction) -> F + Send + Sync + 'a,
+    ) -> BoxFuture<'a, Result<T, DatabaseError>>
     where
-        F: Future<Output = Result<T, DatabaseError>>,
+        T: Send + 'a,
+        F: Future<Output = Result<T, DatabaseError>> + Send + 'a,
     {
-        let change = &change;
-        persist(|deadline| async move {
-            let connection = self.writer(deadline).await?;
-            let mut transaction = Transaction::write(connection, &self.changes).await?;
-            if let Some(fence) = &self.fence {
-                fence.check(&mut transaction).await?;
+        async move {
+            let patience = Patience::new();
+            loop {
+                let attempt = self.try_write(patience.deadline, &change).await;
+                if let Some(result) = patience.judge(attempt).await {
+                    return result;
+                }
             }
-            change(transaction).await
-        })
-        .await
+        }
+        .boxed()
     }
 
     /// Writes likewise, but beside other writers: rows that only such writes change, and lock.
-    pub(crate) async fn write_beside<T, F>(
-        &self,
-        change: impl Fn(Transaction) -> F,
-    ) -> Result<T, DatabaseError>
+    pub(crate) fn write_beside<'a, T, F>(
+        &'a self,
+        change: impl Fn(Transaction) -> F + Send + Sync + 'a,
+    ) -> BoxFuture<'a, Result<T, DatabaseError>>
     where
-        F: Future<Output = Result<T, DatabaseError>>,
+        T: Send + 'a,
+        F: Future<Output = Result<T, DatabaseError>> + Send + 'a,
     {
-        let change = &change;
-        persist(|deadline| async move {
-            let connection = match &self.engine {
-                Engine::Sqlite(file) => file.writer().await?,
-                Engine::Postgres(server) => server.reader(deadline).await?,
-            };
-            change(Transaction::write_beside(connection, &self.changes).await?).await
-        })
-        .await
+        async move {
+            let patience = Patience::new();
+            loop {
+                let attempt = self.try_write_beside(patience.deadline, &change).await;
+                if let Some(result) = patience.judge(attempt).await {
+                    return result;
+                }
+            }
+        }
+        .boxed()
     }
 
     /// Reads one and the same state several times; `read` may run again, as in [`Database::write`].
-    pub(crate) async fn snapshot<T, F>(&self, read: impl Fn(Transaction) -> F) -> Result<T, DatabaseError>
+    pub(crate) fn snapshot<'a, T, F>(
+        &'a self,
+        read: impl Fn(Transaction) -> F + Send + Sync + 'a,
+    ) -> BoxFuture<'a, Result<T, DatabaseError>>
     where
-        F: Future<Output = Result<T, DatabaseError>>,
+        T: Send + 'a,
+        F: Future<Output = Result<T, DatabaseError>> + Send + 'a,
     {
-        let read = &read;
-        persist(|deadline| async move {
-            let connection = self.reader(deadline).await?;
-            read(Transaction::snapshot(connection, &self.changes).await?).await
-        })
-        .await
+        async move {
+            let patience = Patience::new();
+            loop {
+                let attempt = self.try_snapshot(patience.deadline, &read).await;
+                if let Some(result) = patience.judge(attempt).await {
+                    return result;
+                }
+            }
+        }
+        .boxed()
     }
 
     /// Begins such reads for a caller who repeats them on its own.
     pub(crate) async fn begin_snapshot(&self) -> Result<Transaction, DatabaseError> {
-        let connection = self.reader(Instant::now() + PATIENCE).await?;
+        let connection = self.reader(Patience::new().deadline).await?;
         Transaction::snapshot(connection, &self.changes).await
     }
 
@@ -162,15 +180,69 @@ impl Database {
     }
 
     /// Reads the rows of one query.
-    pub(crate) async fn rows(&self, query: Query) -> Result<Vec<Row>, DatabaseError> {
-        let query = &query;
-        persist(|deadline| async move { self.reader(deadline).await?.rows(query).await }).await
+    pub(crate) fn rows(&self, query: Query) -> BoxFuture<'_, Result<Vec<Row>, DatabaseError>> {
+        async move {
+            let patience = Patience::new();
+            loop {
+                let attempt = self.try_rows(patience.deadline, &query).await;
+                if let Some(result) = patience.judge(attempt).await {
+                    return result;
+                }
+            }
+        }
+        .boxed()
     }
 
     /// Reads the first row of one query.
     pub(crate) async fn row(&self, query: Query) -> Result<Option<Row>, DatabaseError> {
-        let query = &query;
-        persist(|deadline| async move { self.reader(deadline).await?.row(query).await }).await
+        Ok(self.rows(query).await?.into_iter().next())
+    }
+
+    async fn try_write<T, F>(
+        &self,
+        deadline: Instant,
+        change: &(impl Fn(Transaction) -> F + Sync),
+    ) -> Result<T, DatabaseError>
+    where
+        F: Future<Output = Result<T, DatabaseError>>,
+    {
+        let connection = self.writer(deadline).await?;
+        let mut transaction = Transaction::write(connection, &self.changes).await?;
+        if let Some(fence) = &self.fence {
+            fence.check(&mut transaction).await?;
+        }
+        change(transaction).await
+    }
+
+    async fn try_write_beside<T, F>(
+        &self,
+        deadline: Instant,
+        change: &(impl Fn(Transaction) -> F + Sync),
+    ) -> Result<T, DatabaseError>
+    where
+        F: Future<Output = Result<T, DatabaseError>>,
+    {
+        let connection = match &self.engine {
+            Engine::Sqlite(file) => file.writer().await?,
+            Engine::Postgres(server) => server.reader(deadline).await?,
+        };
+        change(Transaction::write_beside(connection, &self.changes).await?).await
+    }
+
+    async fn try_snapshot<T, F>(
+        &self,
+        deadline: Instant,
+        read: &(impl Fn(Transaction) -> F + Sync),
+    ) -> Result<T, DatabaseError>
+    where
+        F: Future<Output = Result<T, DatabaseError>>,
+    {
+        let connection = self.reader(deadline).await?;
+        read(Transaction::snapshot(connection, &self.changes).await?).await
+    }
+
+    async fn try_rows(&self, deadline: Instant, query: &Query) -> Result<Vec<Row>, DatabaseError> {
+        self.reader(deadline).await?.rows(query).await
     }
 
     async fn writer(&self, deadline: Instant) -> Result<Connection, DatabaseError> {
@@ -184,20 +256,6 @@ impl Database {
         match &self.engine {
             Engine::Sqlite(file) => file.reader().await,
             Engine::Postgres(server) => server.reader(deadline).await,
-        }
-    }
-}
-
-/// Tries until the database is no longer away, or patience ends. The attempt gets the time until which to wait for it.
-async fn persist<T, F>(attempt: impl Fn(Instant) -> F) -> Result<T, DatabaseError>
-where
-    F: Future<Output = Result<T, DatabaseError>>,
-{
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match attempt(deadline).await {
-            Err(DatabaseError::Away { .. }) if Instant::now() + PAUSE < deadline => sleep(PAUSE).await,
-            result => return result,
         }
     }
 }

@@ -32,6 +32,7 @@ pub mod user;
 
 mod connection;
 mod migrations;
+mod patience;
 mod postgres;
 mod query;
 mod receipt;

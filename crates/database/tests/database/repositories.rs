@@ -1,12 +1,44 @@
-//! The calls of the database on SQLite: what they promise to the API and to reconcilers.
+//! The calls of the database: what they promise to the API and to reconcilers.
 
 use std::collections::BTreeMap;
 
 use deis_database::{Database, DatabaseError, NewBuild, NewPush, NewUser, Slice};
 use deis_model::{AppId, ConfigChange, Formation, ProcessType, Procfile, ReleaseState, ReleaseVersion};
 
-async fn database() -> Database {
-    let database = Database::open("sqlite::memory:").await.expect("memory suffices");
+use crate::contract::{Databases, on_both_engines};
+
+on_both_engines! {
+    a_new_app_has_an_empty_config_and_a_first_release,
+    a_release_with_nothing_to_run_is_deployed_at_once,
+    an_app_deploys_one_release_at_a_time,
+    a_failed_release_stays_visible_and_its_number_is_not_used_again,
+    a_settled_release_does_not_change_any_more,
+    the_first_build_that_serves_brings_the_default_formation,
+    an_app_scaled_to_zero_stays_at_zero,
+    process_types_that_left_the_procfile_leave_the_formation,
+    a_rollback_brings_back_build_and_config_and_later_changes_start_from_them,
+    the_first_release_has_nothing_to_roll_back_to,
+    desired_holds_what_serves_and_what_is_to_serve,
+    deleting_an_app_takes_all_that_belongs_to_it,
+    containers_that_stay_keep_their_identity,
+    job_numbers_count_up_and_old_jobs_are_forgotten,
+    only_the_first_user_becomes_administrator_and_the_last_one_stays,
+    a_user_with_apps_cannot_be_deleted,
+    a_user_may_be_logged_in_several_times_until_tokens_are_replaced,
+    only_so_many_logins_of_a_user_are_kept,
+    a_key_belongs_to_one_user_whatever_its_comment,
+    a_domain_leads_to_one_app_whatever_its_case,
+    an_app_cannot_take_a_host_that_is_a_domain,
+    users_see_their_own_apps_and_those_shared_with_them,
+    settings_are_set_and_removed_together,
+    hosts_are_known_from_their_first_report,
+    pushes_are_recorded,
+    images_of_new_and_serving_releases_are_in_use,
+    names_sort_by_their_bytes,
+}
+
+async fn database(databases: &Databases) -> Database {
+    let database = databases.open().await;
     for username in ["ann", "bob"] {
         database.create_user(user(username)).await.expect("the name is free");
     }
@@ -51,8 +83,8 @@ fn change(text: &str) -> ConfigChange {
 }
 
 /// A database with the app `blog` of ann.
-async fn blog() -> (Database, AppId) {
-    let (database, blog) = (database().await, app("blog"));
+async fn blog(databases: &Databases) -> (Database, AppId) {
+    let (database, blog) = (database(databases).await, app("blog"));
     database.create_app(&blog, "ann", "blog.example.com").await.expect("the id is free");
     (database, blog)
 }
@@ -78,9 +110,8 @@ async fn formation(database: &Database, app: &AppId) -> String {
     formation.iter().map(|(process, n)| format!("{process}={n}")).collect::<Vec<_>>().join(" ")
 }
 
-#[tokio::test]
-async fn a_new_app_has_an_empty_config_and_a_first_release() {
-    let (database, blog) = blog().await;
+async fn a_new_app_has_an_empty_config_and_a_first_release(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     check_releases(&database, &blog, "v1:deployed").await;
     let release = database.release(&blog, version(1)).await.unwrap().unwrap();
     assert_eq!((release.summary.as_str(), release.build), ("ann created initial release", None));
@@ -89,17 +120,15 @@ async fn a_new_app_has_an_empty_config_and_a_first_release() {
     assert!(matches!(taken, Err(DatabaseError::Taken)));
 }
 
-#[tokio::test]
-async fn a_release_with_nothing_to_run_is_deployed_at_once() {
-    let (database, blog) = blog().await;
+async fn a_release_with_nothing_to_run_is_deployed_at_once(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     let released = database.release_config(&blog, "bob", &change(r#"{"values": {"A": "1"}}"#)).await.unwrap();
     assert_eq!(released.release.summary, "bob added A");
     check_releases(&database, &blog, "v2:deployed v1:deployed").await;
 }
 
-#[tokio::test]
-async fn an_app_deploys_one_release_at_a_time() {
-    let (database, blog) = blog().await;
+async fn an_app_deploys_one_release_at_a_time(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     database.release_build(&blog, image("")).await.unwrap();
     let busy = |result: Result<_, DatabaseError>| matches!(result, Err(DatabaseError::Busy { .. }));
     assert!(busy(database.release_build(&blog, image("")).await));
@@ -113,9 +142,8 @@ async fn an_app_deploys_one_release_at_a_time() {
     );
 }
 
-#[tokio::test]
-async fn a_failed_release_stays_visible_and_its_number_is_not_used_again() {
-    let (database, blog) = blog().await;
+async fn a_failed_release_stays_visible_and_its_number_is_not_used_again(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     database.release_build(&blog, image("web")).await.unwrap();
     database.mark_failed(&blog, version(2), "web.1 exited with 1").await.unwrap();
     let failed = database.release(&blog, version(2)).await.unwrap().unwrap();
@@ -127,9 +155,8 @@ async fn a_failed_release_stays_visible_and_its_number_is_not_used_again() {
     assert!(current.build.is_none(), "the build of a failed release is not carried on");
 }
 
-#[tokio::test]
-async fn a_settled_release_does_not_change_any_more() {
-    let (database, blog) = blog().await;
+async fn a_settled_release_does_not_change_any_more(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     database.release_build(&blog, image("web")).await.unwrap();
     database.mark_failed(&blog, version(2), "too slow").await.unwrap();
     database.mark_deployed(&blog, version(2)).await.unwrap();
@@ -137,18 +164,16 @@ async fn a_settled_release_does_not_change_any_more() {
     assert_eq!(formation(&database, &blog).await, "");
 }
 
-#[tokio::test]
-async fn the_first_build_that_serves_brings_the_default_formation() {
-    let (database, blog) = blog().await;
+async fn the_first_build_that_serves_brings_the_default_formation(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     database.release_build(&blog, image("web worker")).await.unwrap();
     assert_eq!(formation(&database, &blog).await, "");
     database.mark_deployed(&blog, version(2)).await.unwrap();
     assert_eq!(formation(&database, &blog).await, "web=1");
 }
 
-#[tokio::test]
-async fn an_app_scaled_to_zero_stays_at_zero() {
-    let (database, blog) = blog().await;
+async fn an_app_scaled_to_zero_stays_at_zero(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     database.release_build(&blog, image("web")).await.unwrap();
     database.mark_deployed(&blog, version(2)).await.unwrap();
     database.set_formation(&blog, &Formation::from([(process("web"), 0)])).await.unwrap();
@@ -157,9 +182,8 @@ async fn an_app_scaled_to_zero_stays_at_zero() {
     assert_eq!(formation(&database, &blog).await, "web=0");
 }
 
-#[tokio::test]
-async fn process_types_that_left_the_procfile_leave_the_formation() {
-    let (database, blog) = blog().await;
+async fn process_types_that_left_the_procfile_leave_the_formation(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     database.release_build(&blog, image("web worker")).await.unwrap();
     database.mark_deployed(&blog, version(2)).await.unwrap();
     database.set_formation(&blog, &[(process("web"), 2), (process("worker"), 3)].into()).await.unwrap();
@@ -169,9 +193,8 @@ async fn process_types_that_left_the_procfile_leave_the_formation() {
     assert_eq!(formation(&database, &blog).await, "web=2");
 }
 
-#[tokio::test]
-async fn a_rollback_brings_back_build_and_config_and_later_changes_start_from_them() {
-    let (database, blog) = blog().await;
+async fn a_rollback_brings_back_build_and_config_and_later_changes_start_from_them(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     database.release_build(&blog, image("")).await.unwrap();
     database.mark_deployed(&blog, version(2)).await.unwrap();
     database.release_config(&blog, "ann", &change(r#"{"values": {"A": "1"}}"#)).await.unwrap();
@@ -187,18 +210,16 @@ async fn a_rollback_brings_back_build_and_config_and_later_changes_start_from_th
     assert!(matches!(missing, Err(DatabaseError::Busy { .. })));
 }
 
-#[tokio::test]
-async fn the_first_release_has_nothing_to_roll_back_to() {
-    let (database, blog) = blog().await;
+async fn the_first_release_has_nothing_to_roll_back_to(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     for target in [None, Some(version(7))] {
         let missing = database.release_rollback(&blog, "ann", target).await;
         assert!(matches!(missing, Err(DatabaseError::Missing)));
     }
 }
 
-#[tokio::test]
-async fn desired_holds_what_serves_and_what_is_to_serve() {
-    let (database, blog) = blog().await;
+async fn desired_holds_what_serves_and_what_is_to_serve(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     database.release_build(&blog, image("web")).await.unwrap();
     database.mark_deployed(&blog, version(2)).await.unwrap();
     database.release_config(&blog, "ann", &change(r#"{"values": {"A": "1"}}"#)).await.unwrap();
@@ -213,9 +234,8 @@ async fn desired_holds_what_serves_and_what_is_to_serve() {
     assert!(database.desired(&app("other")).await.unwrap().is_none());
 }
 
-#[tokio::test]
-async fn deleting_an_app_takes_all_that_belongs_to_it() {
-    let (database, blog) = blog().await;
+async fn deleting_an_app_takes_all_that_belongs_to_it(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     database.release_build(&blog, image("")).await.unwrap();
     database.add_domain(&blog, "ann", "example.com", None).await.unwrap();
     database.grant(&blog, "bob").await.unwrap();
@@ -230,9 +250,8 @@ async fn deleting_an_app_takes_all_that_belongs_to_it() {
     assert!(database.collaborators(&blog).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn containers_that_stay_keep_their_identity() {
-    let (database, blog) = blog().await;
+async fn containers_that_stay_keep_their_identity(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     let web = |number| (version(2), process("web"), number);
     database.sync_containers(&blog, &[web(1), web(2)]).await.unwrap();
     let first = database.containers(&blog).await.unwrap();
@@ -245,9 +264,8 @@ async fn containers_that_stay_keep_their_identity() {
     database.sync_containers(&app("gone"), &[web(1)]).await.unwrap();
 }
 
-#[tokio::test]
-async fn job_numbers_count_up_and_old_jobs_are_forgotten() {
-    let (database, blog) = blog().await;
+async fn job_numbers_count_up_and_old_jobs_are_forgotten(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     for expected in 1..=103 {
         assert_eq!(database.next_job(&blog, version(1)).await.unwrap(), expected);
     }
@@ -255,9 +273,8 @@ async fn job_numbers_count_up_and_old_jobs_are_forgotten() {
     assert!(matches!(database.next_job(&app("gone"), version(1)).await, Err(DatabaseError::Missing)));
 }
 
-#[tokio::test]
-async fn only_the_first_user_becomes_administrator_and_the_last_one_stays() {
-    let database = database().await;
+async fn only_the_first_user_becomes_administrator_and_the_last_one_stays(databases: Databases) {
+    let database = database(&databases).await;
     let admins = database.admins(Slice::first(9)).await.unwrap();
     assert_eq!(admins.items.iter().map(|user| user.username.as_str()).collect::<Vec<_>>(), ["ann"]);
     assert!(matches!(database.set_admin("ann", false).await, Err(DatabaseError::LastAdmin { .. })));
@@ -267,9 +284,8 @@ async fn only_the_first_user_becomes_administrator_and_the_last_one_stays() {
     assert!(matches!(database.set_admin("eve", true).await, Err(DatabaseError::Missing)));
 }
 
-#[tokio::test]
-async fn a_user_with_apps_cannot_be_deleted() {
-    let (database, blog) = blog().await;
+async fn a_user_with_apps_cannot_be_deleted(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     assert!(matches!(database.delete_user("ann").await, Err(DatabaseError::OwnsApps { .. })));
     database.grant(&blog, "bob").await.unwrap();
     database.transfer_app(&blog, "bob").await.unwrap();
@@ -278,9 +294,8 @@ async fn a_user_with_apps_cannot_be_deleted() {
     assert!(!database.delete_user("ann").await.unwrap());
 }
 
-#[tokio::test]
-async fn a_user_may_be_logged_in_several_times_until_tokens_are_replaced() {
-    let database = database().await;
+async fn a_user_may_be_logged_in_several_times_until_tokens_are_replaced(databases: Databases) {
+    let database = database(&databases).await;
     let valid = async |digest: &str| database.token_user(digest).await.unwrap().map(|user| user.username);
     database.add_token("ann", "one").await.unwrap();
     database.add_token("ann", "two").await.unwrap();
@@ -291,9 +306,8 @@ async fn a_user_may_be_logged_in_several_times_until_tokens_are_replaced() {
     assert_eq!(valid("three").await, None);
 }
 
-#[tokio::test]
-async fn only_so_many_logins_of_a_user_are_kept() {
-    let database = database().await;
+async fn only_so_many_logins_of_a_user_are_kept(databases: Databases) {
+    let database = database(&databases).await;
     for number in 0..=100 {
         database.add_token("ann", &number.to_string()).await.unwrap();
     }
@@ -301,9 +315,8 @@ async fn only_so_many_logins_of_a_user_are_kept() {
     assert!(database.token_user("100").await.unwrap().is_some());
 }
 
-#[tokio::test]
-async fn a_key_belongs_to_one_user_whatever_its_comment() {
-    let database = database().await;
+async fn a_key_belongs_to_one_user_whatever_its_comment(databases: Databases) {
+    let database = database(&databases).await;
     database.add_key("ann", "laptop", "ssh-rsa AAAA ann", "aa:bb").await.unwrap();
     let again = database.add_key("bob", "mine", "ssh-rsa AAAA bob", "aa:bb").await;
     assert!(matches!(again, Err(DatabaseError::Taken)));
@@ -313,9 +326,8 @@ async fn a_key_belongs_to_one_user_whatever_its_comment() {
     assert!(database.key_by_fingerprint("aa:bb").await.unwrap().is_none());
 }
 
-#[tokio::test]
-async fn a_domain_leads_to_one_app_whatever_its_case() {
-    let (database, blog) = blog().await;
+async fn a_domain_leads_to_one_app_whatever_its_case(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     database.create_app(&app("shop"), "bob", "shop.example.com").await.unwrap();
     database.add_domain(&blog, "ann", "Example.com", None).await.unwrap();
     let taken = |result: Result<_, DatabaseError>| matches!(result, Err(DatabaseError::Taken));
@@ -325,17 +337,15 @@ async fn a_domain_leads_to_one_app_whatever_its_case() {
     assert!(database.remove_domain(&blog, "EXAMPLE.com").await.unwrap());
 }
 
-#[tokio::test]
-async fn an_app_cannot_take_a_host_that_is_a_domain() {
-    let (database, blog) = blog().await;
+async fn an_app_cannot_take_a_host_that_is_a_domain(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     database.add_domain(&blog, "ann", "shop.example.com", Some(&app("shop"))).await.unwrap();
     let taken = database.create_app(&app("shop"), "bob", "shop.example.com").await;
     assert!(matches!(taken, Err(DatabaseError::Taken)));
 }
 
-#[tokio::test]
-async fn users_see_their_own_apps_and_those_shared_with_them() {
-    let (database, blog) = blog().await;
+async fn users_see_their_own_apps_and_those_shared_with_them(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     database.create_app(&app("shop"), "bob", "shop.example.com").await.unwrap();
     let seen = async |username: &str| {
         let apps = database.apps_of(username, Slice::first(9)).await.unwrap();
@@ -352,9 +362,8 @@ async fn users_see_their_own_apps_and_those_shared_with_them() {
     assert_eq!(database.all_apps(Slice { offset: 1, limit: 1 }).await.unwrap().items[0].id, app("shop"));
 }
 
-#[tokio::test]
-async fn settings_are_set_and_removed_together() {
-    let database = database().await;
+async fn settings_are_set_and_removed_together(databases: Databases) {
+    let database = database(&databases).await;
     let set =
         |value: Option<&str>| BTreeMap::from([("registrationMode".to_owned(), value.map(str::to_owned))]);
     database.change_settings("controller", &set(Some("disabled"))).await.unwrap();
@@ -365,9 +374,8 @@ async fn settings_are_set_and_removed_together() {
     assert!(database.settings("controller").await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn hosts_are_known_from_their_first_report() {
-    let database = database().await;
+async fn hosts_are_known_from_their_first_report(databases: Databases) {
+    let database = database(&databases).await;
     let at = time::OffsetDateTime::UNIX_EPOCH;
     database.touch_host("one", at).await.unwrap();
     database.touch_host("one", at + time::Duration::SECOND).await.unwrap();
@@ -376,9 +384,8 @@ async fn hosts_are_known_from_their_first_report() {
     assert_eq!(hosts[0].last_report, at + time::Duration::SECOND);
 }
 
-#[tokio::test]
-async fn pushes_are_recorded() {
-    let (database, blog) = blog().await;
+async fn pushes_are_recorded(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     let push = NewPush {
         owner: "ann".to_owned(),
         sha: "0123".to_owned(),
@@ -391,9 +398,8 @@ async fn pushes_are_recorded() {
     assert_eq!(database.add_push(&blog, push.clone()).await.unwrap().push, push);
 }
 
-#[tokio::test]
-async fn images_of_new_and_serving_releases_are_in_use() {
-    let (database, blog) = blog().await;
+async fn images_of_new_and_serving_releases_are_in_use(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
     for (image, works) in [("one", true), ("two", true), ("three", false), ("four", false)] {
         let released =
             database.release_build(&blog, NewBuild { image: image.to_owned(), ..self::image("web") }).await;
@@ -405,4 +411,14 @@ async fn images_of_new_and_serving_releases_are_in_use() {
     }
     let in_use = database.images_in_use(1).await.expect("the database answers");
     assert_eq!(in_use, [(blog.clone(), "four".to_owned()), (blog, "two".to_owned())]);
+}
+
+async fn names_sort_by_their_bytes(databases: Databases) {
+    let database = databases.open().await;
+    for username in ["b", "a_b", "aB", "ab", "B", "a-b", "\u{e4}"] {
+        database.create_user(user(username)).await.unwrap();
+    }
+    let users = database.users(Slice::first(9)).await.unwrap().items;
+    let names: Vec<&str> = users.iter().map(|user| user.username.as_str()).collect();
+    assert_eq!(names, ["B", "a-b", "aB", "a_b", "ab", "b", "\u{e4}"]);
 }
