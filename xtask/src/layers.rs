@@ -20,6 +20,7 @@ const LAYERS: [Layer; 6] = [
             "deis-logger",
             "deis-router",
             "deis-agent",
+            "deis-postgres",
         ],
         among_themselves: false,
     },
