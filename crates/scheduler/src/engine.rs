@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::docker::Docker;
 use crate::memory::Memory;
+use crate::swarm::Swarm;
 use crate::{Cluster, ContainerOutput, Credentials, Images, Scheduler, SchedulerError};
 
 /// Where a Docker Engine listens unless `DOCKER_HOST` or the URL says otherwise.
@@ -54,6 +55,7 @@ impl Engine {
 /// Opens the engine at `url`, which must answer.
 ///
 /// `docker://` is the socket in `DOCKER_HOST` (`unix://…`) or `/var/run/docker.sock`; `docker:///path` that socket;
+/// `swarm://` and `swarm:///path` the same sockets of a host that is, or is to be, a manager of a Docker Swarm;
 /// `memory://` a fake that lives in this process.
 pub async fn open(url: &str, options: Options) -> Result<Engine, SchedulerError> {
     let unknown = || SchedulerError::Url { url: url.to_owned() };
@@ -62,6 +64,12 @@ pub async fn open(url: &str, options: Options) -> Result<Engine, SchedulerError>
         ("docker", path) => {
             let socket = socket(path, std::env::var("DOCKER_HOST").ok()).ok_or_else(unknown)?;
             Ok(Engine::of(Arc::new(Docker::connect(socket, options).await?)))
+        }
+        ("swarm", path) => {
+            let socket = socket(path, std::env::var("DOCKER_HOST").ok()).ok_or_else(unknown)?;
+            let swarm = Swarm::connect(socket, options).await?;
+            let images = swarm.local.clone();
+            Ok(Engine { scheduler: swarm.clone(), images, output: swarm.clone(), cluster: Some(swarm) })
         }
         _ => Err(unknown()),
     }
@@ -104,7 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn other_urls_are_refused() {
-        for url in ["", "docker", "kubernetes://", "memory://x", "docker://host:1"] {
+        for url in ["", "docker", "kubernetes://", "memory://x", "docker://host:1", "swarm://host"] {
             let refused = open(url, Options::default()).await.err().expect("refused");
             assert!(matches!(refused, SchedulerError::Url { .. }), "{url}: {refused}");
         }

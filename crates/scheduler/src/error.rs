@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum SchedulerError {
     /// The URL names no known adapter or is malformed.
-    #[error("{url:?} is not a scheduler URL: use docker:// or memory://")]
+    #[error("{url:?} is not a scheduler URL: use docker://, swarm:// or memory://")]
     Url {
         /// As configured.
         url: String,

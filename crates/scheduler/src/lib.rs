@@ -1,16 +1,19 @@
 //! The scheduler port: runs workloads by way of engines that exist.
 //!
-//! A URL picks the adapter: `docker://` (one Docker Engine, or Podman's compatible socket), `memory://`.
+//! A URL picks the adapter: `docker://` (one Docker Engine, or Podman's compatible socket), `swarm://`
+//! (Docker Swarm mode), `memory://`.
 
 mod cluster;
 mod docker;
 mod engine;
 mod error;
 mod images;
+mod labels;
 mod memory;
 mod output;
 mod placement;
 mod scheduler;
+mod swarm;
 
 pub use cluster::{Cluster, ClusterHost, HostState, Ticket};
 pub use engine::{Engine, Options, open, pretend};

@@ -9,10 +9,11 @@ use futures::stream::{self, StreamExt};
 
 use deis_model::{ContainerName, Workload};
 
+use super::Docker;
 use super::failure::{present, status};
 use super::plan::{Present, Step, plan};
-use super::{Docker, labels};
 use crate::SchedulerError;
+use crate::labels;
 
 /// How many containers are made, started or removed at a time.
 pub(super) const PARALLEL: usize = 8;
@@ -32,7 +33,9 @@ impl Docker {
         if workload.replicas > 0 {
             self.check_tags(&workload.tags).await?;
         }
-        self.ensure_network().await?;
+        if workload.host.as_ref().is_none_or(|access| !access.network) {
+            self.ensure_network().await?;
+        }
         let steps = plan(workload, &self.present(workload).await?);
         let taken = stream::iter(steps).map(|step| self.take(workload, step)).buffer_unordered(PARALLEL);
         // All are tried before the first failure is told: one bad container holds up no others.
@@ -41,7 +44,7 @@ impl Docker {
 
     async fn present(&self, workload: &Workload) -> Result<Vec<Present>, SchedulerError> {
         let wanted = labels::of_workload(&workload.id);
-        let listed = self.list_containers(&wanted).await?;
+        let listed = self.list_kept(&wanted).await?;
         Ok(listed.into_iter().filter_map(|(name, summary)| Present::new(name, summary)).collect())
     }
 
@@ -55,6 +58,16 @@ impl Docker {
         let listed = self.client.list_containers(Some(options)).await;
         let listed = listed.map_err(|error| self.failed("list", "containers", &error))?;
         Ok(listed.into_iter().filter_map(|summary| self.own(summary)).collect())
+    }
+
+    /// The same without those that Docker Swarm keeps on this host.
+    pub(super) async fn list_kept(
+        &self,
+        wanted: &[(&str, String)],
+    ) -> Result<Vec<(ContainerName, ContainerSummary)>, SchedulerError> {
+        let mut listed = self.list_containers(wanted).await?;
+        listed.retain(|(_, summary)| !labels::is_swarms(summary.labels.as_ref()));
+        Ok(listed)
     }
 
     fn own(&self, summary: ContainerSummary) -> Option<(ContainerName, ContainerSummary)> {
@@ -94,7 +107,10 @@ impl Docker {
     ) -> Result<(), SchedulerError> {
         for _ in 0..TRIES {
             let id = match self.create(name, self.replica(workload, name.number)).await {
-                Ok(id) => Some(id),
+                Ok(id) => {
+                    self.put_files(&id, workload).await?;
+                    Some(id)
+                }
                 Err(error) if status(&error) == Some(409) => self.make_way(workload, name).await?,
                 Err(error) => return Err(self.creation_failed(&workload.image, name, &error)),
             };

@@ -22,12 +22,13 @@ use futures::stream::BoxStream;
 use tokio::io::AsyncRead;
 use tokio_util::io::ReaderStream;
 
+use super::Docker;
 use super::build::Lines;
 use super::create::variables;
 use super::failure::{present, status};
 use super::job::now;
 use super::reference::Reference;
-use super::{Docker, labels};
+use crate::labels;
 use crate::{BuildContainer, BuildOutcome, Progress, SchedulerError};
 
 /// Names of containers that build begin with this.

@@ -22,10 +22,10 @@ const OUTPUT_FILE_LIMITS: [(&str, &str); 2] = [("max-size", "10m"), ("max-file",
 
 /// The adapter.
 pub(crate) struct Docker {
-    pub(super) client: bollard::Docker,
-    pub(super) options: Options,
+    pub(crate) client: bollard::Docker,
+    pub(crate) options: Options,
     /// How containers' output is kept; none leaves it to the engine's own setting.
-    pub(super) output: Option<HostConfigLogConfig>,
+    pub(crate) output: Option<HostConfigLogConfig>,
     pub(super) watcher: Arc<Watcher>,
     socket: PathBuf,
 }
@@ -41,17 +41,17 @@ impl Docker {
     }
 
     /// The client for a call that the engine answers only after `wait`.
-    pub(super) fn patient(&self, wait: Duration) -> bollard::Docker {
+    pub(crate) fn patient(&self, wait: Duration) -> bollard::Docker {
         self.client.clone().with_timeout(wait + Duration::from_secs(ANSWER_SECONDS))
     }
 
     /// Where the engine listens.
-    pub(super) fn socket(&self) -> &Path {
+    pub(crate) fn socket(&self) -> &Path {
         &self.socket
     }
 
     /// Who to be at the registry of `image`; nobody unless it is the platform's own.
-    pub(super) fn credentials(&self, image: &str) -> Option<&Credentials> {
+    pub(crate) fn credentials(&self, image: &str) -> Option<&Credentials> {
         let (host, credentials) = self.options.registry.as_ref()?;
         image.strip_prefix(host.as_str())?.starts_with('/').then_some(credentials)
     }

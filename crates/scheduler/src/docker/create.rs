@@ -5,15 +5,16 @@ use std::collections::HashMap;
 use bollard::models::{ContainerCreateBody, HealthConfig, HostConfig, RestartPolicy, RestartPolicyNameEnum};
 use bollard::query_parameters::CreateContainerOptionsBuilder;
 
-use deis_model::{Command, ContainerName, Environment, Job, Limits, Workload};
+use deis_model::{Command, ContainerName, Environment, HostAccess, Job, Limits, Mount, Workload};
 
-use super::{Docker, labels};
+use super::Docker;
+use crate::labels;
 
 /// What apps may not do although the engine would let them: raw packets, device files, the audit log, file capabilities.
-const DROPPED_CAPABILITIES: [&str; 4] = ["NET_RAW", "MKNOD", "AUDIT_WRITE", "SETFCAP"];
+pub(crate) const DROPPED_CAPABILITIES: [&str; 4] = ["NET_RAW", "MKNOD", "AUDIT_WRITE", "SETFCAP"];
 
 /// Processes and threads in one container: a fork bomb ends here.
-const PROCESS_LIMIT: i64 = 4096;
+pub(crate) const PROCESS_LIMIT: i64 = 4096;
 
 impl Docker {
     /// The description of one replica.
@@ -22,7 +23,12 @@ impl Docker {
         let body = self.body(&workload.image, &workload.command, &workload.environment, labels);
         // It comes back with the engine after a reboot, without us.
         let restart = RestartPolicyNameEnum::UNLESS_STOPPED;
-        ContainerCreateBody { host_config: Some(self.host_config(workload.limits, restart)), ..body }
+        let host_config = self.host_config(workload.limits, restart);
+        let host_config = match &workload.host {
+            Some(access) => with_access(host_config, access),
+            None => host_config,
+        };
+        ContainerCreateBody { host_config: Some(host_config), ..body }
     }
 
     /// The description of a job's container, which nobody waits for after `deadline`.
@@ -86,7 +92,25 @@ impl Docker {
     }
 }
 
+/// What a role may do with its host besides what apps may. A folder of the host that is missing is made by the engine.
+fn with_access(config: HostConfig, access: &HostAccess) -> HostConfig {
+    let bind = |mount: &Mount| {
+        format!("{}:{}:{}", mount.source, mount.target, if mount.read_only { "ro" } else { "rw" })
+    };
+    let dropped =
+        DROPPED_CAPABILITIES.iter().filter(|name| !access.capabilities.iter().any(|kept| kept == *name));
+    HostConfig {
+        network_mode: if access.network { Some("host".to_owned()) } else { config.network_mode },
+        binds: Some(access.mounts.iter().map(bind).collect()),
+        cap_add: Some(access.capabilities.clone()),
+        cap_drop: Some(dropped.map(|name| (*name).to_owned()).collect()),
+        // Roles bound themselves.
+        pids_limit: None,
+        ..config
+    }
+}
+
 /// `KEY=value` for each variable.
-pub(super) fn variables(environment: &Environment) -> Vec<String> {
+pub(crate) fn variables(environment: &Environment) -> Vec<String> {
     environment.0.iter().map(|(key, value)| format!("{key}={value}")).collect()
 }

@@ -15,8 +15,8 @@ use tracing::{info, warn};
 use deis_model::AppId;
 
 use super::inspection::Inspections;
-use super::labels;
 use crate::Change;
+use crate::labels;
 
 /// Changes that a slow watcher may fall behind before it is told that anything may have changed.
 const BACKLOG: usize = 1024;

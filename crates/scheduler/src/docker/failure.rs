@@ -9,7 +9,7 @@ use crate::SchedulerError;
 
 impl Docker {
     /// `error` as it came from trying to `action` (as in "create container") `subject`.
-    pub(super) fn failed(&self, action: &'static str, subject: &str, error: &Error) -> SchedulerError {
+    pub(crate) fn failed(&self, action: &'static str, subject: &str, error: &Error) -> SchedulerError {
         match words(error) {
             Some(reason) => SchedulerError::Engine { action, subject: subject.to_owned(), reason },
             None => away(self.socket(), error),
@@ -18,7 +18,7 @@ impl Docker {
 }
 
 /// The engine's own words, if it was the engine that refused.
-pub(super) fn words(error: &Error) -> Option<String> {
+pub(crate) fn words(error: &Error) -> Option<String> {
     match error {
         Error::DockerResponseServerError { message, .. } => Some(message.trim().to_owned()),
         Error::DockerStreamError { error } => Some(error.trim().to_owned()),
@@ -28,7 +28,7 @@ pub(super) fn words(error: &Error) -> Option<String> {
 }
 
 /// The HTTP status with which the engine refused.
-pub(super) fn status(error: &Error) -> Option<u16> {
+pub(crate) fn status(error: &Error) -> Option<u16> {
     match error {
         Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
         _ => None,
@@ -36,7 +36,7 @@ pub(super) fn status(error: &Error) -> Option<u16> {
 }
 
 /// `answer`, or none where the engine says that there is no such thing.
-pub(super) fn present<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
+pub(crate) fn present<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
     match answer {
         Err(error) if status(&error) == Some(404) => Ok(None),
         answer => answer.map(Some),
@@ -44,7 +44,7 @@ pub(super) fn present<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
 }
 
 /// The engine does not answer.
-pub(super) fn away(socket: &Path, error: &Error) -> SchedulerError {
+pub(crate) fn away(socket: &Path, error: &Error) -> SchedulerError {
     let mut cause: &dyn std::error::Error = error;
     while let Some(source) = cause.source() {
         cause = source;
@@ -57,7 +57,7 @@ pub(super) fn away(socket: &Path, error: &Error) -> SchedulerError {
 }
 
 /// Reading the output of container `id` failed.
-pub(super) fn output_failed(socket: &Path, id: &str, error: &Error) -> SchedulerError {
+pub(crate) fn output_failed(socket: &Path, id: &str, error: &Error) -> SchedulerError {
     match words(error) {
         Some(reason) => {
             SchedulerError::Engine { action: "read the output of", subject: id.to_owned(), reason }

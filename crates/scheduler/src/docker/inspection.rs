@@ -22,6 +22,9 @@ pub(super) struct Inspection {
     pub(super) exit_code: i64,
     pub(super) out_of_memory: bool,
     pub(super) ip: Option<IpAddr>,
+    /// Where other hosts reach a port of it: the port of this host.
+    pub(super) published: Option<u16>,
+    pub(super) on_host_network: bool,
 }
 
 /// How a container last ended, as its events told: a running container's inspection no longer says.
@@ -35,6 +38,8 @@ pub(super) struct LastExit {
 #[derive(Default)]
 pub(super) struct Inspections {
     known: Mutex<HashMap<String, Known>>,
+    /// Where other hosts of a Swarm reach this one.
+    host: Mutex<Option<IpAddr>>,
 }
 
 #[derive(Default)]
@@ -113,8 +118,19 @@ impl Inspections {
         self.lock().remove(id);
     }
 
+    /// Where other hosts reach this one, if that is remembered.
+    pub(super) fn host(&self) -> Option<IpAddr> {
+        *self.host.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers where other hosts reach this one.
+    pub(super) fn remember_host(&self, address: Option<IpAddr>) {
+        *self.host.lock().unwrap_or_else(PoisonError::into_inner) = address;
+    }
+
     /// Forgets all: events were missed.
     pub(super) fn clear(&self) {
+        self.remember_host(None);
         self.lock().clear();
     }
 
@@ -127,6 +143,7 @@ impl Inspection {
     /// Reads the engine's answer.
     pub(super) fn read(answer: &ContainerInspectResponse) -> Self {
         let state = answer.state.as_ref();
+        let host_config = answer.host_config.as_ref();
         let started = state.and_then(|state| state.started_at.as_deref());
         Self {
             restarts: answer.restart_count.and_then(|count| u32::try_from(count).ok()).unwrap_or(0),
@@ -134,6 +151,8 @@ impl Inspection {
             exit_code: state.and_then(|state| state.exit_code).unwrap_or(0),
             out_of_memory: state.and_then(|state| state.oom_killed).unwrap_or(false),
             ip: address(answer),
+            published: published(answer),
+            on_host_network: host_config.and_then(|config| config.network_mode.as_deref()) == Some("host"),
         }
     }
 }
@@ -143,8 +162,16 @@ fn address(answer: &ContainerInspectResponse) -> Option<IpAddr> {
     networks.values().find_map(|endpoint| endpoint.ip_address.as_ref()?.parse().ok())
 }
 
+/// The first port of the host that leads to the container, of IPv4 if there is one.
+fn published(answer: &ContainerInspectResponse) -> Option<u16> {
+    let ports = answer.network_settings.as_ref()?.ports.as_ref()?;
+    let mut bindings: Vec<_> = ports.values().flatten().flatten().collect();
+    bindings.sort_by_key(|binding| binding.host_ip.as_deref().is_some_and(|ip| ip.contains(':')));
+    bindings.iter().find_map(|binding| binding.host_port.as_ref()?.parse().ok())
+}
+
 /// Unix time in nanoseconds; 0 for the engine's "never" and for what is no time.
-pub(super) fn nanoseconds(text: &str) -> i64 {
+pub(crate) fn nanoseconds(text: &str) -> i64 {
     let time = OffsetDateTime::parse(text, &Rfc3339).map_or(0, OffsetDateTime::unix_timestamp_nanos);
     i64::try_from(time).unwrap_or(0).max(0)
 }

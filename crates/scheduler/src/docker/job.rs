@@ -13,16 +13,17 @@ use tokio::sync::mpsc::Sender;
 
 use deis_model::{Job, ProcessType};
 
+use super::Docker;
 use super::failure::present;
 use super::inspection::nanoseconds;
-use super::{Docker, labels};
+use crate::labels;
 use crate::{Attachment, JobOutcome, OutputFrame, OutputStream, SchedulerError};
 
 /// How long after its end or deadline a container that nobody waits for is kept.
 const SWEEP_AFTER: Duration = Duration::from_secs(60);
 
 /// How long the container of an ended job is kept, for logspout to read: the engine drops output with its container.
-const KEPT_FOR: Duration = Duration::from_secs(1);
+pub(crate) const KEPT_FOR: Duration = Duration::from_secs(1);
 
 impl Docker {
     pub(super) async fn run_job(
@@ -88,7 +89,7 @@ impl Docker {
 
     pub(super) async fn sweep(&self) -> Result<usize, SchedulerError> {
         let job = (labels::PROCESS, ProcessType::run().to_string());
-        let jobs = self.list_containers(&[job]).await?.into_iter().filter_map(|(_, summary)| summary.id);
+        let jobs = self.list_kept(&[job]).await?.into_iter().filter_map(|(_, summary)| summary.id);
         let mut swept = 0;
         for id in jobs.chain(self.builds().await?) {
             if self.is_abandoned(&id).await? {
@@ -128,7 +129,7 @@ impl Docker {
 }
 
 /// `finished` is Unix time in nanoseconds, 0 if it has not.
-fn overdue(deadline: Duration, finished: i64, now: Duration) -> bool {
+pub(crate) fn overdue(deadline: Duration, finished: i64, now: Duration) -> bool {
     let finished = Duration::from_nanos(u64::try_from(finished).unwrap_or(0));
     let ended = if finished.is_zero() { deadline } else { finished.min(deadline) };
     now > ended + SWEEP_AFTER
@@ -145,7 +146,7 @@ async fn forward(attached: AttachContainerResults, output: &Sender<OutputFrame>)
 }
 
 /// A frame of attached output, which carries no time.
-pub(super) fn unstamped(frame: LogOutput) -> OutputFrame {
+pub(crate) fn unstamped(frame: LogOutput) -> OutputFrame {
     let stream = match frame {
         LogOutput::StdErr { .. } => OutputStream::Stderr,
         _ => OutputStream::Stdout,
@@ -153,7 +154,7 @@ pub(super) fn unstamped(frame: LogOutput) -> OutputFrame {
     OutputFrame { stream, timestamp: 0, bytes: frame.into_bytes(), is_partial: false }
 }
 
-pub(super) fn now() -> Duration {
+pub(crate) fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 

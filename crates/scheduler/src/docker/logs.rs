@@ -57,7 +57,7 @@ fn options(after: i64) -> LogsOptionsBuilder {
     LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(true).since(since)
 }
 
-fn newer(frame: &Result<OutputFrame, SchedulerError>, after: i64) -> bool {
+pub(crate) fn newer(frame: &Result<OutputFrame, SchedulerError>, after: i64) -> bool {
     frame.as_ref().map_or(true, |frame| frame.timestamp > after)
 }
 
@@ -75,7 +75,7 @@ fn until_failure(
 }
 
 /// A frame of the engine's, which begins with its time and a space and usually ends with a line end.
-fn stamped(frame: LogOutput) -> OutputFrame {
+pub(crate) fn stamped(frame: LogOutput) -> OutputFrame {
     let mut frame = super::job::unstamped(frame);
     if let Some(space) = frame.bytes.iter().take(64).position(|byte| *byte == b' ') {
         let time = frame.bytes.split_to(space + 1);
@@ -93,7 +93,7 @@ fn without_end(mut bytes: Bytes) -> Bytes {
     bytes
 }
 
-fn readable(bytes: &[u8]) -> String {
+pub(crate) fn readable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(TAIL_LINE_LIMIT)]);
     text.trim_end_matches(['\r', '\n']).to_owned()
 }

@@ -1,16 +1,17 @@
 //! Telling what containers there are.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as Listed};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use deis_model::{AppId, ContainerName, ContainerState, ContainerStatus};
 
-use super::failure::present;
+use super::Docker;
+use super::failure::{away, present};
 use super::inspection::{Inspection, LastExit};
-use super::{Docker, labels};
 use crate::SchedulerError;
+use crate::labels;
 
 /// Inspections under way at a time.
 const PARALLEL: usize = 16;
@@ -39,13 +40,17 @@ impl Docker {
         let Some(inspection) = self.inspection(&id, listed.as_ref()).await? else { return Ok(None) };
         let labels = summary.labels.unwrap_or_default();
         let state = state(listed, inspection.exit_code);
-        let ip = inspection.ip.filter(|_| state == ContainerState::Up);
+        let port = labels::port(&labels).filter(|_| state == ContainerState::Up);
+        let address = match port {
+            Some(port) => self.address(&inspection, port).await?,
+            None => None,
+        };
         let last = last_exit(listed, &inspection, self.watcher.inspections.last_exit(&id));
         Ok(Some(ContainerStatus {
             name,
             id,
             state,
-            address: address(ip, labels::port(&labels)),
+            address,
             health_check: labels::health_check(&labels),
             restarts: inspection.restarts,
             started_at: inspection.started_at,
@@ -53,6 +58,31 @@ impl Docker {
             out_of_memory: last.out_of_memory,
             fingerprint: labels::text(&labels, labels::FINGERPRINT).to_owned(),
         }))
+    }
+
+    /// Where `port` of a running container is reached: on a host of a Swarm from other hosts, too.
+    async fn address(
+        &self,
+        inspection: &Inspection,
+        port: u16,
+    ) -> Result<Option<SocketAddr>, SchedulerError> {
+        if inspection.published.is_none() && !inspection.on_host_network {
+            return Ok(inspection.ip.map(|ip| SocketAddr::new(ip, port)));
+        }
+        let host = self.host_address().await?.unwrap_or(Ipv4Addr::LOCALHOST.into());
+        Ok(Some(SocketAddr::new(host, inspection.published.unwrap_or(port))))
+    }
+
+    /// Where the other hosts of the Swarm reach this one; none outside of a Swarm.
+    async fn host_address(&self) -> Result<Option<IpAddr>, SchedulerError> {
+        let known = self.watcher.inspections.host();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let info = self.client.info().await.map_err(|error| away(self.socket(), &error))?;
+        let address = info.swarm.and_then(|swarm| swarm.node_addr?.parse().ok());
+        self.watcher.inspections.remember_host(address);
+        Ok(address)
     }
 
     async fn inspection(&self, id: &str, listed: &str) -> Result<Option<Inspection>, SchedulerError> {
@@ -92,10 +122,6 @@ fn last_exit(listed: Listed, inspection: &Inspection, told: LastExit) -> LastExi
         },
         _ => told,
     }
-}
-
-fn address(ip: Option<IpAddr>, port: Option<u16>) -> Option<SocketAddr> {
-    Some(SocketAddr::new(ip?, port?))
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use bollard::models::{ContainerSummary, ContainerSummaryStateEnum as State};
 
-use deis_model::{ContainerName, Workload};
+use deis_model::{ContainerName, Spread, Workload};
 
-use super::labels;
+use crate::labels;
 
 /// What to do about one container.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,10 +37,15 @@ impl Present {
 
 /// The steps that make `present` what `workload` says.
 pub(super) fn plan(workload: &Workload, present: &[Present]) -> Vec<Step> {
-    let surplus = present.iter().filter(|container| container.name.number > workload.replicas);
+    let replicas = match workload.spread {
+        Spread::Replicas => workload.replicas,
+        // The one host that there is.
+        Spread::Hosts => 1,
+    };
+    let surplus = present.iter().filter(|container| container.name.number > replicas);
     let surplus = surplus.map(|container| Step::Remove(container.id.clone()));
     let fingerprint = workload.fingerprint();
-    let wanted = (1..=workload.replicas).filter_map(|number| {
+    let wanted = (1..=replicas).filter_map(|number| {
         let name = ContainerName { workload: workload.id.clone(), number };
         match present.iter().find(|container| container.name.number == number) {
             None => Some(Step::Create(name)),

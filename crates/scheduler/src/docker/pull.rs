@@ -22,7 +22,7 @@ const PULL_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 const SILENCE: Duration = Duration::from_secs(120);
 
 impl Docker {
-    pub(super) async fn prepare_image(&self, image: &str) -> Result<ImageFacts, SchedulerError> {
+    pub(crate) async fn prepare_image(&self, image: &str) -> Result<ImageFacts, SchedulerError> {
         if let Some(facts) = self.image_facts(image).await? {
             return Ok(facts);
         }
@@ -64,7 +64,7 @@ impl Docker {
 }
 
 /// Credentials as the engine takes them.
-pub(super) fn engine_credentials(credentials: &Credentials) -> DockerCredentials {
+pub(crate) fn engine_credentials(credentials: &Credentials) -> DockerCredentials {
     DockerCredentials {
         username: Some(credentials.username.clone()),
         password: Some(credentials.password.clone()),

@@ -7,10 +7,11 @@ use futures::stream::{self, StreamExt};
 
 use deis_model::{ContainerName, WorkloadId};
 
+use super::Docker;
 use super::apply::PARALLEL;
 use super::failure::{present, status};
-use super::{Docker, labels};
 use crate::SchedulerError;
+use crate::labels;
 
 /// One of our containers, found by its name.
 pub(super) struct Found {
@@ -24,7 +25,7 @@ impl Docker {
         id: &WorkloadId,
         grace: Duration,
     ) -> Result<(), SchedulerError> {
-        let listed = self.list_containers(&labels::of_workload(id)).await?;
+        let listed = self.list_kept(&labels::of_workload(id)).await?;
         let ids = listed.into_iter().filter_map(|(_, summary)| summary.id);
         let removed = stream::iter(ids).map(|id| async move { self.stop_and_remove(&id, grace).await });
         removed.buffer_unordered(PARALLEL).collect::<Vec<_>>().await.into_iter().collect()
@@ -54,7 +55,8 @@ impl Docker {
             return Ok(None);
         };
         let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
-        let ours = labels::own_name(&self.options.platform, &text, &labels).is_some();
+        let ours = labels::own_name(&self.options.platform, &text, &labels).is_some()
+            && !labels::is_swarms(Some(&labels));
         let fingerprint = labels::text(&labels, labels::FINGERPRINT).to_owned();
         Ok(found.id.filter(|_| ours).map(|id| Found { id, fingerprint }))
     }

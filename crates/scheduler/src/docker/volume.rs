@@ -8,9 +8,10 @@ use std::path::Path;
 use bollard::models::{Mount, MountType, MountVolumeOptions};
 use bollard::query_parameters::{ListVolumesOptionsBuilder, RemoveVolumeOptions};
 
+use super::Docker;
 use super::failure::status;
-use super::{Docker, labels};
 use crate::SchedulerError;
+use crate::labels;
 
 impl Docker {
     /// The volume at `path`. The engine makes it with the container, so that none is ever without its label.

@@ -1,28 +1,59 @@
 //! What every cluster must do: hosts that come, change and go, and documents that all of them keep.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use deis_scheduler::{Cluster, ClusterHost, Engine, HostState, SchedulerError, pretend};
 
+use crate::fixture::{Fixture, swarm_of, unique};
+use crate::lab::{Lab, address};
+
 /// Engines of several hosts, and where each is reached.
 pub(crate) struct Fleet {
     pub(crate) engines: Vec<Engine>,
     pub(crate) addresses: Vec<IpAddr>,
     pub(crate) names: Vec<String>,
+    /// The hosts, where they are real.
+    pub(crate) lab: Option<Lab>,
+    /// Workloads and jobs for it, with names that are its own.
+    pub(crate) shapes: Fixture,
+    /// Names of hosts that were killed.
+    pub(crate) dead: RefCell<BTreeSet<String>>,
 }
 
 impl Fleet {
-    fn memory() -> Self {
+    async fn memory() -> Self {
         let names = ["one", "two", "three"];
         let addresses = (1..=3).map(|host| Ipv4Addr::new(10, 0, 0, host).into());
         Self {
             engines: pretend(&names),
             addresses: addresses.collect(),
             names: names.map(str::to_owned).into(),
+            lab: None,
+            shapes: Fixture::memory().await,
+            dead: RefCell::default(),
         }
+    }
+
+    /// Hosts of its own, not a cluster yet; none, and a line that says so, where that is impossible.
+    pub(crate) async fn swarm(hosts: usize) -> Option<Self> {
+        let lab = Lab::start(hosts)?;
+        let platform = unique("t");
+        let mut engines = Vec::new();
+        for host in 0..hosts {
+            engines.push(swarm_of(&lab, host, &platform).await);
+        }
+        Some(Self {
+            engines,
+            addresses: (0..hosts).map(|host| address(host).into()).collect(),
+            names: (0..hosts).map(|host| lab.host_name(host)).collect(),
+            lab: Some(lab),
+            shapes: Fixture { platform, ..Fixture::memory().await },
+            dead: RefCell::default(),
+        })
     }
 
     /// The cluster as seen from one host.
@@ -41,30 +72,40 @@ impl Fleet {
 
     /// The member `name` as the first host sees it.
     pub(crate) async fn host(&self, name: &str) -> Option<ClusterHost> {
-        let hosts = self.cluster(0).hosts().await.expect("hosts");
+        self.host_seen(0, name).await
+    }
+
+    /// The member `name` as `host` sees it.
+    pub(crate) async fn host_seen(&self, host: usize, name: &str) -> Option<ClusterHost> {
+        let hosts = self.cluster(host).hosts().await.expect("hosts");
         hosts.into_iter().find(|host| host.name == name)
     }
 
-    /// Waits until the member is as `wanted`.
+    /// Waits until the first host sees the member as `wanted`.
     pub(crate) async fn until(&self, name: &str, wanted: impl Fn(&ClusterHost) -> bool) {
+        self.until_seen(0, name, wanted).await;
+    }
+
+    /// Waits until `host` sees the member as `wanted`.
+    pub(crate) async fn until_seen(&self, host: usize, name: &str, wanted: impl Fn(&ClusterHost) -> bool) {
         for _ in 0..600 {
-            if self.host(name).await.is_some_and(|host| wanted(&host)) {
+            if self.host_seen(host, name).await.is_some_and(|host| wanted(&host)) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        panic!("{name} did not come to be as wanted: {:?}", self.host(name).await);
+        panic!("{name} did not come to be as wanted: {:?}", self.host_seen(host, name).await);
     }
 }
 
 #[tokio::test]
 async fn hosts_of_the_fake_form_a_cluster() {
-    form_change_and_shrink(&Fleet::memory()).await;
+    form_change_and_shrink(&Fleet::memory().await).await;
 }
 
 #[tokio::test]
 async fn the_fake_places_by_label() {
-    let fleet = Fleet::memory();
+    let fleet = Fleet::memory().await;
     fleet.form().await;
     let fixture = crate::fixture::Fixture::memory().await;
     let mut workload = fixture.web("blog", 1, 2);

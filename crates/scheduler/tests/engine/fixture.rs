@@ -13,8 +13,13 @@ use deis_model::{
 };
 use deis_scheduler::{Engine, Options, open};
 
+use crate::lab::{Lab, address};
+
 /// Where Debian's busybox-static puts its binary.
 const BUSYBOX: &str = "/bin/busybox";
+
+/// Every host has it; its registry answers nobody, and does so at once.
+pub(crate) const SWARM_IMAGE: &str = "127.0.0.1:9/busybox:v1";
 
 /// An engine, and names on it that no other test uses.
 pub(crate) struct Fixture {
@@ -26,13 +31,21 @@ pub(crate) struct Fixture {
     pub(crate) real: bool,
     /// The platform as which it was opened.
     pub(crate) platform: String,
+    /// The hosts that were made for it, if any.
+    pub(crate) _lab: Option<Lab>,
 }
 
 impl Fixture {
     /// The fake.
     pub(crate) async fn memory() -> Self {
         let engine = open("memory://", Options::default()).await.expect("the fake always opens");
-        Self { engine, image: "deis-test/busybox".to_owned(), real: false, platform: "memory".to_owned() }
+        Self {
+            engine,
+            image: "deis-test/busybox".to_owned(),
+            real: false,
+            platform: "memory".to_owned(),
+            _lab: None,
+        }
     }
 
     /// The engine in `DEIS_TEST_DOCKER_URL`; none, and a line that says so, without it.
@@ -48,7 +61,16 @@ impl Fixture {
         if engine.images.inspect(&image).await.expect("inspect").is_none() {
             import_busybox(&engine, &image).await;
         }
-        Some(Self { engine, image, real: true, platform })
+        Some(Self { engine, image, real: true, platform, _lab: None })
+    }
+
+    /// A Swarm of one host of its own; none, and a line that says so, where that is impossible.
+    pub(crate) async fn swarm() -> Option<Self> {
+        let lab = Lab::start(1)?;
+        let platform = unique("t");
+        let engine = swarm_of(&lab, 0, &platform).await;
+        engine.cluster.as_ref().expect("it spans hosts").init(address(0).into()).await.expect("init");
+        Some(Self { engine, image: SWARM_IMAGE.to_owned(), real: true, platform, _lab: Some(lab) })
     }
 
     /// An app's name that is this fixture's alone.
@@ -112,7 +134,7 @@ impl Fixture {
         app: &str,
         wanted: impl Fn(&ContainerStatus) -> bool,
     ) -> ContainerStatus {
-        for _ in 0..200 {
+        for _ in 0..600 {
             if let Some(found) = self.observe(app).await.into_iter().find(|one| wanted(one)) {
                 return found;
             }
@@ -121,9 +143,20 @@ impl Fixture {
         panic!("no container came to be as wanted: {:?}", self.observe(app).await);
     }
 
+    /// Waits until the containers of `app` are `expected`, as `web.1=up`.
+    pub(crate) async fn until_states(&self, app: &str, expected: &[&str]) {
+        for _ in 0..600 {
+            if self.states(app).await == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("expected {expected:?}: {:?}", self.observe(app).await);
+    }
+
     /// Waits until `app` has no containers.
     pub(crate) async fn until_gone(&self, app: &str) {
-        for _ in 0..200 {
+        for _ in 0..600 {
             if self.observe(app).await.is_empty() {
                 return;
             }
@@ -138,6 +171,14 @@ impl Fixture {
             self.engine.scheduler.remove_container(&container.name, Duration::ZERO).await.expect("remove");
         }
     }
+}
+
+/// The engine of a host, with an image to run.
+pub(crate) async fn swarm_of(lab: &Lab, host: usize, platform: &str) -> Engine {
+    let options = Options { platform: platform.to_owned(), ..Options::default() };
+    let engine = open(&lab.url(host), options).await.expect("the engine answers");
+    import_busybox(&engine, SWARM_IMAGE).await;
+    engine
 }
 
 /// A command of these words.

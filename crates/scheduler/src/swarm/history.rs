@@ -1,0 +1,233 @@
+//! What the tasks that followed each other in one place say of the container there: decisions only.
+//!
+//! Docker Swarm never starts a container again, it makes another task; a restart is a task before the present one that
+//! ended by itself.
+
+use std::net::{IpAddr, SocketAddr};
+
+use bollard::models::{Task, TaskState};
+
+use deis_model::{ContainerName, ContainerState, ContainerStatus};
+
+use crate::docker::nanoseconds;
+use crate::labels;
+
+/// The exit status of a process that was killed.
+const KILLED: i64 = 137;
+
+/// What engines answer for a container that could not be started.
+const NOT_STARTED: i64 = 125;
+
+/// How much later than its successor's making the end of a task may be told, in nanoseconds: hosts' clocks differ a
+/// little. A task that ended later than this was given up with its host and did not end by itself.
+const CLOCKS_DIFFER: i64 = 2_000_000_000;
+
+/// The container `name`, of which `tasks` are all there are; none if nothing of it is wanted any more.
+///
+/// `address` says where a host is reached, `on_host_network` whether the container's port is one of the host's.
+pub(super) fn tell(
+    name: ContainerName,
+    tasks: &[&Task],
+    on_host_network: bool,
+    address: impl Fn(&str) -> Option<IpAddr>,
+) -> Option<ContainerStatus> {
+    let mut tasks = tasks.to_vec();
+    tasks.sort_by_key(|task| std::cmp::Reverse(created(task)));
+    let present = tasks.iter().position(|task| is_wanted(task));
+    let present = present.or_else(|| tasks.iter().position(|task| ended_by_itself(task)))?;
+    let task = tasks[present];
+    let ended: Vec<&Task> = ends(&tasks[present..]);
+    let last = ended.first();
+    let state = state(task, last.map(|task| exit_code(task)));
+    let labels = container_labels(task);
+    let address = match (state, labels::port(&labels)) {
+        (ContainerState::Up, Some(port)) => {
+            let port = if on_host_network { Some(port) } else { published(task) };
+            port.zip(address(task.node_id.as_deref()?)).map(|(port, ip)| SocketAddr::new(ip, port))
+        }
+        _ => None,
+    };
+    let restarts = ended.iter().filter(|ended| ended.id != task.id).count();
+    Some(ContainerStatus {
+        name,
+        id: container_id(task).or_else(|| task.id.clone())?,
+        state,
+        address,
+        health_check: labels::health_check(&labels),
+        restarts: u32::try_from(restarts).unwrap_or(u32::MAX),
+        started_at: if state == ContainerState::Up { told(task) } else { created(task) },
+        exit_code: last.map(|task| exit_code(task)),
+        out_of_memory: last.is_some_and(|task| was_out_of_memory(task)),
+        fingerprint: fingerprint(task).to_owned(),
+    })
+}
+
+/// Whether the task will not run any more.
+pub(super) fn is_over(task: &Task) -> bool {
+    use TaskState::{COMPLETE, FAILED, ORPHANED, REJECTED, REMOVE, SHUTDOWN};
+    matches!(state_of(task), Some(COMPLETE | FAILED | ORPHANED | REJECTED | REMOVE | SHUTDOWN))
+}
+
+/// Whether it is over without having been asked to end.
+pub(super) fn ended_by_itself(task: &Task) -> bool {
+    matches!(state_of(task), Some(TaskState::COMPLETE | TaskState::FAILED | TaskState::REJECTED))
+}
+
+/// What the task is doing.
+pub(super) fn state_of(task: &Task) -> Option<TaskState> {
+    task.status.as_ref()?.state
+}
+
+/// The exit status of a task that ended by itself.
+pub(super) fn exit_code(task: &Task) -> i64 {
+    let status = task.status.as_ref().and_then(|status| status.container_status.as_ref());
+    let code = status.and_then(|status| status.exit_code).unwrap_or(0);
+    // One that ended with 0 is complete: this one never ran.
+    if code == 0 && state_of(task) != Some(TaskState::COMPLETE) { NOT_STARTED } else { code }
+}
+
+/// The engine's id of the task's container; none before there is one.
+pub(super) fn container_id(task: &Task) -> Option<String> {
+    let container = task.status.as_ref()?.container_status.as_ref()?;
+    container.container_id.clone().filter(|id| !id.is_empty())
+}
+
+/// Of the workload that the task was made from.
+pub(super) fn fingerprint(task: &Task) -> &str {
+    let container = task.spec.as_ref().and_then(|spec| spec.container_spec.as_ref());
+    let labels = container.and_then(|container| container.labels.as_ref());
+    labels.map_or("", |labels| labels::text(labels, labels::FINGERPRINT))
+}
+
+/// When its state was told last: Unix time in nanoseconds.
+pub(super) fn told(task: &Task) -> i64 {
+    let status = task.status.as_ref().and_then(|status| status.timestamp.as_deref());
+    status.map_or(0, nanoseconds)
+}
+
+fn created(task: &Task) -> i64 {
+    task.created_at.as_deref().map_or(0, nanoseconds)
+}
+
+fn is_wanted(task: &Task) -> bool {
+    matches!(task.desired_state, Some(TaskState::RUNNING | TaskState::READY)) && !is_over(task)
+}
+
+/// Those of `tasks`, newest first, that ended by themselves and were made from the same description as the first.
+fn ends<'a>(tasks: &[&'a Task]) -> Vec<&'a Task> {
+    let same = |task: &Task| fingerprint(task) == fingerprint(tasks[0]);
+    let successor = std::iter::once(None).chain(tasks.iter().copied().map(Some));
+    let ended = tasks.iter().copied().zip(successor).filter(|(task, successor)| {
+        let in_time = successor.is_none_or(|successor| told(task) <= created(successor) + CLOCKS_DIFFER);
+        ended_by_itself(task) && same(task) && in_time
+    });
+    ended.map(|(task, _)| task).collect()
+}
+
+fn state(task: &Task, last_exit: Option<i64>) -> ContainerState {
+    match (state_of(task), last_exit) {
+        (Some(TaskState::RUNNING), _) => ContainerState::Up,
+        _ if ended_by_itself(task) => ContainerState::Crashed,
+        (_, None) => ContainerState::Created,
+        (_, Some(0)) => ContainerState::Down,
+        (_, Some(_)) => ContainerState::Crashed,
+    }
+}
+
+/// Docker Swarm does not tell why a container was killed. One with a memory limit that nobody asked to end was, as good
+/// as always, killed for exceeding it.
+fn was_out_of_memory(task: &Task) -> bool {
+    let resources = task.spec.as_ref().and_then(|spec| spec.resources.as_ref());
+    let limit = resources.and_then(|resources| resources.limits.as_ref()?.memory_bytes);
+    exit_code(task) == KILLED && limit.is_some_and(|limit| limit > 0)
+}
+
+fn published(task: &Task) -> Option<u16> {
+    let ports = task.status.as_ref()?.port_status.as_ref()?.ports.as_ref()?;
+    ports.iter().find_map(|port| u16::try_from(port.published_port?).ok())
+}
+
+fn container_labels(task: &Task) -> std::collections::HashMap<String, String> {
+    let container = task.spec.as_ref().and_then(|spec| spec.container_spec.as_ref());
+    container.and_then(|container| container.labels.clone()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard::models::{
+        ContainerStatus as Ended, Limit, TaskSpec, TaskSpecContainerSpec, TaskSpecResources, TaskStatus,
+    };
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// `created state exit told fingerprint` as in `1 failed 3 2 a`; the times are seconds.
+    fn task(text: &str) -> Task {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let time = |seconds: &str| format!("1970-01-01T00:00:{:0>2}Z", seconds);
+        let (state, desired) = match words[1] {
+            "running" => (TaskState::RUNNING, TaskState::RUNNING),
+            "pending" => (TaskState::PENDING, TaskState::RUNNING),
+            "failed" => (TaskState::FAILED, TaskState::SHUTDOWN),
+            "rejected" => (TaskState::REJECTED, TaskState::SHUTDOWN),
+            "complete" => (TaskState::COMPLETE, TaskState::SHUTDOWN),
+            "lost" => (TaskState::RUNNING, TaskState::SHUTDOWN),
+            _ => (TaskState::SHUTDOWN, TaskState::SHUTDOWN),
+        };
+        let labels = HashMap::from([(labels::FINGERPRINT.to_owned(), words[4].to_owned())]);
+        let container = TaskSpecContainerSpec { labels: Some(labels), ..Default::default() };
+        let limits = Limit { memory_bytes: Some(1), ..Default::default() };
+        let resources = TaskSpecResources { limits: Some(limits), ..Default::default() };
+        let exit_code = words[2].parse().ok();
+        Task {
+            id: Some(text.to_owned()),
+            created_at: Some(time(words[0])),
+            desired_state: Some(desired),
+            spec: Some(TaskSpec {
+                container_spec: Some(container),
+                resources: Some(resources),
+                ..Default::default()
+            }),
+            status: Some(TaskStatus {
+                timestamp: Some(time(words[3])),
+                state: Some(state),
+                container_status: Some(Ended { exit_code, ..Default::default() }),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }
+    }
+
+    fn check(tasks: &[&str], expected: &str) {
+        let tasks: Vec<_> = tasks.iter().map(|text| task(text)).collect();
+        let name = ContainerName::parse("blog_v2.web.1").expect("valid");
+        let told = tell(name, &tasks.iter().collect::<Vec<_>>(), false, |_| None).map(|one| {
+            let code = one.exit_code.map_or("-".to_owned(), |code| code.to_string());
+            let memory = if one.out_of_memory { " oom" } else { "" };
+            format!("{} restarts={} exit={code}{memory}", one.state.as_str(), one.restarts)
+        });
+        assert_eq!(told.as_deref().unwrap_or("none"), expected, "{tasks:?}");
+    }
+
+    #[test]
+    fn restarts_are_tasks_that_ended_by_themselves() {
+        check(&["1 running - 2 a"], "up restarts=0 exit=-");
+        check(&["1 pending - 2 a"], "created restarts=0 exit=-");
+        check(&["1 failed 3 5 a", "5 running - 6 a"], "up restarts=1 exit=3");
+        check(&["1 failed 3 5 a", "5 failed 4 6 a", "6 pending - 6 a"], "crashed restarts=2 exit=4");
+        check(&["1 complete 0 5 a", "5 pending - 6 a"], "down restarts=1 exit=0");
+        check(&["1 failed 137 5 a", "5 pending - 6 a"], "crashed restarts=1 exit=137 oom");
+        check(&["1 rejected - 5 a", "5 pending - 6 a"], "crashed restarts=1 exit=125");
+        check(&["1 failed 7 5 a"], "crashed restarts=0 exit=7");
+    }
+
+    #[test]
+    fn what_the_cluster_ended_is_no_restart() {
+        check(&["1 shutdown - 5 a", "5 running - 6 a"], "up restarts=0 exit=-");
+        check(&["1 lost - 2 a", "5 running - 6 a"], "up restarts=0 exit=-");
+        check(&["1 failed 137 20 a", "5 running - 6 a"], "up restarts=0 exit=-");
+        check(&["1 failed 3 5 old", "5 running - 6 a"], "up restarts=0 exit=-");
+        check(&["1 lost - 2 a"], "none");
+        check(&[], "none");
+    }
+}

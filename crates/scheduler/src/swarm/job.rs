@@ -1,0 +1,227 @@
+//! One-off commands: run to their end somewhere, at most once.
+//!
+//! A job's service makes one task and never another: not when the task fails, nor when its host is lost, nor when another
+//! manager leads. It is removed when somebody was told how it ended, so that a lost host that comes back ends what it
+//! still runs of it.
+
+use std::time::Duration;
+
+use bollard::container::LogOutput;
+use bollard::errors::Error;
+use bollard::models::{Task, TaskState};
+use bollard::query_parameters::{LogsOptions, LogsOptionsBuilder};
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use tokio::sync::mpsc::Sender;
+use tokio::time::Instant;
+
+use deis_model::{Job, ProcessType};
+
+use super::Swarm;
+use super::failure::refused;
+use super::history::{ended_by_itself, exit_code, is_over, state_of, told};
+use super::service::Runs;
+use crate::docker::{KEPT_FOR, now, overdue, unstamped};
+use crate::{Attachment, HostState, JobOutcome, OutputFrame, SchedulerError, labels};
+
+/// Between looks at a job's task.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// Between looks at the job's host.
+const HOST_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How long the rest of an ended job's output may take to come.
+const OUTPUT_WITHIN: Duration = Duration::from_secs(15);
+
+impl Swarm {
+    pub(super) async fn run_job(
+        &self,
+        job: &Job,
+        attachment: Attachment,
+    ) -> Result<JobOutcome, SchedulerError> {
+        self.fitting_nodes(&job.tags).await?;
+        self.ensure_network().await?;
+        let deadline = now().as_secs().saturating_add(attachment.timeout.as_secs());
+        let runs = Runs::One(job.name.clone());
+        let created = self.create_service(&runs, &job.image, self.once(job, deadline)).await?;
+        let id =
+            created.ok_or_else(|| refused("create job", &runs.to_string(), "there is one of that name"))?;
+        let ran = tokio::time::timeout(attachment.timeout, self.attend(&id, job, attachment.output)).await;
+        let late =
+            SchedulerError::TimedOut { subject: job.name.to_string(), seconds: attachment.timeout.as_secs() };
+        let ran = ran.unwrap_or(Err(late));
+        self.dismiss(id, ran.is_err()).await;
+        ran
+    }
+
+    /// Removes a job's service when its output was read; if this fails, the sweep finds it.
+    async fn dismiss(&self, id: String, runs: bool) {
+        if runs {
+            let _ = self.client().delete_service(&id).await;
+            return;
+        }
+        let client = self.client().clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(KEPT_FOR).await;
+            let _ = client.delete_service(&id).await;
+        });
+    }
+
+    async fn attend(
+        &self,
+        id: &str,
+        job: &Job,
+        output: Sender<OutputFrame>,
+    ) -> Result<JobOutcome, SchedulerError> {
+        let mut watch = Watch { swarm: self, id, job, host_seen: Instant::now() };
+        let started = watch.until(|task| is_over(task) || state_of(task) == Some(TaskState::RUNNING)).await?;
+        let task = started.id.clone().unwrap_or_default();
+        let (handed, ended) = if is_over(&started) {
+            (0, started)
+        } else {
+            let frames = self.client().task_logs(&task, Some(everything().follow(true).build())).boxed();
+            watch.while_following(frames, &output).await?
+        };
+        // Following may have missed the end, and never started for a short job.
+        self.hand_rest(&task, handed, &output).await;
+        outcome(job, &ended)
+    }
+
+    async fn hand_rest(&self, task: &str, handed: usize, output: &Sender<OutputFrame>) {
+        let frames = self.client().task_logs(task, Some(everything().build()));
+        let frames = frames.take_while(|frame| std::future::ready(frame.is_ok())).skip(handed);
+        let rest = frames.for_each(|frame| hand(frame, output));
+        // A host that is lost right now tells nothing any more.
+        let _ = tokio::time::timeout(OUTPUT_WITHIN, rest).await;
+    }
+
+    pub(super) async fn sweep(&self) -> Result<usize, SchedulerError> {
+        self.discard_stray_secrets().await?;
+        let job = (labels::PROCESS, ProcessType::run().to_string());
+        let jobs = self.services(&[job]).await?;
+        let tasks = self.tasks_of(&jobs).await?;
+        let finished = |id: &str| {
+            let own = tasks.iter().filter(|task| task.service_id.as_deref() == Some(id));
+            own.filter(|task| is_over(task)).map(told).max().unwrap_or(0)
+        };
+        let is_abandoned = |id: &str, labels: &std::collections::HashMap<String, String>| {
+            let deadline = labels::text(labels, labels::DEADLINE).parse().map(Duration::from_secs);
+            overdue(deadline.unwrap_or_default(), finished(id), now())
+        };
+        let abandoned: Vec<_> =
+            jobs.into_iter().filter(|owned| is_abandoned(&owned.id, &owned.labels())).collect();
+        let swept = abandoned.len();
+        self.remove_services(abandoned).await?;
+        Ok(swept)
+    }
+}
+
+/// Looks at a job until it has ended.
+struct Watch<'a> {
+    swarm: &'a Swarm,
+    id: &'a str,
+    job: &'a Job,
+    host_seen: Instant,
+}
+
+impl Watch<'_> {
+    /// The job's task as soon as it is as `wanted`.
+    async fn until(&mut self, wanted: impl Fn(&Task) -> bool) -> Result<Task, SchedulerError> {
+        loop {
+            if let Some(task) = self.look().await?.filter(&wanted) {
+                return Ok(task);
+            }
+            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+        }
+    }
+
+    /// Hands output on until the task is over; answers how many frames that were, and the task.
+    async fn while_following(
+        &mut self,
+        mut frames: BoxStream<'_, Result<LogOutput, Error>>,
+        output: &Sender<OutputFrame>,
+    ) -> Result<(usize, Task), SchedulerError> {
+        let mut handed = 0;
+        let ended = self.until(is_over);
+        let mut ended = std::pin::pin!(ended);
+        loop {
+            tokio::select! {
+                ended = &mut ended => return Ok((handed, ended?)),
+                frame = frames.next() => match frame {
+                    Some(Ok(frame)) => {
+                        handed += 1;
+                        hand(Ok(frame), output).await;
+                    }
+                    // What is missing is read at the end.
+                    _ => return Ok((handed, ended.await?)),
+                },
+            }
+        }
+    }
+
+    /// The job's task as it is now; none while there is none or the cluster is not able to tell.
+    async fn look(&mut self) -> Result<Option<Task>, SchedulerError> {
+        let tasks = self.swarm.tasks([("service".to_owned(), vec![self.id.to_owned()])].into()).await;
+        let tasks = match tasks {
+            // The managers choose a leader: hosts go on with what they have.
+            Err(SchedulerError::Away { .. }) => return Ok(None),
+            Ok(None) => return Err(self.lost("its service was removed")),
+            tasks => tasks?.unwrap_or_default(),
+        };
+        let Some(task) = tasks.into_iter().next() else { return Ok(None) };
+        if !is_over(&task) && self.host_seen.elapsed() >= HOST_AGAIN_AFTER {
+            self.look_at_host(&task).await?;
+        }
+        Ok(Some(task))
+    }
+
+    async fn look_at_host(&mut self, task: &Task) -> Result<(), SchedulerError> {
+        self.host_seen = Instant::now();
+        let Some(id) = task.node_id.as_ref().filter(|id| !id.is_empty()) else { return Ok(()) };
+        let hosts = match self.swarm.nodes().await {
+            Err(SchedulerError::Away { .. }) => return Ok(()),
+            hosts => hosts?,
+        };
+        match hosts.iter().find(|host| host.id == *id) {
+            Some(host) if host.state == HostState::Down => {
+                Err(self.lost(&format!("its host {} was lost; it is not started again", host.name)))
+            }
+            None => Err(self.lost("its host was removed; it is not started again")),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn lost(&self, reason: &str) -> SchedulerError {
+        refused("run", &self.job.name.to_string(), reason)
+    }
+}
+
+fn outcome(job: &Job, task: &Task) -> Result<JobOutcome, SchedulerError> {
+    let status = task.status.as_ref();
+    let reason = status.and_then(|status| status.err.clone().or_else(|| status.message.clone()));
+    let reason = reason.unwrap_or_default();
+    if reason.contains("No such image") {
+        return Err(SchedulerError::NoImage { image: job.image.clone(), reason });
+    }
+    let ran = status.and_then(|status| status.container_status.as_ref()).is_some();
+    match ended_by_itself(task) && ran && state_of(task) != Some(TaskState::REJECTED) {
+        true => Ok(JobOutcome { exit_code: exit_code(task) }),
+        false => Err(refused("run", &job.name.to_string(), format!("the cluster ended it: {reason}"))),
+    }
+}
+
+/// A receiver that has gone away does not end the job.
+async fn hand(frame: Result<LogOutput, Error>, output: &Sender<OutputFrame>) {
+    if let Ok(frame) = frame {
+        let _ = output.send(unstamped(frame)).await;
+    }
+}
+
+fn everything() -> LogsOptionsBuilder {
+    LogsOptionsBuilder::new().stdout(true).stderr(true).tail("all")
+}
+
+/// How output of a task is asked for.
+pub(super) fn last_lines(lines: usize) -> LogsOptions {
+    LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build()
+}

@@ -1,0 +1,74 @@
+//! Telling what containers there are, wherever they are.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use bollard::models::Task;
+
+use deis_model::{AppId, ContainerName, ContainerStatus};
+
+use super::Swarm;
+use super::history::{container_id, tell};
+use super::service::{Owned, Runs};
+use crate::{SchedulerError, labels};
+
+impl Swarm {
+    pub(super) async fn observe_containers(
+        &self,
+        app: Option<&AppId>,
+    ) -> Result<Vec<ContainerStatus>, SchedulerError> {
+        let wanted = app.map(|app| (labels::APP, app.to_string()));
+        let services = self.services(wanted.as_slice()).await?;
+        let tasks = self.tasks_of(&services).await?;
+        let hosts: BTreeMap<String, IpAddr> =
+            self.nodes().await?.into_iter().map(|host| (host.id, host.address)).collect();
+        let mut by_service: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
+        for task in &tasks {
+            by_service.entry(task.service_id.as_deref().unwrap_or_default()).or_default().push(task);
+        }
+        let told = services.iter().flat_map(|service| {
+            let tasks = by_service.remove(service.id.as_str()).unwrap_or_default();
+            tell_service(service, &tasks, &hosts)
+        });
+        let mut seen: Vec<_> = told.collect();
+        seen.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(seen)
+    }
+
+    /// On which host each container is that has one: engine ids to names of hosts.
+    pub(super) async fn places(&self) -> Result<BTreeMap<String, String>, SchedulerError> {
+        let services = self.services(&[]).await?;
+        let tasks = self.tasks_of(&services).await?;
+        let names: BTreeMap<String, String> =
+            self.nodes().await?.into_iter().map(|host| (host.id, host.name)).collect();
+        let placed = tasks.iter().filter_map(|task| {
+            let host = names.get(task.node_id.as_ref()?)?;
+            Some((container_id(task).or_else(|| task.id.clone())?, host.clone()))
+        });
+        Ok(placed.collect())
+    }
+}
+
+fn tell_service(service: &Owned, tasks: &[&Task], hosts: &BTreeMap<String, IpAddr>) -> Vec<ContainerStatus> {
+    let address = |host: &str| hosts.get(host).copied();
+    let on_host_network = publishes_nothing(service);
+    match &service.runs {
+        Runs::One(name) => tell(name.clone(), tasks, on_host_network, address).into_iter().collect(),
+        Runs::Each(workload) => {
+            let mut places: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
+            for task in tasks {
+                places.entry(task.node_id.as_deref().unwrap_or_default()).or_default().push(task);
+            }
+            let told = places.into_iter().filter(|(host, _)| !host.is_empty()).filter_map(|(host, tasks)| {
+                let name = ContainerName { workload: workload.clone(), number: labels::number_on(host) };
+                tell(name, &tasks, on_host_network, address)
+            });
+            told.collect()
+        }
+    }
+}
+
+fn publishes_nothing(service: &Owned) -> bool {
+    let ports = service.spec.endpoint_spec.as_ref().and_then(|endpoint| endpoint.ports.as_ref());
+    ports.is_none_or(Vec::is_empty)
+}

@@ -1,0 +1,79 @@
+//! What containers print, wherever they are.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::query_parameters::LogsOptionsBuilder;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+
+use super::Swarm;
+use super::history::{container_id, is_over};
+use super::job::last_lines;
+use crate::docker::{newer, readable, stamped, status};
+use crate::{ContainerOutput, OutputFrame, SchedulerError};
+
+/// How long a host may take to answer with the end of an output.
+const TAIL_WITHIN: Duration = Duration::from_secs(10);
+
+/// Between looks whether a followed container still runs.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+#[async_trait]
+impl ContainerOutput for Swarm {
+    async fn follow(
+        &self,
+        id: &str,
+        after: i64,
+    ) -> Result<BoxStream<'static, Result<OutputFrame, SchedulerError>>, SchedulerError> {
+        let Some(task) = self.task_with(id).await? else {
+            return self.local.follow(id, after).await;
+        };
+        let since = i32::try_from(after / 1_000_000_000).unwrap_or(i32::MAX);
+        let options =
+            LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(true).since(since).follow(true);
+        let ended = ended(self.client().clone(), task.clone());
+        let frames = self.client().clone().task_logs(&task, Some(options.build())).boxed();
+        let frames = frames.take_while(|frame| std::future::ready(frame.is_ok()));
+        let frames =
+            frames.filter_map(|frame| std::future::ready(frame.ok().map(|frame| Ok(stamped(frame)))));
+        let frames = frames.filter(move |frame| std::future::ready(newer(frame, after)));
+        Ok(frames.take_until(ended).boxed())
+    }
+
+    async fn tail(&self, id: &str, lines: usize) -> Result<Vec<String>, SchedulerError> {
+        let Some(task) = self.task_with(id).await? else {
+            return self.local.tail(id, lines).await;
+        };
+        let frames = self.client().task_logs(&task, Some(last_lines(lines)));
+        let frames = frames.take_while(|frame| std::future::ready(frame.is_ok()));
+        let frames = frames.filter_map(|frame| std::future::ready(frame.ok()));
+        let told = frames.map(|frame| readable(&frame.into_bytes())).collect::<Vec<_>>();
+        // A host that does not answer has nothing to say.
+        Ok(tokio::time::timeout(TAIL_WITHIN, told).await.unwrap_or_default())
+    }
+}
+
+impl Swarm {
+    /// The task whose container has this engine id, on whatever host.
+    async fn task_with(&self, id: &str) -> Result<Option<String>, SchedulerError> {
+        let services = self.services(&[]).await?;
+        let tasks = self.tasks_of(&services).await?;
+        let found = tasks.into_iter().find(|task| container_id(task).as_deref() == Some(id));
+        Ok(found.and_then(|task| task.id))
+    }
+}
+
+/// Until the task is over and its last words have had time to come, or it is gone.
+async fn ended(client: bollard::Docker, task: String) {
+    loop {
+        let found = client.inspect_task(&task).await;
+        tokio::time::sleep(LOOK_AGAIN_AFTER).await;
+        match found {
+            Ok(task) if is_over(&task) => return,
+            Err(error) if status(&error) == Some(404) => return,
+            // Managers that choose a leader tell nothing for a while.
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Files of roles: secrets of the Swarm, named by what they hold, so that the same file is kept once.
+
+use std::collections::{BTreeSet, HashMap};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bollard::models::{SecretSpec, TaskSpecContainerSpecFile, TaskSpecContainerSpecSecrets};
+use bollard::query_parameters::ListSecretsOptionsBuilder;
+use sha2::{Digest, Sha256};
+
+use deis_model::{FileMount, Workload};
+
+use super::Swarm;
+use super::failure::refused;
+use super::service::Owned;
+use crate::SchedulerError;
+use crate::docker::status;
+use crate::labels;
+
+/// Readable by the container's root alone.
+const MODE: u32 = 0o400;
+
+/// Hexadecimal digits of the checksum in a name; Docker Swarm takes names of 64 characters.
+const DIGITS: usize = 40;
+
+impl Swarm {
+    /// Makes the workload's files available to services, and answers how a service refers to them.
+    pub(super) async fn secrets(
+        &self,
+        workload: &Workload,
+    ) -> Result<Vec<TaskSpecContainerSpecSecrets>, SchedulerError> {
+        let files = workload.host.as_ref().map_or(&[][..], |access| &access.files);
+        let mut references = Vec::with_capacity(files.len());
+        for file in files {
+            let name = secret_name(self.platform(), file);
+            let id = match self.find_secret(&name).await? {
+                Some(id) => id,
+                None => self.create_secret(&name, file).await?,
+            };
+            references.push(reference(&file.path, &name, id));
+        }
+        Ok(references)
+    }
+
+    async fn create_secret(&self, name: &str, file: &FileMount) -> Result<String, SchedulerError> {
+        let spec = SecretSpec {
+            name: Some(name.to_owned()),
+            labels: Some(HashMap::from([(labels::PLATFORM.to_owned(), self.platform().to_owned())])),
+            data: Some(BASE64.encode(&file.contents)),
+            ..Default::default()
+        };
+        match self.client().create_secret(spec).await {
+            Ok(created) => Ok(created.id),
+            Err(error) => match self.find_secret(name).await? {
+                Some(id) => Ok(id),
+                None => Err(self.failed("keep file", &file.path, &error)),
+            },
+        }
+    }
+
+    async fn find_secret(&self, name: &str) -> Result<Option<String>, SchedulerError> {
+        let found = self.list_secrets().await?;
+        Ok(found.into_iter().find(|(found, _)| found == name).map(|(_, id)| id))
+    }
+
+    /// Names and ids of this platform's secrets.
+    async fn list_secrets(&self) -> Result<Vec<(String, String)>, SchedulerError> {
+        let filters = labels::filters(self.platform(), &[]);
+        let options = ListSecretsOptionsBuilder::new().filters(&filters).build();
+        let listed = self.client().list_secrets(Some(options)).await;
+        let listed = listed.map_err(|error| self.failed("list", "secrets", &error))?;
+        Ok(listed.into_iter().filter_map(|secret| Some((secret.spec?.name?, secret.id?))).collect())
+    }
+
+    /// Removes those of `released` that no service uses any more.
+    pub(super) async fn discard_secrets(&self, released: &BTreeSet<String>) -> Result<(), SchedulerError> {
+        for id in released {
+            match self.client().delete_secret(id).await {
+                Ok(()) => {}
+                // Gone already, or in use by another service.
+                Err(error) if matches!(status(&error), Some(400 | 404 | 409)) => {}
+                Err(error) => return Err(self.failed("remove secret", id, &error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the secrets of this platform that no service uses: whoever made them was stopped before it made that.
+    pub(super) async fn discard_stray_secrets(&self) -> Result<(), SchedulerError> {
+        let before = self.list_secrets().await?;
+        if before.is_empty() {
+            return Ok(());
+        }
+        let services = self.services(&[]).await?;
+        let used: BTreeSet<String> = services.iter().flat_map(used_by).collect();
+        let ids = before.into_iter().map(|(_, id)| id).filter(|id| !used.contains(id));
+        self.discard_secrets(&ids.collect()).await
+    }
+}
+
+/// Ids of the secrets that a service uses.
+pub(super) fn used_by(service: &Owned) -> Vec<String> {
+    let container = service.spec.task_template.as_ref().and_then(|task| task.container_spec.as_ref());
+    let secrets = container.and_then(|container| container.secrets.as_deref()).unwrap_or_default();
+    secrets.iter().filter_map(|secret| secret.secret_id.clone()).collect()
+}
+
+fn secret_name(platform: &str, file: &FileMount) -> String {
+    let sum = hex::encode(Sha256::digest(format!("{platform}\0{}", file.contents)));
+    format!("deis-{}", &sum[..DIGITS])
+}
+
+fn reference(path: &str, name: &str, id: String) -> TaskSpecContainerSpecSecrets {
+    let file = TaskSpecContainerSpecFile {
+        name: Some(path.to_owned()),
+        uid: Some("0".to_owned()),
+        gid: Some("0".to_owned()),
+        mode: Some(MODE),
+    };
+    TaskSpecContainerSpecSecrets { file: Some(file), secret_id: Some(id), secret_name: Some(name.to_owned()) }
+}
+
+/// Refuses files that no secret can hold.
+pub(super) fn check_files(workload: &Workload) -> Result<(), SchedulerError> {
+    let files = workload.host.as_ref().map_or(&[][..], |access| &access.files);
+    let limit = crate::cluster::DOCUMENT_LIMIT;
+    match files.iter().find(|file| file.contents.is_empty() || file.contents.len() > limit) {
+        None => Ok(()),
+        Some(file) => {
+            let reason = format!("it has {} bytes; 1 to {limit} are possible", file.contents.len());
+            Err(refused("keep file", &file.path, reason))
+        }
+    }
+}

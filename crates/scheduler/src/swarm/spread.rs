@@ -1,0 +1,169 @@
+//! Keeping the containers of a workload on different hosts. They are services of their own, which Docker Swarm does not
+//! know to belong together: constraints tell it where not to put them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bollard::models::{ServiceSpec, Task, TaskState};
+
+use deis_model::WorkloadId;
+
+use super::Swarm;
+use super::service::{Owned, Runs};
+use super::spec::avoid;
+use crate::SchedulerError;
+
+/// Larger workloads spread well enough by themselves: Docker Swarm prefers the host with the fewest containers.
+const WATCHED_LIMIT: usize = 8;
+
+/// The hosts on which the next container of a workload must not be: all that hold more of it than the one with fewest.
+pub(super) fn crowded(hosts: &[String], held: &[String]) -> Vec<String> {
+    let least = hosts.iter().map(|host| count(host, held)).min().unwrap_or(0);
+    hosts.iter().filter(|host| count(host, held) > least).cloned().collect()
+}
+
+/// The hosts to which a container that is on `own` should not be moved when that is lost: where most of the others are.
+///
+/// Two hosts always remain, so that the loss of one never leaves it without a place; `now` is what was said before.
+pub(super) fn apart(
+    hosts: &[String],
+    own: &str,
+    others: &[String],
+    now: &BTreeSet<String>,
+) -> BTreeSet<String> {
+    let mut crowded: Vec<_> = hosts.iter().filter(|host| *host != own && count(host, others) > 0).collect();
+    // What was said already is kept among equals: nothing is changed without need.
+    crowded.sort_by_key(|host| (usize::MAX - count(host, others), !now.contains(*host), (*host).clone()));
+    crowded.into_iter().take(hosts.len().saturating_sub(2)).cloned().collect()
+}
+
+fn count(host: &str, held: &[String]) -> usize {
+    held.iter().filter(|held| *held == host).count()
+}
+
+/// The host on which the service's container is or will be; none while it has no place.
+pub(super) fn host_of<'a>(service: &Owned, tasks: &'a [Task]) -> Option<&'a str> {
+    let here = tasks.iter().filter(|task| task.service_id.as_deref() == Some(&service.id));
+    let mut wanted =
+        here.filter(|task| matches!(task.desired_state, Some(TaskState::RUNNING | TaskState::READY)));
+    wanted.find_map(|task| task.node_id.as_deref().filter(|node| !node.is_empty()))
+}
+
+/// The hosts that a service is kept off.
+pub(super) fn avoided(service: &Owned) -> BTreeSet<String> {
+    let prefix = avoid("");
+    service.constraints().iter().filter_map(|text| text.strip_prefix(&prefix)).map(str::to_owned).collect()
+}
+
+/// `service` with `hosts` as those that it is kept off, and nothing else changed: its container stays where it is.
+pub(super) fn kept_off(service: &Owned, hosts: &BTreeSet<String>) -> ServiceSpec {
+    let prefix = avoid("");
+    let mut spec = service.spec.clone();
+    if let Some(task) = &mut spec.task_template {
+        let constraints = task.placement.get_or_insert_default().constraints.get_or_insert_default();
+        constraints.retain(|text| !text.starts_with(&prefix));
+        constraints.extend(hosts.iter().map(|host| avoid(host)));
+    }
+    spec
+}
+
+impl Swarm {
+    /// Says of every container of these services where it should not be moved to.
+    pub(super) async fn keep_apart(&self, services: &[Owned], tasks: &[Task]) -> Result<(), SchedulerError> {
+        for group in groups(services).values().filter(|group| group.len() <= WATCHED_LIMIT) {
+            for (service, hosts) in self.changes(group, tasks).await? {
+                self.update_service(service, kept_off(service, &hosts)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The services of one workload whose constraints are not what they should be.
+    async fn changes<'a>(
+        &self,
+        group: &[&'a Owned],
+        tasks: &[Task],
+    ) -> Result<Vec<(&'a Owned, BTreeSet<String>)>, SchedulerError> {
+        let alone = group.len() < 2 && group.iter().all(|service| avoided(service).is_empty());
+        if alone {
+            return Ok(Vec::new());
+        }
+        let hosts = self.nodes().await?;
+        let tags: Vec<_> = group.iter().flat_map(|service| service.constraints()).collect();
+        let fits = |host: &&crate::ClusterHost| {
+            host.state == crate::HostState::Ready
+                && tags
+                    .iter()
+                    .filter_map(|text| text.strip_prefix("node.labels.")?.split_once("=="))
+                    .all(|(key, value)| host.labels.get(key).is_some_and(|found| found == value))
+        };
+        let hosts: Vec<String> = hosts.iter().filter(fits).map(|host| host.id.clone()).collect();
+        Ok(group.iter().filter_map(|service| change(service, group, tasks, &hosts)).collect())
+    }
+}
+
+fn change<'a>(
+    service: &'a Owned,
+    group: &[&'a Owned],
+    tasks: &[Task],
+    hosts: &[String],
+) -> Option<(&'a Owned, BTreeSet<String>)> {
+    let now = avoided(service);
+    let others: Vec<String> = group
+        .iter()
+        .filter(|other| other.id != service.id)
+        .filter_map(|other| host_of(other, tasks).map(str::to_owned))
+        .collect();
+    let wanted = match host_of(service, tasks) {
+        Some(own) => apart(hosts, own, &others, &now),
+        // Nowhere to go with what was said: anywhere is better.
+        None if hosts.iter().all(|host| now.contains(host)) => BTreeSet::new(),
+        None => return None,
+    };
+    (wanted != now).then_some((service, wanted))
+}
+
+fn groups(services: &[Owned]) -> BTreeMap<WorkloadId, Vec<&Owned>> {
+    let mut groups: BTreeMap<WorkloadId, Vec<&Owned>> = BTreeMap::new();
+    for service in services.iter().filter(|service| matches!(service.runs, Runs::One(_))) {
+        groups.entry(service.workload().clone()).or_default().push(service);
+    }
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hosts(text: &str) -> Vec<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_next_container_goes_where_fewest_are() {
+        let check = |all: &str, held: &str, expected: &str| {
+            assert_eq!(crowded(&hosts(all), &hosts(held)), hosts(expected), "{held}");
+        };
+        check("a b c", "", "");
+        check("a b c", "a", "a");
+        check("a b c", "a b", "a b");
+        check("a b c", "a b c", "");
+        check("a b", "a a b", "a");
+        check("a", "a a", "");
+    }
+
+    #[test]
+    fn a_moved_container_does_not_join_the_others_where_there_is_a_choice() {
+        let check = |all: &str, own: &str, others: &str, now: &str, expected: &str| {
+            let now = hosts(now).into_iter().collect();
+            let expected: BTreeSet<_> = hosts(expected).into_iter().collect();
+            assert_eq!(apart(&hosts(all), own, &hosts(others), &now), expected, "{own} {others}");
+        };
+        check("a b c", "a", "b", "", "b");
+        check("a b c", "a", "b c", "", "b");
+        check("a b c", "a", "b c", "c", "c");
+        check("a b c", "a", "b c c", "b", "c");
+        check("a b", "a", "b", "b", "");
+        check("a b c d", "a", "b c d", "", "b c");
+        check("a b c", "a", "a", "", "");
+    }
+}

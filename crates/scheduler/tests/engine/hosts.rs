@@ -1,0 +1,319 @@
+//! What `swarm://` does with several hosts. Each test has three of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use deis_model::{ContainerState, ContainerStatus, FileMount, HostAccess, Job, Mount, Spread, Workload};
+use deis_scheduler::{Attachment, HostState, Options, OutputFrame, SchedulerError, open};
+use tokio::sync::mpsc;
+
+use crate::cluster::{Fleet, form_change_and_shrink};
+use crate::fixture::{SWARM_IMAGE, words};
+
+const NOW: Duration = Duration::ZERO;
+
+impl Fleet {
+    /// Three hosts that are managers of one cluster; none where hosts cannot be made.
+    async fn three() -> Option<Self> {
+        let fleet = Self::swarm(3).await?;
+        fleet.form().await;
+        for name in &fleet.names {
+            fleet.until(name, |host| host.state == HostState::Ready).await;
+        }
+        Some(fleet)
+    }
+
+    /// A workload of type `web`.
+    fn web(&self, app: &str, replicas: u32) -> Workload {
+        Workload { image: SWARM_IMAGE.to_owned(), ..self.shapes.web(app, 1, replicas) }
+    }
+
+    fn job(&self, command: &str) -> Job {
+        Job { image: SWARM_IMAGE.to_owned(), ..self.shapes.job("job", 1, command) }
+    }
+
+    /// The containers of `app`, as host `host` sees them; waits while the managers choose a leader.
+    async fn observe(&self, host: usize, app: &str) -> Vec<ContainerStatus> {
+        for _ in 0..600 {
+            match self.engines[host].scheduler.observe(Some(&self.shapes.app(app))).await {
+                Err(SchedulerError::Away { .. }) => tokio::time::sleep(Duration::from_millis(100)).await,
+                seen => return seen.expect("observe"),
+            }
+        }
+        panic!("the managers do not come to a decision");
+    }
+
+    /// Waits until so many containers of `app` run, and answers on which hosts they are.
+    async fn until_up(&self, host: usize, app: &str, containers: usize) -> BTreeMap<String, String> {
+        for _ in 0..1200 {
+            let seen = self.observe(host, app).await;
+            let up = seen.iter().filter(|one| one.state == ContainerState::Up).count();
+            let placed = self.places(host, &seen).await;
+            let lost = placed.values().any(|name| !self.is_there(name));
+            if up == containers && seen.len() == containers && placed.len() == containers && !lost {
+                return placed;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("{containers} containers of {app} do not run: {:?}", self.observe(host, app).await);
+    }
+
+    /// Names of containers to names of their hosts.
+    async fn places(&self, host: usize, seen: &[ContainerStatus]) -> BTreeMap<String, String> {
+        let placed = self.cluster(host).placements().await.unwrap_or_default();
+        let place = |one: &ContainerStatus| Some((one.name.short(), placed.get(&one.id)?.clone()));
+        seen.iter().filter_map(place).collect()
+    }
+
+    fn is_there(&self, name: &str) -> bool {
+        !self.dead.borrow().contains(name)
+    }
+
+    fn kill(&self, host: usize) {
+        self.lab.as_ref().expect("real hosts").kill(host);
+        self.dead.borrow_mut().insert(self.names[host].clone());
+    }
+
+    fn index(&self, name: &str) -> usize {
+        self.names.iter().position(|found| found == name).expect("one of the hosts")
+    }
+
+    /// The host that leads, as told by `host`.
+    async fn leader(&self, host: usize) -> usize {
+        let hosts = self.cluster(host).hosts().await.expect("hosts");
+        self.index(&hosts.iter().find(|host| host.leader).expect("one leads").name)
+    }
+}
+
+#[tokio::test]
+async fn swarm_hosts_form_a_cluster() {
+    if let Some(fleet) = Fleet::swarm(3).await {
+        form_change_and_shrink(&fleet).await;
+    }
+}
+
+#[tokio::test]
+async fn swarm_containers_are_spread_and_leave_a_lost_host() {
+    let Some(fleet) = Fleet::three().await else { return };
+    let began = Instant::now();
+    fleet.engines[0].scheduler.apply(&fleet.web("blog", 6)).await.expect("apply");
+    let placed = fleet.until_up(0, "blog", 6).await;
+    eprintln!("6 containers run after {:?}", began.elapsed());
+    for name in &fleet.names {
+        assert_eq!(placed.values().filter(|host| *host == name).count(), 2, "{placed:?}");
+    }
+    fleet.engines[0].scheduler.apply(&fleet.web("pair", 2)).await.expect("apply");
+    let pair = fleet.until_up(0, "pair", 2).await;
+    assert_ne!(pair["web.1"], pair["web.2"]);
+    let before = fleet.observe(0, "pair").await;
+    let leader = fleet.leader(0).await;
+    let lost =
+        fleet.index(if fleet.index(&pair["web.1"]) == leader { &pair["web.2"] } else { &pair["web.1"] });
+    let began = Instant::now();
+    fleet.kill(lost);
+    let after = fleet.until_up(leader, "pair", 2).await;
+    eprintln!("a follower's containers run elsewhere after {:?}", began.elapsed());
+    assert_ne!(after["web.1"], after["web.2"], "there were two hosts left");
+    let kept = fleet.observe(leader, "pair").await;
+    assert!(kept.iter().any(|one| before.contains(one)), "the other one was left alone");
+    assert!(
+        kept.iter().all(|one| one.restarts == 0 && one.exit_code.is_none()),
+        "a move is no crash: {kept:?}"
+    );
+    fleet.until_up(leader, "blog", 6).await;
+    fleet.engines[leader].scheduler.apply(&fleet.web("blog", 3)).await.expect("scale down");
+    let kept: Vec<_> = fleet.until_up(leader, "blog", 3).await.into_keys().collect();
+    assert_eq!(kept, ["web.1", "web.2", "web.3"], "the highest numbers go");
+    fleet.lab.as_ref().expect("real hosts").revive(lost);
+    let (name, other) = (&fleet.names[lost], &fleet.names[leader]);
+    fleet.until_seen(leader, name, |host| host.state == HostState::Ready).await;
+    let seen = fleet.observe(leader, "pair").await;
+    assert!(seen.iter().all(|one| one.restarts == 0), "what it tells late is no crash: {seen:?}");
+    assert!(fleet.host_seen(leader, other).await.is_some_and(|host| host.leader));
+}
+
+#[tokio::test]
+async fn swarm_containers_outlive_the_host_that_led() {
+    let Some(fleet) = Fleet::three().await else { return };
+    fleet.engines[0].scheduler.apply(&fleet.web("blog", 3)).await.expect("apply");
+    fleet.until_up(0, "blog", 3).await;
+    let leader = fleet.leader(0).await;
+    let other = (leader + 1) % 3;
+    let job = fleet.job("sleep 40; echo done");
+    let (output, mut frames) = mpsc::channel(100);
+    let attachment = Attachment { output, timeout: Duration::from_secs(120) };
+    let began = Instant::now();
+    let run = async {
+        let scheduler = &fleet.engines[other].scheduler;
+        scheduler.run(&Job { tags: [("job".to_owned(), "yes".to_owned())].into(), ..job }, attachment).await
+    };
+    let host = &fleet.names[other];
+    fleet.cluster(other).label(host, "job", Some("yes")).await.expect("label");
+    let fail = async {
+        fleet.until_up(other, "job", 1).await;
+        fleet.kill(leader);
+        let killed = Instant::now();
+        fleet.until_up(other, "blog", 3).await;
+        eprintln!("the leader's containers run elsewhere after {:?}", killed.elapsed());
+    };
+    let (outcome, ()) = tokio::join!(run, fail);
+    eprintln!("the job ended after {:?}", began.elapsed());
+    assert_eq!(outcome.expect("ran").exit_code, 0);
+    assert_eq!(text(&mut frames), "done\n", "it ran once, and its output was not lost");
+}
+
+#[tokio::test]
+async fn swarm_jobs_on_a_lost_host_end_and_never_run_again() {
+    let Some(fleet) = Fleet::three().await else { return };
+    let leader = fleet.leader(0).await;
+    let lost = (leader + 1) % 3;
+    fleet.cluster(leader).label(&fleet.names[lost], "job", Some("yes")).await.expect("label");
+    let (output, _frames) = mpsc::channel(100);
+    let attachment = Attachment { output, timeout: Duration::from_secs(120) };
+    let job = Job { tags: [("job".to_owned(), "yes".to_owned())].into(), ..fleet.job("sleep 300") };
+    let run = fleet.engines[leader].scheduler.run(&job, attachment);
+    let fail = async {
+        fleet.until_up(leader, "job", 1).await;
+        fleet.kill(lost);
+    };
+    let (outcome, ()) = tokio::join!(run, fail);
+    let error = outcome.expect_err("its host was lost").to_string();
+    assert!(error.contains("was lost; it is not started again"), "{error}");
+    assert!(fleet.observe(leader, "job").await.is_empty(), "nothing is left to be started");
+    fleet.lab.as_ref().expect("real hosts").revive(lost);
+    fleet.until_seen(leader, &fleet.names[lost], |host| host.state == HostState::Ready).await;
+    let local = fleet.local(lost).await;
+    let seen = local.scheduler.observe(None).await.expect("observe");
+    assert!(seen.iter().all(|one| one.state != ContainerState::Up), "{seen:?}");
+}
+
+#[tokio::test]
+async fn swarm_labels_and_drains_place_containers() {
+    let Some(fleet) = Fleet::three().await else { return };
+    let scheduler = &fleet.engines[1].scheduler;
+    let mut workload = fleet.web("blog", 2);
+    workload.tags.insert("disk".to_owned(), "ssd".to_owned());
+    let refused = scheduler.apply(&workload).await.expect_err("no such host").to_string();
+    assert_eq!(refused, "no host has the label disk=ssd");
+    let job = Job { tags: workload.tags.clone(), ..fleet.job("true") };
+    let (output, _frames) = mpsc::channel(1);
+    let refused = scheduler.run(&job, Attachment { output, timeout: NOW }).await.expect_err("no such host");
+    assert!(matches!(refused, SchedulerError::NoHost { .. }), "{refused}");
+    for host in [1, 2] {
+        fleet.cluster(0).label(&fleet.names[host], "disk", Some("ssd")).await.expect("label");
+    }
+    scheduler.apply(&workload).await.expect("apply");
+    let placed = fleet.until_up(0, "blog", 2).await;
+    let hosts: BTreeSet<_> = placed.values().collect();
+    assert_eq!(hosts, BTreeSet::from([&fleet.names[1], &fleet.names[2]]));
+    fleet.cluster(0).drain(&fleet.names[2], true).await.expect("drain");
+    fleet.until(&fleet.names[2], |host| host.state == HostState::Drained).await;
+    for _ in 0..600 {
+        if fleet.until_up(0, "blog", 2).await.values().all(|host| *host == fleet.names[1]) {
+            return fleet.each_host_has_one().await;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("containers stay on a drained host: {:?}", fleet.observe(0, "blog").await);
+}
+
+impl Fleet {
+    /// A workload that has a container on every host with the label, with what roles may have of a host.
+    async fn each_host_has_one(&self) {
+        self.cluster(0).drain(&self.names[2], false).await.expect("give it work again");
+        let file = FileMount { path: "/etc/role/key".to_owned(), contents: "first\n".to_owned() };
+        let socket = Mount { source: "/tmp".to_owned(), target: "/host".to_owned(), read_only: true };
+        let access = HostAccess {
+            network: true,
+            mounts: vec![socket],
+            files: vec![file],
+            capabilities: vec!["NET_ADMIN".to_owned()],
+        };
+        let script = "busybox cat /etc/role/key; exec busybox httpd -f -p 6000 -h /";
+        let mut role = Workload {
+            command: words(&["busybox", "sh", "-c", script]),
+            spread: Spread::Hosts,
+            port: Some(6000),
+            host: Some(access),
+            tags: [("disk".to_owned(), "ssd".to_owned())].into(),
+            ..self.web("role", 0)
+        };
+        self.engines[0].scheduler.apply(&role).await.expect("apply");
+        let placed = self.until_up(0, "role", 2).await;
+        assert_eq!(
+            placed.values().collect::<BTreeSet<_>>(),
+            BTreeSet::from([&self.names[1], &self.names[2]])
+        );
+        self.both_adapters_agree().await;
+        role.host.as_mut().expect("access").files[0].contents = "second\n".to_owned();
+        self.engines[0].scheduler.apply(&role).await.expect("apply another");
+        let fingerprint = role.fingerprint();
+        self.until_all("role", |one| one.fingerprint == fingerprint && one.state == ContainerState::Up).await;
+        let one = self.observe(0, "role").await.remove(0);
+        self.until_printed(&one.id, "second").await;
+        self.engines[0].scheduler.remove_container(&one.name, NOW).await.expect("take one away");
+        self.until_up(0, "role", 1).await;
+        self.engines[0].scheduler.apply(&role).await.expect("and give it back");
+        self.until_up(0, "role", 2).await;
+        self.engines[0].scheduler.remove(&role.id, NOW).await.expect("remove");
+        assert!(self.observe(0, "role").await.is_empty());
+    }
+
+    /// What `docker://` says on a host of the containers there is what `swarm://` says.
+    async fn both_adapters_agree(&self) {
+        let told: BTreeMap<_, _> = self.everything().await;
+        for host in [1, 2] {
+            let seen = self.local(host).await.scheduler.observe(None).await.expect("observe");
+            assert!(!seen.is_empty(), "docker:// knows containers of Swarm");
+            for one in seen.into_iter().filter(|one| one.state == ContainerState::Up) {
+                let same = &told[&one.id];
+                assert_eq!(
+                    (&one.name, one.address, &one.fingerprint),
+                    (&same.name, same.address, &same.fingerprint)
+                );
+                assert_eq!(one.address.map(|address| address.ip()), Some(self.addresses[host]));
+            }
+        }
+    }
+
+    async fn everything(&self) -> BTreeMap<String, ContainerStatus> {
+        let seen = self.engines[0].scheduler.observe(None).await.expect("observe");
+        seen.into_iter().map(|one| (one.id.clone(), one)).collect()
+    }
+
+    async fn until_all(&self, app: &str, wanted: impl Fn(&ContainerStatus) -> bool) {
+        for _ in 0..1200 {
+            let seen = self.observe(0, app).await;
+            if !seen.is_empty() && seen.iter().all(&wanted) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("not all are as wanted: {:?}", self.observe(0, app).await);
+    }
+
+    async fn until_printed(&self, id: &str, line: &str) {
+        for _ in 0..300 {
+            if self.engines[0].output.tail(id, 10).await.expect("tail").iter().any(|found| found == line) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        panic!("{id} did not print {line}");
+    }
+
+    /// The host's engine as an agent on it opens it.
+    async fn local(&self, host: usize) -> deis_scheduler::Engine {
+        let url = self.lab.as_ref().expect("real hosts").url(host).replace("swarm://", "docker://");
+        let options = Options { platform: self.shapes.platform.clone(), ..Options::default() };
+        open(&url, options).await.expect("the engine answers")
+    }
+}
+
+fn text(frames: &mut mpsc::Receiver<OutputFrame>) -> String {
+    let mut text = String::new();
+    while let Ok(frame) = frames.try_recv() {
+        text.push_str(&String::from_utf8_lossy(&frame.bytes));
+    }
+    text
+}
