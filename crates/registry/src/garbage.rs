@@ -22,6 +22,7 @@ use crate::{
 use axum::{Json, body::Body, extract};
 use bytes::Bytes;
 use deis_store::{ObjectKey, ObjectMeta};
+use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -95,9 +96,7 @@ pub(crate) async fn collect(
     for name in catalog::names(&state).await? {
         collection.clean_repository(&name, keep.get(&name)).await?;
     }
-    for number in 0..=u8::MAX {
-        collection.remove_blobs(&format!("{}{number:02x}/", layout::BLOBS)).await?;
-    }
+    collection.remove_blobs().await?;
     let report = collection.report;
     info!(report.tags, report.manifests, report.blobs, report.bytes, "collected garbage");
     Ok(Json(report))
@@ -231,19 +230,29 @@ impl<'a> Collection<'a> {
         Ok(())
     }
 
-    /// Removes the blobs of a folder that no repository has had since an earlier collection.
+    /// Removes the blobs that no repository has had since an earlier collection.
     ///
     /// Somebody may have seen a repository's link to a blob just before it went, and link to the blob once more. So
     /// what no repository has is marked first, and nobody builds on what is marked; it goes when the mark is old, and
     /// still no repository has it.
-    async fn remove_blobs(&mut self, folder: &str) -> Result<(), RequestError> {
-        for entries in entry::folders(&*self.state.store, folder).await?.values() {
-            for blob in entries.iter().filter(|entry| entry.detail.is_empty()) {
-                let is_mark = |entry: &&Entry| entry.stamp == blob.stamp && entry.detail == UNUSED;
-                self.judge_blob(blob, entries.iter().find(is_mark)).await?;
+    async fn remove_blobs(&mut self) -> Result<(), RequestError> {
+        let mut metas = self.state.store.list(layout::BLOBS, None);
+        let mut blob: Option<Entry> = None;
+        while let Some(meta) = metas.try_next().await? {
+            let Some(entry) = Entry::parse(meta) else {
+                continue;
+            };
+            // In the order of names, a mark comes right behind its blob.
+            let mark = Some(&entry).filter(|entry| !entry.detail.is_empty());
+            if let Some(blob) = blob.take() {
+                self.judge_blob(&blob, mark.filter(|mark| mark.stamp == blob.stamp)).await?;
             }
+            blob = Some(entry).filter(|entry| entry.detail.is_empty());
         }
-        Ok(())
+        match blob {
+            Some(blob) => self.judge_blob(&blob, None).await,
+            None => Ok(()),
+        }
     }
 
     async fn judge_blob(&mut self, blob: &Entry, mark: Option<&Entry>) -> Result<(), RequestError> {
