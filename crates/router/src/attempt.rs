@@ -3,6 +3,7 @@
 //! | what happens | then |
 //! |---|---|
 //! | connection refused or timed out | that endpoint is out for a while; another is tried, each once |
+//! | an endpoint's host is lost before it answers | the same, if the request can be repeated; else 502 |
 //! | all tried | a short wait, in which the table may change, then all again, up to `timeouts.reach`; then 502 |
 //! | a kept connection turns out closed before the request was sent | another connection |
 //! | the connection ends without an answer | again, if the request can be repeated: see [`Attempt::can_repeat`] |
@@ -16,7 +17,7 @@ use hyper::body::Incoming;
 
 use crate::balance::{Tried, pick};
 use crate::clock::millis;
-use crate::endpoint::Flight;
+use crate::endpoint::{Endpoint, Flight};
 use crate::host::Host;
 use crate::link::{ExchangeError, Link};
 use crate::page::Failure;
@@ -71,14 +72,23 @@ async fn attempt_all(shared: &Shared, order: &Order<'_>) -> Result<Answer, Failu
     let mut attempt = Attempt::new(shared, order);
     loop {
         match attempt.place()? {
-            Some((flight, patience)) => {
-                if let Some(answer) = attempt.send(flight, patience).await? {
+            Some(place) => {
+                if let Some(answer) = attempt.send(place).await? {
                     return Ok(answer);
                 }
             }
             None => attempt.wait().await?,
         }
     }
+}
+
+/// Where one try goes.
+struct Place {
+    flight: Flight,
+    /// How long it may take to accept a connection.
+    connect: Duration,
+    /// How long it may take to answer.
+    answer: Duration,
 }
 
 struct Attempt<'a> {
@@ -97,8 +107,8 @@ impl<'a> Attempt<'a> {
         Self { shared, order, started: Instant::now(), tried, waits: 0, resends: 0, dead_links: 0 }
     }
 
-    /// A place at an endpoint and how long it may take to answer; none if all were tried.
-    fn place(&self) -> Result<Option<(Flight, Duration)>, Failure> {
+    /// A place at an endpoint; none if all were tried.
+    fn place(&self) -> Result<Option<Place>, Failure> {
         loop {
             let table = self.shared.table.load();
             let service = table.find(self.order.host.as_str()).ok_or(Failure::UnknownHost)?;
@@ -110,15 +120,18 @@ impl<'a> Attempt<'a> {
             };
             // An endpoint that refuses to be boarded has left the table after this one was loaded: the next differs.
             if let Some(flight) = endpoint.board() {
-                return Ok(Some((flight, service.patience)));
+                let timeouts = &self.shared.config.timeouts;
+                let has_others = self.tried.leave_several(&service.endpoints);
+                let connect = if has_others { timeouts.connect_if_others } else { timeouts.connect };
+                return Ok(Some(Place { flight, connect, answer: service.patience }));
             }
         }
     }
 
-    async fn send(&mut self, flight: Flight, patience: Duration) -> Result<Option<Answer>, Failure> {
-        let Some(mut link) = self.link(&flight).await else { return Ok(None) };
-        let is_new = !link.is_used;
-        match tokio::time::timeout(patience, link.exchange(self.request())).await {
+    async fn send(&mut self, place: Place) -> Result<Option<Answer>, Failure> {
+        let Some(mut link) = self.link(&place).await else { return Ok(None) };
+        let (is_new, flight) = (!link.is_used, place.flight);
+        match tokio::time::timeout(place.answer, link.exchange(self.request())).await {
             Ok(Ok(response)) => Ok(Some(Answer { response, link, flight })),
             Ok(Err(error)) => self.judge(&flight, error, is_new).map(|()| None),
             Err(_elapsed) => Err(Failure::TimedOut),
@@ -126,8 +139,8 @@ impl<'a> Attempt<'a> {
     }
 
     /// A connection to the endpoint, kept or new; none if it accepts none.
-    async fn link(&mut self, flight: &Flight) -> Option<Link> {
-        let (endpoint, timeouts) = (flight.endpoint(), &self.shared.config.timeouts);
+    async fn link(&mut self, place: &Place) -> Option<Link> {
+        let (endpoint, timeouts) = (place.flight.endpoint(), &self.shared.config.timeouts);
         if self.may_reuse() {
             let longest = if is_idempotent(&self.order.head.method) {
                 timeouts.link_idle
@@ -138,7 +151,7 @@ impl<'a> Attempt<'a> {
                 return Some(link);
             }
         }
-        match Link::connect(endpoint.address, endpoint.tls.as_ref(), timeouts.connect).await {
+        match Link::connect(endpoint.address, endpoint.tls.as_ref(), place.connect).await {
             Ok(mut link) => {
                 endpoint.ejection.readmit();
                 if self.order.is_upgrade {
@@ -148,12 +161,17 @@ impl<'a> Attempt<'a> {
             }
             Err(error) => {
                 tracing::debug!(address = %endpoint.address, %error, "an endpoint does not accept connections");
-                endpoint.ejection.eject(self.shared.clock.now());
-                self.shared.counters.ejections.add();
-                self.tried.add(endpoint.address);
+                self.give_up(endpoint);
                 None
             }
         }
+    }
+
+    /// Takes the endpoint out; this request does not try it again soon.
+    fn give_up(&mut self, endpoint: &Endpoint) {
+        endpoint.ejection.eject(self.shared.clock.now());
+        self.shared.counters.ejections.add();
+        self.tried.add(endpoint.address);
     }
 
     /// A request that already met a dead connection gets a new one: the others are likely dead too.
@@ -182,6 +200,11 @@ impl<'a> Attempt<'a> {
             return Err(Failure::BrokenBody);
         }
         match error {
+            ExchangeError::Lost(_) => {
+                self.give_up(endpoint);
+                endpoint.pool.reap(self.shared.clock.now(), 0);
+                if self.can_repeat() { Ok(()) } else { Err(Failure::NoAnswer) }
+            }
             ExchangeError::Garbled(_) => Err(Failure::Garbled),
             ExchangeError::Unsent(_) => self.count_dead_link(),
             ExchangeError::Unanswered(_) if !self.can_repeat() => Err(Failure::NoAnswer),

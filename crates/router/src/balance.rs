@@ -23,6 +23,11 @@ impl Tried {
         self.0.clear();
     }
 
+    /// Whether more than one of `endpoints` is left.
+    pub(crate) fn leave_several(&self, endpoints: &[Arc<Endpoint>]) -> bool {
+        endpoints.iter().filter(|endpoint| !self.holds(endpoint)).nth(1).is_some()
+    }
+
     fn holds(&self, endpoint: &Endpoint) -> bool {
         self.0.contains(&endpoint.address)
     }

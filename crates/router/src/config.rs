@@ -64,8 +64,10 @@ pub struct Timeouts {
     pub head: Duration,
     /// A client's connection on which nothing moves; must exceed that of a load balancer in front. Default 1310 s.
     pub client_idle: Duration,
-    /// A container to accept a connection; then another is tried. Default 5 s.
+    /// A container to accept a connection. Default 5 s.
     pub connect: Duration,
+    /// The same while there is another one to try. Default 1 s.
+    pub connect_if_others: Duration,
     /// A container to answer; then the visitor gets 504. Default 1300 s, as in the original.
     pub answer: Duration,
     /// A controller to answer. Default 20 minutes, as in the original.
@@ -126,6 +128,7 @@ impl Default for Timeouts {
             head: minutes(1),
             client_idle: Duration::from_secs(1310),
             connect: Duration::from_secs(5),
+            connect_if_others: Duration::from_secs(1),
             answer: Duration::from_secs(1300),
             controller_answer: minutes(20),
             reach: Duration::from_secs(1),

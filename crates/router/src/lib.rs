@@ -36,6 +36,7 @@ mod request_id;
 mod router;
 mod routes;
 mod shared;
+mod stream;
 mod table;
 mod tcp;
 mod tunnel;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::header::CONTENT_LENGTH;
 use http::{HeaderMap, Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -21,9 +22,13 @@ use rustls::ClientConfig;
 use deis_api::client;
 
 use crate::clock::Millis;
+use crate::stream::{Haste, Stream, is_lost};
 use crate::upload::Upload;
 
-type Connection = http1::Connection<TokioIo<client::Connection>, Upload>;
+type Connection = http1::Connection<TokioIo<Stream>, Upload>;
+
+/// The largest body that any container takes in at once: what the system keeps for it, read or not, is more.
+const SMALL_BYTES: u64 = 16 * 1024;
 
 /// One connection to an endpoint.
 pub(crate) struct Link {
@@ -32,6 +37,8 @@ pub(crate) struct Link {
     connection: Option<Box<Connection>>,
     /// How long the container said it keeps it open when idle.
     keep_alive: Option<Millis>,
+    haste: Haste,
+    is_tunnel: bool,
     /// Whether it has carried a request before.
     pub(crate) is_used: bool,
 }
@@ -45,6 +52,9 @@ pub(crate) enum ExchangeError {
     /// The connection ended after the request was, or may have been, sent.
     #[error("the connection ended before an answer")]
     Unanswered(#[source] hyper::Error),
+    /// The endpoint's host is gone, as far as can be known.
+    #[error("the endpoint's host does not answer any more")]
+    Lost(#[source] hyper::Error),
     /// The answer is not HTTP.
     #[error("the answer is not HTTP")]
     Garbled(#[source] hyper::Error),
@@ -57,11 +67,14 @@ impl Link {
         tls: Option<&Arc<ClientConfig>>,
         timeout: Duration,
     ) -> io::Result<Self> {
-        let stream = tokio::time::timeout(timeout, client::Connection::open(address, tls)).await??;
+        let connection = tokio::time::timeout(timeout, client::Connection::open(address, tls)).await??;
+        let haste = Haste::default();
+        let stream = Stream::new(connection, haste.clone())?;
         let mut builder = http1::Builder::new();
         builder.max_buf_size(64 * 1024);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-        Ok(Self { sender, connection: Some(Box::new(connection)), keep_alive: None, is_used: false })
+        let connection = Some(Box::new(connection));
+        Ok(Self { sender, connection, keep_alive: None, haste, is_tunnel: false, is_used: false })
     }
 
     /// Sends `request` and waits for the head of the answer; the body arrives while the link is driven.
@@ -70,6 +83,7 @@ impl Link {
         request: Request<Upload>,
     ) -> Result<Response<Incoming>, ExchangeError> {
         self.is_used = true;
+        self.haste.set(!self.is_tunnel && is_small(&request));
         let mut answer = pin!(self.sender.try_send_request(request));
         let connection = &mut self.connection;
         let answer = poll_fn(|context| {
@@ -102,6 +116,7 @@ impl Link {
 
     /// The same for a connection that may turn into something else than HTTP.
     pub(crate) fn let_go_for_upgrade(&mut self) {
+        self.is_tunnel = true;
         if let Some(connection) = self.connection.take() {
             tokio::spawn(connection.with_upgrades());
         }
@@ -133,9 +148,16 @@ fn drive(slot: &mut Option<Box<Connection>>, context: &mut Context<'_>) {
 fn classify(error: hyper::Error, was_sent: bool) -> ExchangeError {
     match error {
         error if !was_sent => ExchangeError::Unsent(error),
+        error if is_lost(&error) => ExchangeError::Lost(error),
         error if error.is_parse() => ExchangeError::Garbled(error),
         error => ExchangeError::Unanswered(error),
     }
+}
+
+/// Whether nothing of it waits for the container to read.
+fn is_small(request: &Request<Upload>) -> bool {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    !request.body().exists() || length.is_some_and(|length: u64| length <= SMALL_BYTES)
 }
 
 /// What `Keep-Alive: timeout=5` leaves: a second less, or half of a very short one.

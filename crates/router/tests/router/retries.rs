@@ -1,9 +1,13 @@
 //! What is tried again, where, and what is not.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
-use crate::support::{App, Scene, read_head, respond};
+use socket2::{Domain, Socket, Type};
+
+use crate::support::{App, PATIENCE, Scene, read_head, respond};
 
 #[tokio::test]
 async fn a_container_that_refuses_connections_is_passed_over() {
@@ -13,6 +17,38 @@ async fn a_container_that_refuses_connections_is_passed_over() {
     bad.stop().await;
     for _ in 0..50 {
         assert_eq!(scene.get("blog", "/").await.text(), "good");
+    }
+}
+
+/// A listener whose queue is full, as that of a host that is gone: nobody gets an answer. And those who wait in it.
+fn deaf() -> (SocketAddr, Vec<Socket>) {
+    let socket = || Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let listener = socket();
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let waiting = (0..64).map(|_| {
+        let waiting = socket();
+        waiting.set_nonblocking(true).unwrap();
+        let _ = waiting.connect(&address);
+        waiting
+    });
+    let held = waiting.chain([listener]).collect();
+    (address.as_socket().unwrap(), held)
+}
+
+#[tokio::test]
+async fn nobody_waits_long_for_a_host_that_is_gone_while_there_is_another() {
+    let scene = Scene::with(|config| {
+        config.timeouts.connect = 10 * PATIENCE;
+        config.timeouts.connect_if_others = Duration::from_millis(100);
+    });
+    let (scene, good, (deaf, _held)) = (scene.await, App::start("good").await, deaf());
+    let generation = scene.controller.route("blog", 2, &[deaf, good.address()]);
+    scene.controller.applied(generation).await;
+    for _ in 0..20 {
+        let answer = tokio::time::timeout(PATIENCE, scene.get("blog", "/")).await;
+        assert_eq!(answer.expect("an answer in time").text(), "good");
     }
 }
 
