@@ -59,7 +59,10 @@ pub(super) struct Memory {
 impl Memory {
     /// Forgets what was learned of an earlier app of the same name, and what concerns a release that serves no more.
     pub(super) fn follow(&mut self, desired: &Desired) {
-        if self.app != desired.uuid {
+        if self.app.is_empty() {
+            // A restart may have been asked for before the first pass.
+            self.app.clone_from(&desired.uuid);
+        } else if self.app != desired.uuid {
             *self = Self { app: desired.uuid.clone(), ..Self::default() };
         }
         self.restart.follow(desired.deployed.as_ref().map(|release| release.version));

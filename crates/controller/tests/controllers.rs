@@ -1,0 +1,133 @@
+//! Several controllers on one database and one engine that only pretends.
+
+// A test's panic is its report.
+#![allow(clippy::unwrap_used)]
+
+#[path = "controllers/engine.rs"]
+mod engine;
+#[path = "controllers/fleet.rs"]
+mod fleet;
+#[path = "controllers/surroundings.rs"]
+mod surroundings;
+
+use serde_json::json;
+
+use fleet::{Fleet, build};
+
+#[tokio::test]
+async fn a_controller_that_follows_names_the_one_that_leads() {
+    let fleet = Fleet::start(2).await;
+    let (leader, follower) = fleet.leader_and_follower().await;
+    let routes = json!({"router": "r", "epoch": "", "applied": 0, "drained": 0, "hold": false});
+    let report = json!({"lease_seconds": 60, "endpoints": []});
+    for (method, path, body) in [
+        ("POST", "/internal/routes", &routes),
+        ("PUT", "/internal/hosts/other/endpoints", &report),
+        ("DELETE", "/internal/hosts/other", &json!(null)),
+        ("POST", "/internal/deploys/blog", &json!({"goal": {"release": 1}, "hold_millis": 1})),
+    ] {
+        let answer = fleet.call(follower, method, path, body).await;
+        assert_eq!((answer.status.as_u16(), answer.leader.as_str()), (421, fleet.url(leader)), "{path}");
+        assert_ne!(fleet.call(leader, method, path, body).await.status, 421, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_is_forgotten_when_an_operator_says_so() {
+    let fleet = Fleet::start(1).await;
+    let (leader, _) = fleet.leader_and_follower().await;
+    let report = json!({"lease_seconds": 60, "endpoints": []});
+    let path = "/internal/hosts/other";
+    assert_eq!(fleet.call(leader, "PUT", &format!("{path}/endpoints"), &report).await.status, 204);
+    while !fleet.knows_host("other").await {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(fleet.call(leader, "DELETE", path, &json!(null)).await.status, 204);
+    assert!(!fleet.knows_host("other").await);
+}
+
+#[tokio::test]
+async fn a_controller_that_follows_answers_like_the_one_that_leads() {
+    let fleet = Fleet::start(2).await;
+    let (leader, follower) = fleet.leader_and_follower().await;
+    fleet.push(follower, "good").await;
+    fleet.check(follower, "/v1/apps/blog/scale", &json!({"web": 3}), 204, "").await;
+    assert_eq!(fleet.names(), ["blog_v2.web.1", "blog_v2.web.2", "blog_v2.web.3"]);
+    fleet
+        .check(follower, "/v1/apps/blog/builds", &build("crash"), 503, "web.1 keeps exiting with status 1")
+        .await;
+    let config = json!({"values": {"COLOUR": "blue"}});
+    fleet.check(follower, "/v1/apps/blog/config", &config, 201, "blue").await;
+    fleet.check(follower, "/v1/apps/blog/releases/rollback", &json!({"version": 2}), 201, "5").await;
+    fleet.check(follower, "/v1/apps/blog/run", &json!({"command": "date"}), 200, "[0").await;
+    let before = fleet.ids();
+    fleet.check(follower, "/v1/apps/blog/containers/restart", &json!({}), 200, "web").await;
+    assert!(fleet.ids().is_disjoint(&before), "every container is another one");
+    let path = "/v1/apps/blog/containers/";
+    let (here, there) = (fleet.read(follower, path).await, fleet.read(leader, path).await);
+    assert_eq!(here, there);
+    assert_eq!(fleet.changes_by(follower), Vec::<String>::new(), "only the leader changes the engine");
+}
+
+#[tokio::test]
+async fn a_controller_that_ends_hands_over() {
+    let mut fleet = Fleet::start(3).await;
+    for _ in 0..2 {
+        let (leader, follower) = fleet.leader_and_follower().await;
+        fleet.push(follower, "good").await;
+        fleet.stop(leader).await;
+        let changes = fleet.changes_by(leader);
+        fleet.push(follower, "good").await;
+        assert_eq!(fleet.changes_by(leader), changes, "it changes nothing any more");
+    }
+    assert!(fleet.router_lost().is_empty(), "{:?} lost all endpoints", fleet.router_lost());
+}
+
+#[tokio::test]
+async fn nothing_is_withdrawn_when_the_leader_dies() {
+    let mut fleet = Fleet::start(2).await;
+    let (leader, follower) = fleet.leader_and_follower().await;
+    fleet.push(leader, "good").await;
+    fleet.check(leader, "/v1/apps/blog/scale", &json!({"web": 2}), 204, "").await;
+    let epoch = fleet.router_epoch();
+    fleet.kill(leader);
+    fleet.until("the router follows the next leader", || fleet.router_epoch() != epoch).await;
+    assert_eq!(fleet.routed(), ["blog_v2.web.1", "blog_v2.web.2"]);
+    assert!(fleet.router_lost().is_empty(), "{:?} lost all endpoints", fleet.router_lost());
+    assert_eq!(fleet.changes_by(follower), Vec::<String>::new(), "all ran already");
+}
+
+#[tokio::test]
+async fn a_deploy_goes_on_when_the_leader_dies_in_the_middle() {
+    let mut fleet = Fleet::start(2).await;
+    let (leader, follower) = fleet.leader_and_follower().await;
+    let pushing = fleet.pushing(follower, "slow");
+    fleet.until("the leader pulls the image", || fleet.engine.pulls(leader) > 0).await;
+    fleet.kill(leader);
+    fleet.engine.has_pulled();
+    assert_eq!(pushing.await.unwrap().status, 201);
+    assert_eq!(fleet.names(), ["blog_v2.web.1"]);
+    assert_eq!(fleet.changes_by(leader), Vec::<String>::new());
+    assert_eq!(fleet.changes_by(follower), ["apply blog_v2.web"], "once");
+    assert_eq!(fleet.routed(), ["blog_v2.web.1"]);
+}
+
+#[tokio::test]
+async fn a_restart_goes_on_when_the_leader_dies_in_the_middle() {
+    let mut fleet = Fleet::start(2).await;
+    let (leader, follower) = fleet.leader_and_follower().await;
+    fleet.push(leader, "good").await;
+    fleet.check(leader, "/v1/apps/blog/scale", &json!({"web": 6}), 204, "").await;
+    let before = fleet.ids();
+    let restarting = fleet.calling(follower, "/v1/apps/blog/containers/restart", &json!({}));
+    fleet.until("some are new", || fleet.ids().intersection(&before).count() < before.len()).await;
+    fleet.kill(leader);
+    let answer = restarting.await.unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    fleet.until("the extra ones have gone", || fleet.names().len() == 6).await;
+    assert!(fleet.ids().is_disjoint(&before), "every container is another one");
+    for number in 1..=6 {
+        assert_eq!(fleet.engine.removals(&format!("blog_v2.web.{number}")), 1, "web.{number}");
+    }
+    assert!(fleet.router_lost().is_empty(), "{:?} lost all endpoints", fleet.router_lost());
+}
