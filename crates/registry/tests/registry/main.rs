@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod access;
+mod away;
 mod blobs;
 mod client;
 mod docker;
