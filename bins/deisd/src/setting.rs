@@ -157,9 +157,10 @@ impl Resolved {
 impl fmt::Display for Resolved {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "{:<32} {:<44} {}", "data_dir", self.data_dir.display(), self.data_dir_source)?;
-        self.values
-            .iter()
-            .try_for_each(|(key, value)| writeln!(formatter, "{key:<32} {:<44} {}", value.text, value.source))
+        self.values.iter().try_for_each(|(key, Value { text, source })| {
+            // URLs may carry passwords.
+            writeln!(formatter, "{key:<32} {:<44} {source}", deis_store::redacted(text))
+        })
     }
 }
 
