@@ -25,6 +25,9 @@ pub(crate) use units::{UnitWish, Wishes};
 /// Names the platform's own containers on an engine: never mixed with those of apps.
 pub(crate) const PLATFORM: &str = "deis-platform";
 
+/// The network of apps, as `deisd` names it: hosts are prepared for it. Roles use the network of their host.
+const APPS_NETWORK: &str = "deis";
+
 /// A cluster, as seen from this host.
 #[derive(Clone)]
 pub(crate) struct Fleet {
@@ -45,7 +48,8 @@ impl Fleet {
 
     /// The engine of this host, whether or not it is part of a cluster yet.
     pub(crate) async fn open(platform: &Platform) -> anyhow::Result<Self> {
-        let options = Options { platform: PLATFORM.to_owned(), network: PLATFORM.to_owned(), registry: None };
+        let options =
+            Options { platform: PLATFORM.to_owned(), network: APPS_NETWORK.to_owned(), registry: None };
         let url = cluster_url(platform.scheduler());
         let engine = deis_scheduler::open(&url, options).await?;
         Self::new(engine)

@@ -25,6 +25,7 @@ use crate::image;
 use crate::operate::Operation;
 use crate::plane::{self, Plane};
 use crate::platform::Platform;
+use crate::sighting;
 use crate::unit::{Unit, workload};
 
 use ticket::Admission;
@@ -104,6 +105,9 @@ fn next_steps(state: &State) -> Vec<&'static str> {
     steps
 }
 
+const JOIN_FAILED: &str =
+    "failed to join the cluster; a host that was removed from one leaves it first, with `deisctl leave`";
+
 /// `deisctl join`.
 async fn join(platform: &Platform, command: &Join, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let admission = Admission::parse(&command.ticket)?;
@@ -116,11 +120,7 @@ async fn join(platform: &Platform, command: &Join, out: &mut dyn Write) -> anyho
             admission.image
         );
     }
-    fleet
-        .cluster
-        .join(&admission.ticket, address(command.address)?)
-        .await
-        .context("failed to join the cluster")?;
+    fleet.cluster.join(&admission.ticket, address(command.address)?).await.context(JOIN_FAILED)?;
     let name = fleet.cluster.this_host().await?;
     let usual: &[Plane] = if command.worker || admission.worker { &[Plane::Data] } else { &Plane::ALL };
     let planes = planes_or(&command.planes.planes, usual);
@@ -216,10 +216,8 @@ async fn take_out(operation: &Operation, host: &ClusterHost) -> anyhow::Result<(
     if host.state != HostState::Down {
         cluster.drain(&host.name, true).await?;
         let begun = Instant::now();
-        // Asked in vain of a host that is about to be lost: it is removed all the same.
-        while begun.elapsed() < operation.patience.limit
-            && cluster.placements().await?.values().any(|name| *name == host.name)
-        {
+        // In vain for a host that is about to be lost: it is removed all the same.
+        while begun.elapsed() < operation.patience.limit && has_units(operation, &host.name).await? {
             tokio::time::sleep(operation.patience.poll).await;
         }
     }
@@ -227,6 +225,12 @@ async fn take_out(operation: &Operation, host: &ClusterHost) -> anyhow::Result<(
         cluster.promote(&host.name, false).await?;
     }
     Ok(cluster.remove(&host.name).await?)
+}
+
+async fn has_units(operation: &Operation, host: &str) -> anyhow::Result<bool> {
+    let state = State::read(&operation.fleet).await?;
+    let found = sighting::all(&operation.fleet, &state).await?;
+    Ok(found.iter().any(|found| found.is_up() && found.host.as_deref() == Some(host)))
 }
 
 /// `deisctl label`.

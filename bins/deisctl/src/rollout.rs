@@ -108,7 +108,7 @@ impl<'a> Rollout<'a> {
         for old in sighting::of(self.fleet, self.state, unit).await?.iter().filter(|found| chosen(found)) {
             self.fleet.engine.scheduler.remove_container(&old.container.name, STOP_GRACE).await?;
             self.fleet.engine.scheduler.apply(&workload).await?;
-            self.await_others(unit, &workload, &old.container.id).await?;
+            self.await_another(unit, &workload, &old.container.id, &old.name()).await?;
         }
         Ok(())
     }
@@ -139,18 +139,34 @@ impl<'a> Rollout<'a> {
     async fn is_current(&self, unit: Unit) -> anyhow::Result<bool> {
         let workload = workload::workload(self.state, unit)?;
         let (fingerprint, expected) = (workload.fingerprint(), self.expected(unit, &workload));
-        let found = sighting::of(self.fleet, self.state, unit).await?;
+        let found = self.found(unit).await?;
         Ok(found.len() == expected && found.iter().all(|found| found.container.fingerprint == fingerprint))
     }
 
-    async fn await_up(&mut self, unit: Unit, workload: &Workload) -> io::Result<()> {
-        self.await_others(unit, workload, "").await
+    /// The unit's containers, without those on lost hosts: nothing is known of them.
+    async fn found(&self, unit: Unit) -> Result<Vec<Sighting>, SchedulerError> {
+        let mut found = sighting::of(self.fleet, self.state, unit).await?;
+        found.retain(|found| !found.is_lost(self.state));
+        Ok(found)
     }
 
-    /// Waits until the unit is up without the container `gone`, and tells how that went.
-    async fn await_others(&mut self, unit: Unit, workload: &Workload, gone: &str) -> io::Result<()> {
-        match self.watch(unit, workload, gone).await {
+    async fn await_up(&mut self, unit: Unit, workload: &Workload) -> io::Result<()> {
+        match self.watch(unit, workload, "").await {
             Ok(names) => names.iter().try_for_each(|name| self.say(&format!("{name}: active/running"))),
+            Err(reason) => self.fail(unit, "starting", &reason),
+        }
+    }
+
+    /// Waits until the unit is whole again without the container `gone`, which was called `name`.
+    async fn await_another(
+        &mut self,
+        unit: Unit,
+        workload: &Workload,
+        gone: &str,
+        name: &str,
+    ) -> io::Result<()> {
+        match self.watch(unit, workload, gone).await {
+            Ok(_) => self.say(&format!("{name}: active/running")),
             Err(reason) => self.fail(unit, "starting", &reason),
         }
     }
@@ -196,7 +212,7 @@ impl<'a> Rollout<'a> {
     async fn look(&self, unit: Unit, workload: &Workload, gone: &str) -> Result<Look, SchedulerError> {
         let fingerprint = workload.fingerprint();
         let mut look = Look::default();
-        for found in sighting::of(self.fleet, self.state, unit).await? {
+        for found in self.found(unit).await? {
             let container = &found.container;
             let is_up = container.state == ContainerState::Up;
             if container.fingerprint != fingerprint || container.id == gone {
@@ -216,7 +232,7 @@ impl<'a> Rollout<'a> {
         if !trouble.is_empty() {
             return trouble.to_owned();
         }
-        let found = sighting::of(self.fleet, self.state, unit).await.unwrap_or_default();
+        let found = self.found(unit).await.unwrap_or_default();
         let up = found.iter().filter(|found| found.is_up()).count();
         let mut reason = format!("{up} of {expected} are up; see `deisctl journal {unit}`");
         let fingerprint = workload.fingerprint();
@@ -245,9 +261,8 @@ impl<'a> Rollout<'a> {
         self.fleet.engine.scheduler.remove(&workload::id(unit), STOP_GRACE).await?;
         let begun = Instant::now();
         loop {
-            // What is on a host that is gone cannot be seen to end.
-            let left = sighting::of(self.fleet, self.state, unit).await?;
-            if left.iter().all(|found| found.is_lost(self.state)) {
+            let left = self.found(unit).await?;
+            if left.is_empty() {
                 return Ok(names);
             }
             if begun.elapsed() >= self.patience.limit {

@@ -15,12 +15,22 @@ pub(crate) struct Secrets {
     pub(crate) registry_password: String,
     /// Of the account `deis` at the platform's own database.
     pub(crate) database_password: String,
+    /// Of the account there that may do anything, on its own host alone.
+    pub(crate) database_superuser_password: String,
+    /// Of the accounts that its hosts copy each other with.
+    pub(crate) database_replication_password: String,
 }
 
 impl Secrets {
     /// New ones.
     pub(crate) fn generate() -> Self {
-        Self { internal_key: random_hex(), registry_password: random_hex(), database_password: random_hex() }
+        Self {
+            internal_key: random_hex(),
+            registry_password: random_hex(),
+            database_password: random_hex(),
+            database_superuser_password: random_hex(),
+            database_replication_password: random_hex(),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ const FOLDER_MODE: u32 = 0o755;
 /// Programs and libraries; nothing in the image is secret.
 const COPY_MODE: u32 = 0o755;
 const TEXT_MODE: u32 = 0o644;
+const LINK_MODE: u32 = 0o777;
 
 /// The archive in a file without a name, to be read from its start.
 pub(super) fn write(content: &Content) -> anyhow::Result<File> {
@@ -51,6 +52,10 @@ fn add_folders_above(
 fn add(archive: &mut Builder<impl io::Write>, path: &Path, entry: &Entry) -> io::Result<()> {
     match entry {
         Entry::Folder(mode) => append(archive, path, EntryType::Directory, *mode, 0, io::empty()),
+        Entry::Link(target) => {
+            let mut header = header(EntryType::Symlink, LINK_MODE, 0);
+            archive.append_link(&mut header, inside(path)?, target)
+        }
         Entry::Text(text) => {
             append(archive, path, EntryType::Regular, TEXT_MODE, text.len() as u64, text.as_bytes())
         }
@@ -70,6 +75,10 @@ fn append(
     length: u64,
     content: impl Read,
 ) -> io::Result<()> {
+    archive.append_data(&mut header(kind, mode, length), inside(path)?, content)
+}
+
+fn header(kind: EntryType, mode: u32, length: u64) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
     header.set_mode(mode);
@@ -77,5 +86,10 @@ fn append(
     header.set_uid(0);
     header.set_gid(0);
     header.set_mtime(0);
-    archive.append_data(&mut header, path.strip_prefix("/").map_err(io::Error::other)?, content)
+    header
+}
+
+/// The path as archives have it: relative to the root.
+fn inside(path: &Path) -> io::Result<&Path> {
+    path.strip_prefix("/").map_err(io::Error::other)
 }

@@ -27,6 +27,10 @@ const LOADED_BY_NAME: [&str; 3] = ["libnss_files.so.2", "libnss_dns.so.2", "libr
 /// The firewall program loads its rules' kinds from here, below the folder of the C library.
 const EXTENSIONS: &str = "xtables";
 
+/// Folders that distributions have merged into those below `/usr`: the image has links in their places.
+const MERGED: [(&str, &str); 4] =
+    [("/bin", "usr/bin"), ("/sbin", "usr/sbin"), ("/lib", "usr/lib"), ("/lib64", "usr/lib64")];
+
 const PASSWD: &str =
     "root:x:0:0:root:/root:/usr/sbin/nologin\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n";
 const GROUP: &str = "root:x:0:\nnogroup:x:65534:\n";
@@ -41,6 +45,8 @@ pub(super) enum Entry {
     Copy(PathBuf),
     /// A file with this content.
     Text(&'static str),
+    /// A link to another path.
+    Link(&'static str),
 }
 
 /// Everything in the image by its path, which begins with a slash.
@@ -108,8 +114,16 @@ impl Content {
 
     /// Takes a file along, at the path that it has here.
     fn copy(&mut self, path: &Path) {
-        self.entries.insert(path.to_owned(), Entry::Copy(path.to_owned()));
+        self.entries.insert(merged(path), Entry::Copy(path.to_owned()));
     }
+}
+
+/// Where a file of this host is in the image: `/lib/x.so` → `/usr/lib/x.so`.
+fn merged(path: &Path) -> PathBuf {
+    let below = MERGED
+        .iter()
+        .find_map(|(from, to)| Some(Path::new("/").join(to).join(path.strip_prefix(from).ok()?)));
+    below.unwrap_or_else(|| path.to_owned())
 }
 
 fn usual() -> BTreeMap<PathBuf, Entry> {
@@ -122,5 +136,23 @@ fn usual() -> BTreeMap<PathBuf, Entry> {
         ("/etc/group", Entry::Text(GROUP)),
         ("/etc/nsswitch.conf", Entry::Text(NSSWITCH)),
     ];
-    entries.map(|(path, entry)| (PathBuf::from(path), entry)).into_iter().collect()
+    let links = MERGED.map(|(from, to)| (from, Entry::Link(to)));
+    entries.into_iter().chain(links).map(|(path, entry)| (PathBuf::from(path), entry)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(path: &str, expected: &str) {
+        assert_eq!(merged(Path::new(path)), Path::new(expected));
+    }
+
+    #[test]
+    fn libraries_are_where_every_program_looks_for_them() {
+        check("/lib/x86_64-linux-gnu/libc.so.6", "/usr/lib/x86_64-linux-gnu/libc.so.6");
+        check("/lib64/ld-linux-x86-64.so.2", "/usr/lib64/ld-linux-x86-64.so.2");
+        check("/usr/lib/git-core/git", "/usr/lib/git-core/git");
+        check("/libexec/x", "/libexec/x");
+    }
 }

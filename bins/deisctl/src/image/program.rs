@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 /// Ours: beside this program, else where programs are looked for.
 const OWN: [&str; 3] = ["deisd", "deisctl", "deis"];
 
-/// What builders call.
-const NEEDED: [&str; 1] = ["git"];
+/// What builders call: git, which starts its hooks with a shell.
+const NEEDED: [&str; 2] = ["git", "sh"];
 
 /// What publishers call to keep apps away from the platform's ports.
 const WANTED: [&str; 4] = ["iptables", "iptables-restore", "iptables-save", "nft"];
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_digest_follows_our_programs_and_not_the_distributions() {
-        let one = place(&["deisd", "deisctl", "deis", "git"]);
+        let one = place(&["deisd", "deisctl", "deis", "git", "sh"]);
         let digest =
             |place: &Path| Programs::find_in(&[place.to_owned()]).expect("found").digest().expect("read");
         let before = digest(one.path());
@@ -126,6 +126,6 @@ mod tests {
             refused(&["deisd", "deisctl", "deis"]).is_some_and(|text| text.contains("apt-get install git"))
         );
         assert!(refused(&["deisd", "deisctl", "git"]).is_some_and(|text| text.contains("no program deis ")));
-        assert_eq!(refused(&["deisd", "deisctl", "deis", "git"]), None);
+        assert_eq!(refused(&["deisd", "deisctl", "deis", "git", "sh"]), None);
     }
 }

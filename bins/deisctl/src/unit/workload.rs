@@ -89,10 +89,7 @@ pub(crate) fn image(state: &State, unit: Unit) -> String {
 }
 
 fn command(unit: Unit) -> Command {
-    match unit.is_role() {
-        true => Command::Words(["deisd", "run", unit.as_str()].map(str::to_owned).to_vec()),
-        false => Command::Image,
-    }
+    Command::Words(["deisd", "run", unit.as_str()].map(str::to_owned).to_vec())
 }
 
 fn environment(state: &State, unit: Unit) -> BTreeMap<String, String> {
@@ -139,7 +136,7 @@ fn engine(unit: Unit) -> Option<(&'static str, String)> {
 /// Where other units may be: every host of their plane, in one order.
 fn peers(state: &State, unit: Unit) -> Vec<(&'static str, String)> {
     match unit {
-        Unit::Database => vec![("DEIS_DATABASE_HOSTS", addresses(state, Unit::Database))],
+        Unit::Database => vec![("DEIS_DATABASE_MEMBERS", members(state))],
         Unit::Logger | Unit::Registry => Vec::new(),
         _ => vec![
             ("DEIS_CONTROLLERS", addresses(state, Unit::Controller)),
@@ -155,6 +152,12 @@ pub(crate) fn addresses(state: &State, unit: Unit) -> String {
     let port = unit.port().unwrap_or_default();
     let hosts = state.plane(unit.plane());
     hosts.map(|host| SocketAddr::new(host.address, port).to_string()).collect::<Vec<_>>().join(",")
+}
+
+/// `host=address` of every host that has the database, separated by commas.
+fn members(state: &State) -> String {
+    let hosts = state.plane(Unit::Database.plane());
+    hosts.map(|host| format!("{}={}", host.name, host.address)).collect::<Vec<_>>().join(",")
 }
 
 fn mounts(state: &State, unit: Unit) -> Vec<Mount> {
@@ -186,7 +189,11 @@ fn files(state: &State, unit: Unit) -> anyhow::Result<Vec<FileMount>> {
         secret("internal.key", &state.secrets.internal_key),
     ];
     match unit {
-        Unit::Database => files.push(secret("database.password", &state.secrets.database_password)),
+        Unit::Database => files.extend([
+            secret("database.password", &state.secrets.database_password),
+            secret("database.superuser", &state.secrets.database_superuser_password),
+            secret("database.replication", &state.secrets.database_replication_password),
+        ]),
         _ => files.push(secret("registry.password", &state.secrets.registry_password)),
     }
     Ok(files)
