@@ -62,6 +62,11 @@ install_packages() {
     install -y -qq --no-install-recommends "$@"
 }
 
+# Prints the directory of PostgreSQL's programs, which distributions keep out of the path; nothing if there is none.
+postgres_programs() {
+  find /usr/lib/postgresql -mindepth 2 -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1 || true
+}
+
 # Fails with the cure if there is no Rust toolchain: the distribution's is too old.
 require_rust() {
   PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin command -v cargo >/dev/null ||

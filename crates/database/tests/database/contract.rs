@@ -40,7 +40,7 @@ impl Databases {
     async fn url(&self) -> String {
         match self {
             Self::Memory => "sqlite::memory:".to_owned(),
-            Self::Server(server) => server.database().await,
+            Self::Server(server) => server.schema().await,
         }
     }
 }

@@ -40,13 +40,17 @@ const ACCESS: &str =
     "host all all 127.0.0.0/8 scram-sha-256\nhost replication all 127.0.0.0/8 scram-sha-256\n";
 
 /// Runs a server until the test's end of the pipe closes, whatever ends the test, then removes the directory too; on a
-/// line it stops the server but leaves the directory.
+/// line it stops the server but leaves the directory. Ends as soon as the server does.
 const GUARD: &str = r#"directory=$1; shift
-"$@" & server=$!
-if read -r order; then directory=; fi
-kill -QUIT "$server" 2>/dev/null
-wait "$server"
-[ -z "$directory" ] || rm -rf -- "$directory""#;
+exec 3<&0
+"$@" </dev/null & server=$!
+(
+  if read -r order; then directory=; fi
+  while kill -QUIT "$server" 2>/dev/null; do sleep 0.1; done
+  [ -z "$directory" ] || rm -rf -- "$directory"
+) <&3 &
+exec 3<&-
+wait "$server""#;
 
 static SERVERS: AtomicU16 = AtomicU16::new(0);
 
@@ -148,6 +152,15 @@ impl Server {
         self.url(&name)
     }
 
+    /// The URL of a new, empty schema within one database: much sooner there than a database.
+    pub(crate) async fn schema(&self) -> String {
+        let name = format!("schema{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let mut connection = self.connect().await;
+        let create = AssertSqlSafe(format!("CREATE SCHEMA {name}"));
+        connection.execute(create).await.expect("the name is free");
+        format!("{}?options=-csearch_path%3D{name}", self.url("postgres"))
+    }
+
     fn url(&self, database: &str) -> String {
         format!("postgres://{USER}:s3cr%40t@{}/{database}", self.address)
     }
@@ -184,7 +197,7 @@ impl Server {
         while self.try_connect().await.is_err() {
             assert!(Instant::now() < deadline, "the server does not start: {}", self.log());
             // Processes of a server that was killed may hold its memory for a moment longer: then it gives up.
-            if !self.has_child() {
+            if self.has_ended() {
                 self.end_guard();
                 self.spawn();
             }
@@ -207,11 +220,10 @@ impl Server {
         self.guard = Some(guard.spawn().expect("there is a shell"));
     }
 
-    /// Whether the server that was last started still runs or starts.
-    fn has_child(&self) -> bool {
-        let guard = self.guard.as_ref().map(Child::id).expect("it was started");
-        let children = std::fs::read_to_string(format!("/proc/{guard}/task/{guard}/children"));
-        children.is_ok_and(|children| !children.trim().is_empty())
+    /// Whether the server that was last started has ended.
+    fn has_ended(&mut self) -> bool {
+        let guard = self.guard.as_mut().expect("it was started");
+        guard.try_wait().expect("it is our child").is_some()
     }
 
     async fn connect(&self) -> PgConnection {
