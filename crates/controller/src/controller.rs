@@ -18,7 +18,7 @@ use crate::app::{Deploys, Events};
 use crate::deployer::Deployer;
 use crate::garbage::Garbage;
 use crate::http::{ApiState, api, leader_router};
-use crate::lead::{DatabaseLeases, Dial, Leadership, LedScheduler, OpenTerm, Seat, Term, TermParts};
+use crate::lead::{DatabaseLeases, Dial, Leadership, LedScheduler, OpenTerm, Pace, Seat, Term, TermParts};
 use crate::reconcile::DeploySettings;
 use crate::routes::{ROUTER_GRACE, RouteBook, Routing};
 use crate::steady::steadily;
@@ -31,7 +31,7 @@ pub struct Config {
     pub name: String,
     /// Its base URL as other components call it (`http://10.0.0.1:8000`); by default made from where it listens.
     pub url: Option<String>,
-    /// Base URLs of the other controllers, as far as they are known.
+    /// Base URLs of the other controllers, as far as they are known; none: this is the only one.
     pub peers: Vec<String>,
     /// Makes clients of other controllers.
     pub dial: Dial,
@@ -98,12 +98,15 @@ impl Controller {
         let events = Events::start(config.logger.clone(), shutdown.clone());
         let (seat, seats) = watch::channel(Seat::Following(Leader::default()));
         let url = config.url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let pace = if config.peers.is_empty() { Pace::ALONE } else { Pace::SHARED };
         let leadership = Leadership {
             leases: Arc::new(DatabaseLeases {
                 database: config.database.clone(),
                 holder: config.name.clone(),
                 url: url.clone(),
+                ttl: pace.ttl,
             }),
+            pace,
             open_term: open_term(&config, address, url, events.clone(), shutdown.clone()),
             peers: config.peers.clone(),
             dial: Arc::clone(&config.dial),

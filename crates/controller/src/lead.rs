@@ -14,6 +14,6 @@ mod term;
 pub use engine::LedScheduler;
 pub use gate::Gate;
 pub(crate) use leadership::{Leadership, OpenTerm};
-pub(crate) use lease::DatabaseLeases;
+pub(crate) use lease::{DatabaseLeases, Pace};
 pub use seat::{Dial, Seat, Seats};
 pub use term::{Term, TermParts};

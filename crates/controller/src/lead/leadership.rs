@@ -10,16 +10,12 @@ use http::Method;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::lease::{Leases, TTL};
+use super::lease::{Leases, Pace};
 use super::seat::{Dial, Seat};
 use super::{Gate, Term};
 
-/// How often the lease is renewed, and by those who do not have it, looked at.
-const RENEW: Duration = Duration::from_millis(1500);
 /// How soon a renewal that failed is tried again.
 const RETRY: Duration = Duration::from_millis(300);
-/// How long before the lease passes this controller stops to act by it, whatever the database's clock says.
-const MARGIN: Duration = Duration::from_secs(1);
 /// How long one call of the database may take here.
 const CALL: Duration = Duration::from_secs(2);
 /// How long another controller may take to say who leads.
@@ -32,6 +28,8 @@ pub(crate) type OpenTerm = Box<dyn Fn(&Lease, Gate) -> Arc<Term> + Send + Sync>;
 pub(crate) struct Leadership {
     /// The lease.
     pub(crate) leases: Arc<dyn Leases>,
+    /// How it is kept.
+    pub(crate) pace: Pace,
     /// Begins terms, still at rest.
     pub(crate) open_term: OpenTerm,
     /// Base URLs of the other controllers.
@@ -77,7 +75,7 @@ impl Leadership {
                 // Who led may well lead on.
                 None => {}
             }
-            self.pause(RENEW).await;
+            self.pause(self.pace.renew).await;
         }
         while !self.served.is_cancelled() {
             self.follow().await;
@@ -97,7 +95,7 @@ impl Leadership {
 
     /// Leads until the lease is lost or this controller ends.
     async fn lead(&self, lease: Lease, asked: Instant) {
-        let acts_until = asked + TTL - MARGIN;
+        let acts_until = asked + self.pace.acts();
         let gate = Gate::open_until(acts_until);
         let term = (self.open_term)(&lease, gate.clone());
         info!(epoch = term.leader().epoch, "leading");
@@ -116,7 +114,7 @@ impl Leadership {
 
     /// Renews the lease until shutdown, which returns it, or until somebody else leads.
     async fn keep(&self, mut held: Held) -> Option<Lease> {
-        let mut pause = RENEW;
+        let mut pause = self.pace.renew;
         loop {
             self.pause(pause).await;
             if self.shutdown.is_cancelled() {
@@ -129,7 +127,7 @@ impl Leadership {
                 Renewal::Unknown => RETRY,
                 Renewal::Renewed => {
                     self.go_on(&mut held, asked).await;
-                    RENEW
+                    self.pace.renew
                 }
             };
         }
@@ -158,7 +156,7 @@ impl Leadership {
     }
 
     async fn go_on(&self, held: &mut Held, asked: Instant) {
-        held.acts_until = asked + TTL - MARGIN;
+        held.acts_until = asked + self.pace.acts();
         held.gate.extend(held.acts_until);
         if held.term.is_suspended() {
             info!("the lease is renewed; going on");
@@ -202,3 +200,6 @@ impl Leadership {
         let _ = self.shutdown.run_until_cancelled(tokio::time::sleep(time)).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,8 +10,33 @@ use deis_database::{Database, DatabaseError, Lease};
 /// What the lease is called.
 const NAME: &str = "controller";
 
-/// How long the lease counts after it was taken or renewed.
-pub(super) const TTL: Duration = Duration::from_secs(5);
+/// How the lease is kept.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pace {
+    /// How long it counts after it was taken or renewed.
+    pub(crate) ttl: Duration,
+    /// How often it is renewed, and by those who do not have it, looked at.
+    pub(crate) renew: Duration,
+    /// How long before it passes its holder stops to act by it, whatever the database's clock says.
+    pub(crate) margin: Duration,
+}
+
+impl Pace {
+    /// Where other controllers wait for it.
+    pub(crate) const SHARED: Self = Self {
+        ttl: Duration::from_secs(5),
+        renew: Duration::from_millis(1500),
+        margin: Duration::from_secs(1),
+    };
+    /// Where there is no other: a busy disk must not make the only controller pause.
+    pub(crate) const ALONE: Self =
+        Self { ttl: Duration::from_secs(60), renew: Duration::from_secs(10), margin: Duration::from_secs(5) };
+
+    /// How long the lease is acted by after it was taken or renewed.
+    pub(crate) fn acts(self) -> Duration {
+        self.ttl.saturating_sub(self.margin)
+    }
+}
 
 /// Takes, keeps and gives back the one lease there is.
 #[async_trait]
@@ -37,12 +62,14 @@ pub(crate) struct DatabaseLeases {
     pub(crate) holder: String,
     /// The base URL of this controller, as others call it.
     pub(crate) url: String,
+    /// How long it is taken for.
+    pub(crate) ttl: Duration,
 }
 
 #[async_trait]
 impl Leases for DatabaseLeases {
     async fn take(&self) -> Result<Option<Lease>, DatabaseError> {
-        self.database.take_lease(NAME, &self.holder, &self.url, TTL).await
+        self.database.take_lease(NAME, &self.holder, &self.url, self.ttl).await
     }
 
     async fn renew(&self, lease: &Lease) -> Result<bool, DatabaseError> {
