@@ -66,7 +66,7 @@ pub struct Timeouts {
     pub client_idle: Duration,
     /// A container to accept a connection. Default 5 s.
     pub connect: Duration,
-    /// The same while there is another one to try. Default 1 s.
+    /// The same while there is another one to try; also of builders. Default 1 s.
     pub connect_if_others: Duration,
     /// A container to answer; then the visitor gets 504. Default 1300 s, as in the original.
     pub answer: Duration,

@@ -31,8 +31,10 @@ pub(crate) async fn serve(shared: Arc<Shared>, client: TcpStream, _place: OwnedS
 async fn reach(shared: &Shared) -> Option<TcpStream> {
     for _ in 0..TRIES {
         let builders = in_random_order(&shared.table.load().builders);
-        for address in builders {
-            if let Some(stream) = connect(address, shared.config.timeouts.git_connect).await {
+        let timeouts = &shared.config.timeouts;
+        for (others, address) in (0..builders.len()).rev().zip(builders) {
+            let patience = if others > 0 { timeouts.connect_if_others } else { timeouts.git_connect };
+            if let Some(stream) = connect(address, patience).await {
                 return Some(stream);
             }
         }

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, Request};
+use axum::http::StatusCode;
 use axum::middleware::map_request;
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
@@ -62,15 +63,17 @@ pub async fn serve_as(
     until_grace_ends(server, shutdown).await
 }
 
-/// Puts who called where handlers look for it.
-async fn introduce(mut request: Request) -> Request {
-    if let Some(ConnectInfo(caller)) = request.extensions_mut().remove::<ConnectInfo<Caller>>() {
-        request.extensions_mut().insert(ConnectInfo(caller.address));
-        if let Some(peer) = caller.peer {
-            request.extensions_mut().insert(peer);
-        }
-    }
-    request
+/// Puts who called where handlers look for it. Nobody calls without saying who: the handshake would have failed.
+async fn introduce(mut request: Request) -> Result<Request, StatusCode> {
+    let extensions = request.extensions_mut();
+    let caller = extensions.remove::<ConnectInfo<Caller>>();
+    let Some((address, peer)) = caller.and_then(|ConnectInfo(caller)| Some((caller.address, caller.peer?)))
+    else {
+        return Err(StatusCode::FORBIDDEN);
+    };
+    extensions.insert(ConnectInfo(address));
+    extensions.insert(peer);
+    Ok(request)
 }
 
 async fn until_grace_ends(

@@ -38,7 +38,7 @@ type Welcomed = (TlsStream<TcpStream>, SocketAddr);
 pub(super) struct Caller {
     /// From where.
     pub(super) address: SocketAddr,
-    /// Who. None does not happen: a handshake without it fails.
+    /// Who, by the certificate.
     pub(super) peer: Option<Peer>,
 }
 
