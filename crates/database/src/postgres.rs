@@ -8,7 +8,7 @@ mod primary;
 mod session;
 mod url;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sqlx::Connection as _;
@@ -47,8 +47,10 @@ pub(crate) struct Postgres {
     reading: Arc<Semaphore>,
     /// The primary as last found.
     primary: Mutex<Option<Arc<Primary>>>,
-    /// One search at a time; holds what the last one that failed learned.
-    search: tokio::sync::Mutex<String>,
+    /// One search at a time.
+    search: tokio::sync::Mutex<()>,
+    /// What the last search that failed learned.
+    reason: Mutex<String>,
 }
 
 impl Postgres {
@@ -59,7 +61,8 @@ impl Postgres {
             writing: Arc::new(Semaphore::new(1)),
             reading: Arc::new(Semaphore::new(READERS)),
             primary: Mutex::new(None),
-            search: tokio::sync::Mutex::new("no server has answered yet".to_owned()),
+            search: tokio::sync::Mutex::new(()),
+            reason: Mutex::new("no server has answered yet".to_owned()),
         })
     }
 
@@ -116,8 +119,8 @@ impl Postgres {
         if let Some(primary) = self.known() {
             return Ok(primary);
         }
-        let Ok(mut last) = timeout_at(deadline, self.search.lock()).await else {
-            return Err(self.away("no primary was found in time".to_owned()));
+        let Ok(_search) = timeout_at(deadline, self.search.lock()).await else {
+            return Err(self.away(self.reason().clone()));
         };
         loop {
             // Another call may have found it while this one waited for its turn to search.
@@ -126,13 +129,17 @@ impl Postgres {
             }
             match primary::find(&self.servers).await {
                 Ok(primary) => return Ok(self.remember(primary)),
-                Err(reason) => *last = reason,
+                Err(reason) => *self.reason() = reason,
             }
             if Instant::now() + SEARCH_PAUSE >= deadline {
-                return Err(self.away(last.clone()));
+                return Err(self.away(self.reason().clone()));
             }
             tokio::time::sleep(SEARCH_PAUSE).await;
         }
+    }
+
+    fn reason(&self) -> MutexGuard<'_, String> {
+        self.reason.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> Option<Arc<Primary>> {
