@@ -38,6 +38,7 @@ package_of() {
     ip) echo iproute2 ;;
     nsenter | setpriv) echo util-linux ;;
     pgrep) echo procps ;;
+    fuser) echo psmisc ;;
     apparmor_parser) echo apparmor ;;
     *) echo "$1" ;;
   esac
