@@ -106,11 +106,9 @@ async fn a_server_that_cannot_prove_itself_is_refused() {
     let Some(party) = Party::start().await else { return };
     let misnamed = format!("sslmode=verify-full&sslrootcert=DIR/root.pem&{CLIENT}");
     party.open_misnamed(&misnamed).await.unwrap_err();
-    for mode in ["verify-full", "verify-ca", "require"] {
-        let other = format!("sslmode={mode}&sslrootcert=DIR/other.pem&{CLIENT}");
-        let error = party.open(&other).await.unwrap_err();
-        assert!(error.contains("certificate"), "{error}");
-    }
+    let other = format!("sslmode=require&sslrootcert=DIR/other.pem&{CLIENT}");
+    let error = party.open(&other).await.unwrap_err();
+    assert!(error.contains("certificate"), "{error}");
 }
 
 #[tokio::test]
