@@ -63,7 +63,7 @@ async fn init(platform: &Platform, command: &Init, out: &mut dyn Write) -> anyho
     give_planes(&fleet, &name, &planes).await?;
     let address = host(&fleet, &name).await?.address;
     writeln!(out, "{name} ({address}) is a host of the cluster: {}", plane::listed(&planes))?;
-    let ticket = Admission::new(fleet.cluster.ticket(true).await?, false, &state.wishes.image);
+    let ticket = Admission::new(fleet.cluster.ticket(true).await?, false, workload::platform_image(&state));
     writeln!(out, "\nRun this on every other host:\n\n  deisctl join {}\n", ticket.word())?;
     writeln!(out, "Then, on one of them:\n")?;
     for command in next_steps(&state) {
@@ -113,13 +113,15 @@ async fn join(platform: &Platform, command: &Join, out: &mut dyn Write) -> anyho
     let admission = Admission::parse(&command.ticket)?;
     let fleet = Fleet::open(platform).await?;
     let image = image::ensure(&fleet.engine, out).await?;
-    if image != admission.image {
+    if tag(&image) != tag(&admission.image) {
         bail!(
             "the programs on this host make the image {image}, and the cluster runs {}; put the same deisd, deisctl \
              and deis on every host, then try again",
             admission.image
         );
     }
+    // Roles may be told to run from it by the name that it has in the registry.
+    fleet.engine.images.tag(&image, &admission.image).await?;
     fleet.cluster.join(&admission.ticket, address(command.address)?).await.context(JOIN_FAILED)?;
     let name = fleet.cluster.this_host().await?;
     let usual: &[Plane] = if command.worker || admission.worker { &[Plane::Data] } else { &Plane::ALL };
@@ -148,6 +150,11 @@ async fn join(platform: &Platform, command: &Join, out: &mut dyn Write) -> anyho
     Ok(code)
 }
 
+/// What tells images of different programs apart.
+fn tag(image: &str) -> Option<&str> {
+    image.rsplit_once(':').map(|(_, tag)| tag)
+}
+
 /// `deisctl leave`.
 async fn leave(platform: &Platform, out: &mut dyn Write) -> anyhow::Result<()> {
     let fleet = Fleet::open(platform).await?;
@@ -160,9 +167,9 @@ async fn leave(platform: &Platform, out: &mut dyn Write) -> anyhow::Result<()> {
 /// `deisctl ticket`.
 async fn ticket(platform: &Platform, worker: bool, out: &mut dyn Write) -> anyhow::Result<()> {
     let operation = Operation::open(platform).await?;
-    let image = State::read(&operation.fleet).await?.wishes.image;
+    let state = State::read(&operation.fleet).await?;
     let ticket = operation.fleet.cluster.ticket(!worker).await?;
-    writeln!(out, "{}", Admission::new(ticket, worker, &image).word())?;
+    writeln!(out, "{}", Admission::new(ticket, worker, workload::platform_image(&state)).word())?;
     Ok(())
 }
 

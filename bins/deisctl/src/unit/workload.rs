@@ -82,10 +82,15 @@ pub(crate) fn folder(state: &State, unit: Unit) -> String {
 /// The image that `unit` runs from.
 pub(crate) fn image(state: &State, unit: Unit) -> String {
     let of_all = || match unit.is_role() {
-        true => state.settings.value("platform", "image").unwrap_or(&state.wishes.image),
+        true => platform_image(state),
         false => DATABASE_IMAGE,
     };
     state.settings.value(unit.as_str(), "image").unwrap_or_else(of_all).to_owned()
+}
+
+/// The image that roles run from unless they have one of their own.
+pub(crate) fn platform_image(state: &State) -> &str {
+    state.settings.value("platform", "image").unwrap_or(&state.wishes.image)
 }
 
 fn command(unit: Unit) -> Command {
