@@ -30,6 +30,9 @@ package_of() {
   case $1 in
     cc) printf '%s\n' gcc libc6-dev ;;
     dockerd) echo docker.io ;;
+    etcd) echo etcd-server ;;
+    # Patroni's package leaves open where it keeps what it knows.
+    patroni) printf '%s\n' patroni python3-etcd ;;
     # A package of its own in newer releases, a part of docker.io in older ones.
     docker) [ -z "$(apt-cache search --names-only '^docker-cli$')" ] || echo docker-cli ;;
     ceph) echo ceph-common ;;

@@ -79,7 +79,8 @@ mod tests {
 
     #[test]
     fn accounts_are_found_by_name_and_are_never_root() {
-        let known = "root:x:0:0::/root:/bin/sh\npostgres:x:101:104::/var/lib/postgresql:/bin/bash\nbroken:x\n";
+        let known =
+            "root:x:0:0::/root:/bin/sh\npostgres:x:101:104::/var/lib/postgresql:/bin/bash\nbroken:x\n";
         assert_eq!(parse(known, "postgres"), Some(Account::Other { uid: 101, gid: 104 }));
         assert_eq!(parse(known, "root"), None);
         assert_eq!(parse(known, "broken"), None);

@@ -9,12 +9,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
-use axum::Router;
 use deis_runtime::{Shutdown, StatusBoard};
 use tokio::net::UnixListener;
 use tracing::warn;
@@ -29,7 +29,8 @@ use crate::wal::{WAL_LIMIT, WalArchive, WalName};
 /// Names the digest of a base backup in an answer.
 pub(crate) const DIGEST_HEADER: &str = "x-deis-sha256";
 /// What an operator does when nothing can be archived.
-const CURE: &str = "see that the store is up and has space; nothing is lost, but the database's disk fills meanwhile";
+const CURE: &str =
+    "see that the store is up and has space; nothing is lost, but the database's disk fills meanwhile";
 
 /// Answers on the archive's socket.
 #[derive(Clone)]
@@ -63,7 +64,11 @@ impl Archive {
     }
 }
 
-async fn keep(State(archive): State<Archive>, Path((system, name)): Path<(u64, String)>, content: Bytes) -> Response {
+async fn keep(
+    State(archive): State<Archive>,
+    Path((system, name)): Path<(u64, String)>,
+    content: Bytes,
+) -> Response {
     let kept = match WalName::parse(&name) {
         Ok(name) => archive.wal.keep(system, &name, content).await,
         Err(error) => Err(error),
@@ -100,7 +105,9 @@ async fn base(State(archive): State<Archive>) -> Response {
         Ok(Some((backup.digest, content)))
     };
     match opened.await {
-        Ok(Some((digest, content))) => ([(DIGEST_HEADER, digest)], Body::from_stream(content)).into_response(),
+        Ok(Some((digest, content))) => {
+            ([(DIGEST_HEADER, digest)], Body::from_stream(content)).into_response()
+        }
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => refuse(&error),
     }

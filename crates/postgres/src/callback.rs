@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -28,7 +29,8 @@ const BROKEN_OFF: u8 = 126;
 pub fn archive_wal(socket: &Path, file: &Path) -> u8 {
     let archived = async {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let content = fs::read(file).map_err(|source| DatabaseError::File { path: file.to_owned(), source })?;
+        let content =
+            fs::read(file).map_err(|source| DatabaseError::File { path: file.to_owned(), source })?;
         let (name, system) = (WalName::parse(name)?, system()?);
         let path = format!("/wal/{system}/{}", name.as_str());
         let response = ask(socket, Method::PUT, &path, content.into()).await?;
@@ -47,7 +49,8 @@ pub fn archive_wal(socket: &Path, file: &Path) -> u8 {
 pub fn restore_wal(socket: &Path, name: &str, target: &Path, required: bool) -> u8 {
     let restored = async {
         let (name, system) = (WalName::parse(name)?, system()?);
-        let response = ask(socket, Method::GET, &format!("/wal/{system}/{}", name.as_str()), Bytes::new()).await?;
+        let response =
+            ask(socket, Method::GET, &format!("/wal/{system}/{}", name.as_str()), Bytes::new()).await?;
         match response.status() {
             StatusCode::NOT_FOUND => return Ok(FAILURE),
             StatusCode::OK => {}
@@ -65,14 +68,15 @@ pub fn restore_wal(socket: &Path, name: &str, target: &Path, required: bool) -> 
     }
 }
 
-/// Fills the empty directory `data` with the newest base backup, as Patroni's way to make a database.
+/// Makes the directory `data` and fills it with the newest base backup, as Patroni's way to make a database.
 pub fn restore_base(socket: &Path, data: &Path) -> u8 {
     let restored = async {
         let response = ask(socket, Method::GET, "/base", Bytes::new()).await?;
         if response.status() != StatusCode::OK {
             return Err(refused("restore a base backup", response).await);
         }
-        let digest = response.headers().get(DIGEST_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let digest =
+            response.headers().get(DIGEST_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
         unpack(response.into_body(), data, &digest.unwrap_or_default()).await
     };
     finish(restored, FAILURE)
@@ -101,10 +105,16 @@ fn system() -> Result<u64, DatabaseError> {
     let path = Path::new("global/pg_control");
     let mut bytes = [0; 8];
     let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes));
-    read.map(|()| u64::from_ne_bytes(bytes)).map_err(|source| DatabaseError::File { path: path.to_owned(), source })
+    read.map(|()| u64::from_ne_bytes(bytes))
+        .map_err(|source| DatabaseError::File { path: path.to_owned(), source })
 }
 
-async fn ask(socket: &Path, method: Method, path: &str, body: Bytes) -> Result<Response<Incoming>, DatabaseError> {
+async fn ask(
+    socket: &Path,
+    method: Method,
+    path: &str,
+    body: Bytes,
+) -> Result<Response<Incoming>, DatabaseError> {
     let stream = UnixStream::connect(socket).await;
     let stream = stream.map_err(|source| DatabaseError::File { path: socket.to_owned(), source })?;
     let (mut sender, connection) =
@@ -123,7 +133,11 @@ async fn refused(action: &'static str, response: Response<Incoming>) -> Database
     let status = response.status();
     let said = response.into_body().collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let said = String::from_utf8_lossy(&said[..said.len().min(500)]).into_owned();
-    DatabaseError::Call { action, place: "the keeper of the database".to_owned(), reason: format!("{status} {said}") }
+    DatabaseError::Call {
+        action,
+        place: "the keeper of the database".to_owned(),
+        reason: format!("{status} {said}"),
+    }
 }
 
 /// Unpacks the compressed archive in `body` into `data`, checks its digest, and has the disk take it all.
@@ -131,6 +145,8 @@ async fn unpack(mut body: Incoming, data: &Path, digest: &str) -> Result<(), Dat
     let (pieces, received) = mpsc::channel::<Bytes>(4);
     let target = data.to_owned();
     let unpacked = tokio::task::spawn_blocking(move || {
+        // PostgreSQL refuses a folder that others can look into.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&target)?;
         let mut reader = Pieces { received, current: Bytes::new() };
         let mut archive = tar::Archive::new(zstd::Decoder::new(&mut reader)?);
         archive.set_preserve_permissions(true);
@@ -153,7 +169,9 @@ async fn unpack(mut body: Incoming, data: &Path, digest: &str) -> Result<(), Dat
     unpacked.await.map_err(io::Error::other).and_then(|done| done).map_err(failed)?;
     match hex::encode(found.finalize()) == digest {
         true => Ok(()),
-        false => Err(failed(io::Error::other("the base backup is damaged: its content is not what was stored"))),
+        false => {
+            Err(failed(io::Error::other("the base backup is damaged: its content is not what was stored")))
+        }
     }
 }
 

@@ -95,7 +95,8 @@ struct Running {
 impl Running {
     fn start(name: &'static str, mut command: Command) -> Result<Self, DatabaseError> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let failed = |source: std::io::Error| DatabaseError::Run { program: name.into(), reason: source.to_string() };
+        let failed =
+            |source: std::io::Error| DatabaseError::Run { program: name.into(), reason: source.to_string() };
         let mut child = command.spawn().map_err(failed)?;
         let last = Arc::new(Mutex::new(String::from("it said nothing")));
         if let Some(output) = child.stdout.take() {
@@ -109,7 +110,10 @@ impl Running {
     }
 
     async fn wait(&mut self) -> String {
-        self.child.wait().await.map_or_else(|error| error.to_string(), |status: ExitStatus| status.to_string())
+        self.child
+            .wait()
+            .await
+            .map_or_else(|error| error.to_string(), |status: ExitStatus| status.to_string())
     }
 
     fn last_line(&self) -> String {

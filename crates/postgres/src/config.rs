@@ -98,7 +98,9 @@ impl Config {
         }
         let words = self.program.iter().map(String::as_str).chain(self.directory.to_str());
         match words.into_iter().find(|word| !is_plain(word)) {
-            Some(word) => failed(format!("{word:?} must not have blanks or signs other than . _ - / in its path")),
+            Some(word) => {
+                failed(format!("{word:?} must not have blanks or signs other than . _ - / in its path"))
+            }
             None if self.directory.as_os_str().len() > DIRECTORY_LIMIT => {
                 failed(format!("{} is too long for sockets; choose a shorter path", self.directory.display()))
             }
@@ -242,7 +244,9 @@ pub(crate) mod tests {
     fn members_are_a_name_and_an_address() {
         check("alpha=10.0.0.1", Some("alpha=10.0.0.1"));
         check(" a-1=fd00::1 ", Some("a-1=fd00::1"));
-        for text in ["", "alpha", "=10.0.0.1", "alpha=", "alpha=host", "a b=10.0.0.1", "A=10.0.0.1", "-a=10.0.0.1"] {
+        for text in
+            ["", "alpha", "=10.0.0.1", "alpha=", "alpha=host", "a b=10.0.0.1", "A=10.0.0.1", "-a=10.0.0.1"]
+        {
             check(text, None);
         }
     }

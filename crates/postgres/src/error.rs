@@ -21,7 +21,9 @@ pub enum DatabaseError {
         package: &'static str,
     },
     /// There is no account to run as.
-    #[error("failed to find the account {name}, which PostgreSQL is to run as; make it, or install postgresql-15")]
+    #[error(
+        "failed to find the account {name}, which PostgreSQL is to run as; make it, or install postgresql-15"
+    )]
     Account {
         /// Its name.
         name: String,
@@ -68,7 +70,9 @@ pub enum DatabaseError {
         name: String,
     },
     /// What the store holds is not what was put there.
-    #[error("{key} is damaged in the store: {reason}; restore an older state with `deisd database restore --to TIME`")]
+    #[error(
+        "{key} is damaged in the store: {reason}; restore an older state with `deisd database restore --to TIME`"
+    )]
     Damaged {
         /// Its key.
         key: String,

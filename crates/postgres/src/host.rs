@@ -4,8 +4,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use deis_runtime::StatusBoard;
-use serde_json::Value;
-use tokio::process::Command;
 
 use crate::account::Account;
 use crate::backup::Catalog;
@@ -74,20 +72,6 @@ impl Host {
     /// etcd on the host of `member`.
     pub(crate) fn etcd(&self, member: &Member) -> EtcdClient {
         EtcdClient::new(&self.http, &self.config, member)
-    }
-
-    /// A command of the account that runs `program` with the settings file `name`, which is written first.
-    pub(crate) fn command(
-        &self,
-        program: &std::path::Path,
-        name: &str,
-        settings: &Value,
-    ) -> Result<(Command, std::path::PathBuf), DatabaseError> {
-        let path = self.layout.settings(name);
-        self.account.write(&path, settings.to_string().as_bytes())?;
-        let mut command = self.account.command(program);
-        command.current_dir(self.layout.root());
-        Ok((command, path))
     }
 }
 

@@ -86,7 +86,9 @@ async fn converse(stream: TcpStream, layout: Layout, tls: Option<TlsFiles>) -> a
     match tls {
         None => answer(stream, layout).await,
         // The files of this moment: they are renewed while this runs.
-        Some(files) => answer(TlsAcceptor::from(Arc::new(acceptor(&files)?)).accept(stream).await?, layout).await,
+        Some(files) => {
+            answer(TlsAcceptor::from(Arc::new(acceptor(&files)?)).accept(stream).await?, layout).await
+        }
     }
 }
 
@@ -96,7 +98,11 @@ async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin, layout: Layout) -> 
         async move { Ok::<_, Infallible>(respond(&request, &layout)) }
     });
     let mut server = hyper::server::conn::http1::Builder::new();
-    Ok(server.timer(TokioTimer::new()).keep_alive(false).serve_connection(TokioIo::new(stream), service).await?)
+    Ok(server
+        .timer(TokioTimer::new())
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service)
+        .await?)
 }
 
 fn respond(request: &Request<Incoming>, layout: &Layout) -> Response<Full<Bytes>> {

@@ -50,7 +50,9 @@ impl Overseer {
     async fn look(&self, reign: &mut Reign) {
         let members = match self.host.patroni.members().await {
             Ok(members) => members,
-            Err(error) => return self.host.status.trouble("database", error, "see the journal of the database role"),
+            Err(error) => {
+                return self.host.status.trouble("database", error, "see the journal of the database role");
+            }
         };
         self.tell(&members);
         self.complete(&members);
@@ -197,7 +199,10 @@ fn describe(own: &PatroniMember, members: &[PatroniMember]) -> String {
 /// What is wrong with the members, and the cure.
 fn trouble(config: &Config, members: &[PatroniMember]) -> Option<(String, &'static str)> {
     if !members.iter().any(|member| member.is_primary() && member.state == "running") {
-        return Some(("no host is the primary; writes wait".to_owned(), "start the database on more of its hosts"));
+        return Some((
+            "no host is the primary; writes wait".to_owned(),
+            "start the database on more of its hosts",
+        ));
     }
     for host in &config.members {
         let cure = "see the database's journal on that host; if the host is gone for good, remove it";

@@ -22,7 +22,8 @@ impl Programs {
     /// Finds them, or names the first that is missing and its package.
     pub(crate) fn find() -> Result<Self, DatabaseError> {
         Ok(Self {
-            etcd: on_path("etcd").ok_or(DatabaseError::Program { program: "etcd", package: "etcd-server" })?,
+            etcd: on_path("etcd")
+                .ok_or(DatabaseError::Program { program: "etcd", package: "etcd-server" })?,
             patroni: on_path("patroni")
                 .ok_or(DatabaseError::Program { program: "patroni", package: "patroni" })?,
             postgres: newest(Path::new(VERSIONS))
@@ -43,7 +44,8 @@ fn on_path(program: &str) -> Option<PathBuf> {
 
 fn newest(versions: &Path) -> Option<PathBuf> {
     let entries = fs::read_dir(versions).ok()?.filter_map(Result::ok);
-    let numbered = entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path())));
+    let numbered =
+        entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse::<u32>().ok()?, entry.path())));
     let whole = numbered.map(|(number, path)| (number, path.join("bin")));
     whole.filter(|(_, path)| path.join("postgres").is_file()).max().map(|(_, path)| path)
 }

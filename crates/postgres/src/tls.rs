@@ -9,8 +9,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, SanType,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, SanType,
 };
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use sha2::{Digest, Sha256};
@@ -62,7 +62,12 @@ impl TlsFiles {
     }
 
     /// Makes new certificates and puts them in place.
-    pub(crate) fn renew(&self, config: &Config, bundle: &Path, account: Account) -> Result<(), DatabaseError> {
+    pub(crate) fn renew(
+        &self,
+        config: &Config,
+        bundle: &Path,
+        account: Account,
+    ) -> Result<(), DatabaseError> {
         let failed = |source| DatabaseError::File { path: bundle.to_owned(), source };
         let bundle = fs::read_to_string(bundle).map_err(failed)?;
         let members = Authority::of_members(&config.passwords.replication)?;
@@ -147,8 +152,7 @@ impl Authority {
 
     fn leaf(&self, names: Vec<SanType>) -> Result<(String, String), DatabaseError> {
         let key = KeyPair::generate().map_err(making)?;
-        // etcd would take a common name for an account of its own.
-        let mut params = params("", VALID);
+        let mut params = params("database", VALID);
         params.subject_alt_names = names;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages =
@@ -160,9 +164,7 @@ impl Authority {
 
 fn params(subject: &str, valid: Duration) -> CertificateParams {
     let mut name = DistinguishedName::new();
-    if !subject.is_empty() {
-        name.push(DnType::CommonName, subject);
-    }
+    name.push(DnType::CommonName, subject);
     let mut params = CertificateParams::default();
     let now = OffsetDateTime::now_utc();
     params.distinguished_name = name;
@@ -177,5 +179,7 @@ fn making(error: impl std::fmt::Display) -> DatabaseError {
 }
 
 fn unusable(reason: &str) -> DatabaseError {
-    DatabaseError::Settings { reason: format!("no certificates can be made of the identity bundle: {reason}") }
+    DatabaseError::Settings {
+        reason: format!("no certificates can be made of the identity bundle: {reason}"),
+    }
 }

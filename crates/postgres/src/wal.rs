@@ -70,7 +70,12 @@ impl WalArchive {
     }
 
     /// Keeps `content` as `name` of the database `system`. When this returns, the store has it for good.
-    pub(crate) async fn keep(&self, system: u64, name: &WalName, content: Bytes) -> Result<(), DatabaseError> {
+    pub(crate) async fn keep(
+        &self,
+        system: u64,
+        name: &WalName,
+        content: Bytes,
+    ) -> Result<(), DatabaseError> {
         let digest = hex::encode(Sha256::digest(&content));
         let stem = stem(system, name);
         if let Some(kept) = self.find(&stem).await? {
@@ -164,7 +169,9 @@ mod tests {
         check("000000010000000000000002.partial", true);
         check("00000002.history", true);
         check("000000010000000000000002.00000028.backup", true);
-        for text in ["", "0000000100000000000000", "00000001000000000000000g", "../etc/passwd", "00000002.history/x"] {
+        for text in
+            ["", "0000000100000000000000", "00000001000000000000000g", "../etc/passwd", "00000002.history/x"]
+        {
             check(text, false);
         }
     }

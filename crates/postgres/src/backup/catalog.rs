@@ -57,7 +57,12 @@ impl Catalog {
     }
 
     /// Stores the archive of a backup that is begun.
-    pub(crate) async fn put(&self, system: u64, begun: i64, archive: ByteStream) -> Result<u64, DatabaseError> {
+    pub(crate) async fn put(
+        &self,
+        system: u64,
+        begun: i64,
+        archive: ByteStream,
+    ) -> Result<u64, DatabaseError> {
         let key = key(&format!("{}/base.tar.zst", folder(system, begun)))?;
         Ok(self.store.put(&key, archive).await?.size)
     }
@@ -80,7 +85,10 @@ impl Catalog {
         for mark in self.marks().await? {
             let text = self.store.get_bytes(&mark, MARK_LIMIT).await?;
             let backup = serde_json::from_slice::<Backup>(&text);
-            let damaged = |error: serde_json::Error| DatabaseError::Damaged { key: mark.to_string(), reason: error.to_string() };
+            let damaged = |error: serde_json::Error| DatabaseError::Damaged {
+                key: mark.to_string(),
+                reason: error.to_string(),
+            };
             found.push(backup.map_err(damaged)?);
         }
         found.sort_by_key(|backup| backup.ended);
@@ -117,13 +125,21 @@ impl Catalog {
     }
 
     /// The newest backup from which the state at `until` can be restored.
-    pub(crate) async fn newest(&self, until: Option<OffsetDateTime>) -> Result<Option<Backup>, DatabaseError> {
+    pub(crate) async fn newest(
+        &self,
+        until: Option<OffsetDateTime>,
+    ) -> Result<Option<Backup>, DatabaseError> {
         let fits = |backup: &Backup| until.is_none_or(|until| backup.ended <= until.unix_timestamp());
         Ok(self.backups().await?.into_iter().rfind(fits))
     }
 
     /// Removes the backups of `system` that are too old, and the log that only they needed.
-    pub(crate) async fn clean(&self, system: u64, retention: &Retention, now: i64) -> Result<(), DatabaseError> {
+    pub(crate) async fn clean(
+        &self,
+        system: u64,
+        retention: &Retention,
+        now: i64,
+    ) -> Result<(), DatabaseError> {
         let all: Vec<Backup> =
             self.backups().await?.into_iter().filter(|backup| backup.system == system).collect();
         let (old, kept) = all.split_at(expired(&all, retention, now));

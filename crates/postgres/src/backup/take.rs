@@ -36,7 +36,13 @@ pub(crate) async fn take(server: &Server, catalog: &Catalog) -> Result<Backup, D
     let begun = OffsetDateTime::now_utc().unix_timestamp();
     let mut command = server.command("pg_basebackup");
     // The log itself is archived; the server waits until all of it that the backup needs is.
-    command.args(["--pgdata=-", "--format=tar", "--wal-method=none", "--checkpoint=fast", "--username=replicator"]);
+    command.args([
+        "--pgdata=-",
+        "--format=tar",
+        "--wal-method=none",
+        "--checkpoint=fast",
+        "--username=replicator",
+    ]);
     command.arg("--no-password").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let run = |source: io::Error| failed(source.to_string());
     let mut child = command.kill_on_drop(true).spawn().map_err(run)?;
@@ -57,7 +63,8 @@ pub(crate) async fn take(server: &Server, catalog: &Catalog) -> Result<Backup, D
     });
     let size = catalog.put(system, begun, archive).await?;
     let passed = passed.await.map_err(|_| failed("its output broke off".to_owned()))?;
-    let first_wal = first_wal(&passed.head).ok_or_else(|| failed("it does not say where the log goes on".to_owned()))?;
+    let first_wal =
+        first_wal(&passed.head).ok_or_else(|| failed("it does not say where the log goes on".to_owned()))?;
     let ended = OffsetDateTime::now_utc().unix_timestamp();
     let backup = Backup { system, begun, ended, first_wal, digest: passed.digest, size };
     catalog.finish(&backup).await?;
@@ -135,7 +142,8 @@ mod tests {
 
     #[test]
     fn the_label_says_where_the_log_goes_on() {
-        let label = b"backup_label\0START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nCHECKPOINT";
+        let label =
+            b"backup_label\0START WAL LOCATION: 0/2000028 (file 000000010000000000000002)\nCHECKPOINT";
         assert_eq!(first_wal(label).as_deref(), Some("000000010000000000000002"));
         assert_eq!(first_wal(b"START WAL LOCATION: 0/2000028 (file ../x)"), None);
         assert_eq!(first_wal(b""), None);

@@ -73,7 +73,8 @@ async fn look(host: &Host, etcd: &EtcdClient, silence: &mut Silence) -> Result<(
 /// Whether somebody listens where the member should.
 async fn answers(member: &EtcdMember) -> bool {
     let place = member.clients.first().and_then(|client| Url::parse(client).ok());
-    let place = place.and_then(|url| Some((url.host_str()?.trim_matches(['[', ']']).to_owned(), url.port()?)));
+    let place =
+        place.and_then(|url| Some((url.host_str()?.trim_matches(['[', ']']).to_owned(), url.port()?)));
     let Some((host, port)) = place else { return false };
     let connected = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect((host, port))).await;
     matches!(connected, Ok(Ok(_)))
@@ -99,7 +100,8 @@ fn to_forget<'a>(
     let unwanted = |member: &EtcdMember| !member.peers.iter().any(|peer| wanted.contains(peer));
     let (gone, _) = present.iter().find(|(member, _)| unwanted(member) && silent(member))?;
     let rest = present.iter().filter(|(member, _)| member.id != gone.id && !member.learner);
-    let (all, there) = rest.fold((0, 0), |(all, there), (_, answers)| (all + 1, there + usize::from(*answers)));
+    let (all, there) =
+        rest.fold((0, 0), |(all, there), (_, answers)| (all + 1, there + usize::from(*answers)));
     (there > all / 2).then_some(gone)
 }
 
@@ -117,7 +119,8 @@ mod tests {
                 (EtcdMember { name: id.clone(), id, peers, ..EtcdMember::default() }, letter.is_uppercase())
             })
             .collect();
-        let present: Vec<(&EtcdMember, bool)> = members.iter().map(|(member, there)| (member, *there)).collect();
+        let present: Vec<(&EtcdMember, bool)> =
+            members.iter().map(|(member, there)| (member, *there)).collect();
         let mut silence = Silence::new();
         note(&present, &mut silence);
         let wanted = ["http://a:2380".to_owned(), "http://b:2380".to_owned()];

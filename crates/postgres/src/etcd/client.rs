@@ -61,7 +61,8 @@ impl EtcdClient {
     pub(crate) async fn members(&self) -> Result<Vec<EtcdMember>, DatabaseError> {
         // A list of members is told from memory; only a read makes a cut-off member say that it is cut off.
         self.read("deis").await?;
-        let members: Members = self.call("list the members of etcd", "cluster/member/list", json!({})).await?;
+        let members: Members =
+            self.call("list the members of etcd", "cluster/member/list", json!({})).await?;
         Ok(members.members)
     }
 
@@ -69,7 +70,9 @@ impl EtcdClient {
     pub(crate) async fn read(&self, key: &str) -> Result<Option<String>, DatabaseError> {
         let question = json!({ "key": STANDARD.encode(key) });
         let range: Range = self.call("read from etcd", "kv/range", question).await?;
-        let text = |entry: Entry| String::from_utf8_lossy(&STANDARD.decode(entry.value).unwrap_or_default()).into_owned();
+        let text = |entry: Entry| {
+            String::from_utf8_lossy(&STANDARD.decode(entry.value).unwrap_or_default()).into_owned()
+        };
         Ok(range.kvs.into_iter().next().map(text))
     }
 

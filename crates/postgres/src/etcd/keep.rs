@@ -6,9 +6,9 @@ use std::time::Duration;
 use deis_runtime::Shutdown;
 use tracing::info;
 
-use super::membership::{Situation, Step, plan};
-use super::settings::{Start, settings};
 use super::EtcdClient;
+use super::membership::{Situation, Step, plan};
+use super::settings::{Start, words};
 use crate::child::{Ends, Program};
 use crate::error::DatabaseError;
 use crate::host::Host;
@@ -74,9 +74,9 @@ async fn act(host: &Host, step: Step) -> Result<Option<Start>, DatabaseError> {
 }
 
 async fn run(host: &Host, start: &Start, ends: &mut Ends, shutdown: &Shutdown) -> Result<(), DatabaseError> {
-    let settings = settings(&host.config, &host.layout.etcd(), start, host.tls.as_ref());
-    let (mut command, file) = host.command(&host.programs.etcd, "etcd.yml", &settings)?;
-    command.arg("--config-file").arg(file);
+    let mut command = host.account.command(&host.programs.etcd);
+    command.args(words(&host.config, &host.layout.etcd(), start, host.tls.as_ref()));
+    command.current_dir(host.layout.root());
     info!(?start, "starting etcd");
     ETCD.run(command, ends, &host.status, shutdown).await.map(drop)
 }

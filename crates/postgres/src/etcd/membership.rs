@@ -75,8 +75,11 @@ fn join(now: &Situation, members: &[EtcdMember]) -> Step {
 }
 
 fn initial(now: &Situation, members: &[EtcdMember]) -> Vec<String> {
-    let named = |member: &EtcdMember| if member.peers.contains(&now.peer) { now.name.clone() } else { member.name.clone() };
-    let entries = members.iter().flat_map(|member| member.peers.iter().map(move |peer| (named(member), peer)));
+    let named = |member: &EtcdMember| {
+        if member.peers.contains(&now.peer) { now.name.clone() } else { member.name.clone() }
+    };
+    let entries =
+        members.iter().flat_map(|member| member.peers.iter().map(move |peer| (named(member), peer)));
     entries.filter(|(name, _)| !name.is_empty()).map(|(name, peer)| format!("{name}={peer}")).collect()
 }
 

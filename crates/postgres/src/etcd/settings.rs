@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
-
 use crate::config::{Config, Member};
 use crate::http::address;
 use crate::tls::TlsFiles;
@@ -19,46 +17,56 @@ pub(crate) enum Start {
     Joining(Vec<String>),
 }
 
-/// The settings file, in JSON, which is YAML as well.
-pub(crate) fn settings(config: &Config, directory: &Path, start: &Start, tls: Option<&TlsFiles>) -> Value {
+/// The words etcd is started with: a file of settings cannot say all of it.
+pub(crate) fn words(config: &Config, directory: &Path, start: &Start, tls: Option<&TlsFiles>) -> Vec<String> {
     let (client, peer) = (own(config, config.ports.etcd), own(config, config.ports.etcd_peer));
-    let mut settings = json!({
-        "name": config.host,
-        "data-dir": directory,
-        "listen-client-urls": client,
-        "advertise-client-urls": client,
-        "listen-peer-urls": peer,
-        "initial-advertise-peer-urls": peer,
-        "initial-cluster-token": "deis-database",
-        "initial-cluster": initial(config, start).join(","),
-        "initial-cluster-state": if matches!(start, Start::Joining(_)) { "existing" } else { "new" },
-        "strict-reconfig-check": true,
-        "pre-vote": true,
-        // Slower than the defaults: three members on busy machines must not hold elections for want of CPU.
-        "heartbeat-interval": 200,
-        "election-timeout": 2000,
-        "snapshot-count": 10_000,
-        "auto-compaction-mode": "periodic",
-        "auto-compaction-retention": "1h",
-        "quota-backend-bytes": 256 << 20,
-        "enable-v2": false,
-        // Off unless it is named, once settings come from a file.
-        "enable-grpc-gateway": true,
-        "logger": "zap",
-        "log-level": "warn",
-        "log-outputs": ["stderr"],
-    });
-    if let (Some(tls), Some(settings)) = (tls, settings.as_object_mut()) {
-        let security = json!({
-            "cert-file": tls.certificate,
-            "key-file": tls.key,
-            "trusted-ca-file": tls.authorities,
-            "client-cert-auth": true,
-        });
-        settings.insert("client-transport-security".into(), security.clone());
-        settings.insert("peer-transport-security".into(), security);
-    }
-    settings
+    let state = if matches!(start, Start::Joining(_)) { "existing" } else { "new" };
+    let mut words = vec![
+        format!("--name={}", config.host),
+        format!("--data-dir={}", directory.display()),
+        format!("--listen-client-urls={client}"),
+        format!("--advertise-client-urls={client}"),
+        format!("--listen-peer-urls={peer}"),
+        format!("--initial-advertise-peer-urls={peer}"),
+        format!("--initial-cluster={}", initial(config, start).join(",")),
+        format!("--initial-cluster-state={state}"),
+    ];
+    words.extend(ALWAYS.map(str::to_owned));
+    words.extend(tls.map(secured).into_iter().flatten());
+    words
+}
+
+/// What holds for every member.
+const ALWAYS: [&str; 12] = [
+    "--initial-cluster-token=deis-database",
+    "--strict-reconfig-check=true",
+    "--pre-vote=true",
+    // Slower than the defaults: members on busy machines must not hold elections for want of CPU.
+    "--heartbeat-interval=200",
+    "--election-timeout=2000",
+    "--snapshot-count=10000",
+    "--auto-compaction-mode=periodic",
+    "--auto-compaction-retention=1h",
+    "--quota-backend-bytes=268435456",
+    "--logger=zap",
+    "--log-outputs=stderr",
+    // It warns of every call through its gateway.
+    "--log-level=error",
+];
+
+fn secured(tls: &TlsFiles) -> Vec<String> {
+    let files = |what: &str| {
+        [
+            format!("--{what}cert-file={}", tls.certificate.display()),
+            format!("--{what}key-file={}", tls.key.display()),
+            format!("--{what}trusted-ca-file={}", tls.authorities.display()),
+            format!("--{what}client-cert-auth=true"),
+        ]
+    };
+    let mut words = [files(""), files("peer-")].concat();
+    // A host with several addresses may call from another than the one it is known by. Who it is, its certificate says.
+    words.push("--experimental-peer-skip-client-san-verification=true".to_owned());
+    words
 }
 
 fn initial(config: &Config, start: &Start) -> Vec<String> {

@@ -30,25 +30,32 @@ pub(crate) async fn keep(host: &Host, shutdown: &Shutdown) -> Result<(), Databas
     let mut ends = Ends::default();
     while let Some(bootstrap) = origin(host, shutdown).await {
         let settings = settings(&host.config, &host.layout, &host.programs, host.tls.as_ref(), &bootstrap);
-        let (mut command, file) = host.command(&host.programs.patroni, "patroni.yml", &settings)?;
-        command.arg(file).env("LANG", "C.UTF-8").env("LC_ALL", "C.UTF-8");
+        let file = host.layout.settings("patroni.yml");
+        host.account.write(&file, settings.to_string().as_bytes())?;
+        let mut command = host.account.command(&host.programs.patroni);
+        command.arg(file).env("LC_ALL", "C.UTF-8").current_dir(host.layout.root());
         info!(?bootstrap, "starting patroni");
         match PATRONI.run(command, &mut ends, &host.status, shutdown).await? {
-            End::Asked => return Ok(()),
-            End::Killed => return end_unwatched(host).await,
-            End::Itself(count) if count >= UNWATCHED_ENDS => end_unwatched(host).await?,
+            End::Asked | End::Killed => break,
+            End::Itself(count) if count >= UNWATCHED_ENDS => end_unwatched(host).await,
             End::Itself(_) => {}
         }
         ends.pause(shutdown).await;
     }
+    // Patroni may have been killed before it could.
+    end_unwatched(host).await;
     Ok(())
 }
 
-async fn end_unwatched(host: &Host) -> Result<(), DatabaseError> {
-    if let Err(error) = host.server.end_now().await {
-        warn!(%error, "PostgreSQL was not ended; most likely it did not run");
+/// Ends PostgreSQL if it still runs.
+async fn end_unwatched(host: &Host) {
+    if !host.layout.data().join("postmaster.pid").exists() {
+        return;
     }
-    Ok(())
+    match host.server.end_now().await {
+        Ok(()) => warn!("ended PostgreSQL, which nobody watched"),
+        Err(error) => warn!(%error, "failed to end PostgreSQL; most likely it did not run"),
+    }
 }
 
 /// Where the database comes from if this host is to make it; none when it is time to end.
@@ -87,7 +94,9 @@ async fn decide(host: &Host) -> Result<Decision, DatabaseError> {
     }
     let (initialized, leader) = match (etcd.read(INITIALIZED).await, etcd.read(LEADER).await) {
         (Ok(initialized), Ok(leader)) => (initialized, leader),
-        (Err(error), _) | (_, Err(error)) => return Ok(Decision::Wait(format!("etcd is not ready: {error}"))),
+        (Err(error), _) | (_, Err(error)) => {
+            return Ok(Decision::Wait(format!("etcd is not ready: {error}")));
+        }
     };
     let made = initialized.as_ref().is_some_and(|system| !system.is_empty());
     if layout.has_data() && made && leader.is_none() {
@@ -100,7 +109,11 @@ async fn decide(host: &Host) -> Result<Decision, DatabaseError> {
     }
     clear(host)?;
     // Else this host becomes a copy of what is there.
-    if initialized.is_none() || !made && part { make(host).await } else { Ok(Decision::Start(Bootstrap::Empty)) }
+    if initialized.is_none() || !made && part {
+        make(host).await
+    } else {
+        Ok(Decision::Start(Bootstrap::Empty))
+    }
 }
 
 /// Removes what is only a part of a database, and marks what comes next as one until it is whole.
@@ -120,7 +133,9 @@ async fn make(host: &Host) -> Result<Decision, DatabaseError> {
     for (name, said) in ask_others(&host.config, &host.http).await {
         match said {
             None => return Ok(Decision::Wait(format!("{name} must answer before a database is made"))),
-            Some(peer) if peer.has_data => return Ok(Decision::Wait(format!("{name} has the database to be copied"))),
+            Some(peer) if peer.has_data => {
+                return Ok(Decision::Wait(format!("{name} has the database to be copied")));
+            }
             Some(_) => {}
         }
     }

@@ -97,9 +97,11 @@ pub(crate) fn settings(
 ) -> Value {
     let me = config.this_member();
     let at = |port: u16| std::net::SocketAddr::new(me.address, port).to_string();
-    let mut restapi = json!({ "listen": at(config.ports.patroni), "connect_address": at(config.ports.patroni) });
+    let mut restapi =
+        json!({ "listen": at(config.ports.patroni), "connect_address": at(config.ports.patroni) });
     let mut ctl = json!({});
-    let etcd = config.members.iter().map(|member| std::net::SocketAddr::new(member.address, config.ports.etcd));
+    let etcd =
+        config.members.iter().map(|member| std::net::SocketAddr::new(member.address, config.ports.etcd));
     let mut etcd = json!({ "hosts": etcd.map(|address| address.to_string()).collect::<Vec<_>>() });
     if let Some(tls) = tls {
         let own = json!({ "certfile": tls.certificate, "keyfile": tls.key, "cafile": tls.authorities });

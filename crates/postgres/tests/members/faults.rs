@@ -66,7 +66,7 @@ fn etcd_may_be_lost_on_any_host_and_everything_may_be_stopped() {
     let Some(mut hosts) = three() else { return };
     under_load(&mut hosts, |hosts, progress| {
         for host in ALL {
-            hosts.signal(host, "etcd.yml", Signal::KILL);
+            hosts.signal(host, "--initial-cluster", Signal::KILL);
             progress.await_write(hosts);
         }
         let primary = hosts.primary(&ALL);
@@ -86,13 +86,13 @@ fn a_primary_that_is_cut_off_takes_no_writes() {
     under_load(&mut hosts, |hosts, progress| {
         let others: Vec<&str> = ALL.into_iter().filter(|host| *host != primary).collect();
         for host in &others {
-            hosts.signal(host, "etcd.yml", Signal::STOP);
+            hosts.signal(host, "--initial-cluster", Signal::STOP);
         }
         hosts.until("the primary has stepped down", |hosts| {
             (hosts.sql_on(&primary, "SELECT pg_is_in_recovery()")? == "t").then_some(())
         });
         for host in &others {
-            hosts.signal(host, "etcd.yml", Signal::CONT);
+            hosts.signal(host, "--initial-cluster", Signal::CONT);
         }
         progress.await_write(hosts);
         hosts.await_copies(&ALL, 2);

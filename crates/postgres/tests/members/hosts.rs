@@ -32,7 +32,9 @@ impl Hosts {
         let wanted = std::env::var("DEIS_TEST_DOCKER_URL").is_ok();
         let programs = [PSQL, "/usr/bin/etcd", "/usr/bin/patroni"];
         if !wanted || !programs.iter().all(|program| Path::new(program).exists()) {
-            eprintln!("skipped: DEIS_TEST_DOCKER_URL is not set, or etcd, patroni or postgresql-15 is not installed");
+            eprintln!(
+                "skipped: DEIS_TEST_DOCKER_URL is not set, or etcd, patroni or postgresql-15 is not installed"
+            );
             return None;
         }
         let directory = tempfile::Builder::new().prefix("deis-pg-").tempdir().unwrap();
@@ -50,8 +52,9 @@ impl Hosts {
         fs::write(self.path("identity"), bundle.to_pem()).unwrap();
         fs::copy(std::env::current_exe().unwrap(), self.path("program")).unwrap();
         let program = self.path("program").display().to_string();
-        let script =
-            format!("#!/bin/sh\n{CALLBACK}=\"$*\" exec {program} --exact process::callback_process --nocapture\n");
+        let script = format!(
+            "#!/bin/sh\n{CALLBACK}=\"$*\" exec {program} --exact process::callback_process --nocapture\n"
+        );
         fs::write(self.path("deisd"), script).unwrap();
         fs::set_permissions(self.path("deisd"), fs::Permissions::from_mode(0o755)).unwrap();
     }
@@ -85,7 +88,8 @@ impl Hosts {
             program: self.path("deisd").display().to_string(),
             backup_every_seconds: 24 * 60 * 60,
         };
-        let log = fs::File::options().create(true).append(true).open(self.path(&format!("{host}.log"))).unwrap();
+        let log =
+            fs::File::options().create(true).append(true).open(self.path(&format!("{host}.log"))).unwrap();
         let mut command = Command::new(self.path("program"));
         command.args(["--exact", "process::member_process", "--nocapture"]);
         command.env(MEMBER, serde_json::to_string(&orders).unwrap()).env_remove("RUST_LOG");
@@ -121,7 +125,9 @@ impl Hosts {
         }
         signal(Signal::KILL, &known);
         keeper.wait().unwrap();
-        self.until("everything on the host is dead", |hosts| hosts.processes(host, "").is_empty().then_some(()));
+        self.until("everything on the host is dead", |hosts| {
+            hosts.processes(host, "").is_empty().then_some(())
+        });
     }
 
     /// Sends `signal` to what runs on `host` and has `word` in its command line.
@@ -151,8 +157,10 @@ impl Hosts {
     /// The processes that work in the host's folder; those that wait for their parent have none.
     pub(crate) fn processes(&self, host: &str, word: &str) -> Vec<i32> {
         let folder = self.path(host);
-        let ids = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let works_there = |id: &i32| fs::read_link(format!("/proc/{id}/cwd")).is_ok_and(|cwd| cwd.starts_with(&folder));
+        let ids =
+            fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let works_there =
+            |id: &i32| fs::read_link(format!("/proc/{id}/cwd")).is_ok_and(|cwd| cwd.starts_with(&folder));
         let has_word = |id: &i32| {
             let line = fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
             String::from_utf8_lossy(&line).contains(word)
@@ -200,7 +208,10 @@ impl Hosts {
     pub(crate) fn sql_on(&self, host: &str, sql: &str) -> Option<String> {
         let (port, password) = (PORTS.postgres, passwords().superuser);
         let socket = self.path(host).join("run");
-        let place = format!("host={} port={port} user=postgres dbname=postgres password={password}", socket.display());
+        let place = format!(
+            "host={} port={port} user=postgres dbname=postgres password={password}",
+            socket.display()
+        );
         let output = Client { place }.run(sql);
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }

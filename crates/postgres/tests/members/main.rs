@@ -2,8 +2,13 @@
 //!
 //! Runs where the packages are and `DEIS_TEST_DOCKER_URL` says that engines may be used; says so when it skips.
 
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
 mod hosts;
+#[cfg(test)]
 mod process;
+#[cfg(test)]
 mod restore;
+#[cfg(test)]
 mod writer;

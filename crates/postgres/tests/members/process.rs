@@ -43,7 +43,12 @@ fn member_process() {
     let orders: Orders = serde_json::from_str(&orders).unwrap();
     let _ = rustls::crypto::ring::default_provider().install_default();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap().block_on(be(orders));
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(be(orders));
 }
 
 async fn be(orders: Orders) {
@@ -85,14 +90,18 @@ fn callback_process() {
     let Ok(words) = env::var(CALLBACK) else { return };
     let words: Vec<&str> = words.split(' ').collect();
     let status = match words.as_slice() {
-        ["database", "archive-wal", "--socket", socket, file] => archive_wal(Path::new(socket), Path::new(file)),
+        ["database", "archive-wal", "--socket", socket, file] => {
+            archive_wal(Path::new(socket), Path::new(file))
+        }
         ["database", "restore-wal", "--socket", socket, name, file] => {
             restore_wal(Path::new(socket), name, Path::new(file), false)
         }
         ["database", "restore-wal", "--required", "--socket", socket, name, file] => {
             restore_wal(Path::new(socket), name, Path::new(file), true)
         }
-        ["database", "restore-base", "--socket", socket, data] => restore_base(Path::new(socket), Path::new(data)),
+        ["database", "restore-base", "--socket", socket, data] => {
+            restore_base(Path::new(socket), Path::new(data))
+        }
         _ => panic!("unknown words: {words:?}"),
     };
     std::process::exit(status.into());

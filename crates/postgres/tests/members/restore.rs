@@ -9,7 +9,8 @@ const ONE: [&str; 1] = ["a"];
 
 /// Has everything written so far go to the store.
 fn archive(hosts: &Hosts) {
-    let switched = hosts.sql_on("a", "SELECT pg_walfile_name(pg_switch_wal())").expect("the host is the primary");
+    let switched =
+        hosts.sql_on("a", "SELECT pg_walfile_name(pg_switch_wal())").expect("the host is the primary");
     let archived = "SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver";
     hosts.until("the log is archived", |hosts| {
         let last = hosts.sql_on("a", archived)?;

@@ -17,7 +17,9 @@ impl Progress {
     pub(crate) fn await_write(&self, hosts: &Hosts) {
         // The one under way may have been acknowledged by a host that is gone.
         let after = self.acknowledged.load(Ordering::SeqCst) + 2;
-        hosts.until("writes are acknowledged", |_| (self.acknowledged.load(Ordering::SeqCst) >= after).then_some(()));
+        hosts.until("writes are acknowledged", |_| {
+            (self.acknowledged.load(Ordering::SeqCst) >= after).then_some(())
+        });
     }
 
     /// Ends the writer; gives back what was acknowledged.
@@ -45,7 +47,8 @@ impl Progress {
 /// Every number that was acknowledged is there.
 pub(crate) fn check(hosts: &Hosts, members: &[&str], acknowledged: &[u64]) {
     let found = hosts.answer(members, "SELECT string_agg(number::text, ' ') FROM written");
-    let found: std::collections::BTreeSet<u64> = found.split(' ').map(|number| number.parse().unwrap()).collect();
+    let found: std::collections::BTreeSet<u64> =
+        found.split(' ').map(|number| number.parse().unwrap()).collect();
     let missing: Vec<&u64> = acknowledged.iter().filter(|number| !found.contains(number)).collect();
     assert!(missing.is_empty(), "{missing:?} of {} were acknowledged and are gone", acknowledged.len());
     assert!(acknowledged.len() > 5, "hardly anything was written");
