@@ -23,6 +23,7 @@ mod pull;
 mod reference;
 mod remove;
 mod volume;
+mod weight;
 
 pub(crate) use connect::Docker;
 pub(crate) use create::{DROPPED_CAPABILITIES, PROCESS_LIMIT, variables};

@@ -25,6 +25,9 @@ pub(crate) const DEADLINE: &str = "io.deis.deadline";
 /// On containers that build: the platform. Empty on the images they make.
 pub(crate) const BUILD: &str = "io.deis.build";
 
+/// On containers of Docker Swarm that have one: the relative weight of processor time, 1–1024.
+pub(crate) const SHARES: &str = "io.deis.shares";
+
 /// Set by Docker Swarm on every container of its own: the service, the slot or host, and the task, as `web.1.ab12`.
 pub(crate) const TASK_NAME: &str = "com.docker.swarm.task.name";
 /// Set by Docker Swarm: the host.
@@ -207,7 +210,7 @@ mod tests {
 
     #[test]
     fn service_names_are_short_plain_and_different() {
-        assert_eq!(service_name("deis", "blog_v2.web.1"), "blog-v2-web-1-4a3c11b23ae9f5ea");
+        assert_eq!(service_name("deis", "blog_v2.web.1"), "blog-v2-web-1-123027f4cd5468d9");
         assert_ne!(service_name("deis", "blog_v2.web.1"), service_name("other", "blog_v2.web.1"));
         assert!(service_name("deis", &"a".repeat(200)).len() <= 63);
     }

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use deis_model::AppId;
 
 use super::inspection::Inspections;
+use super::weight::{weigh, weigh_present};
 use crate::Change;
 use crate::labels;
 
@@ -95,6 +96,7 @@ struct Follower {
 impl Follower {
     async fn run(mut self) {
         loop {
+            weigh_present(&self.client, &self.platform).await;
             self.follow().await;
             self.connected.store(false, Ordering::Release);
             self.await_engine().await;
@@ -109,9 +111,23 @@ impl Follower {
         let mut events = std::pin::pin!(self.client.clone().events(Some(self.options())));
         while let Some(event) = events.next().await {
             match event {
-                Ok(event) => self.note(&event),
+                Ok(event) => {
+                    self.note(&event);
+                    self.weigh(&event).await;
+                }
                 Err(error) => return warn!(%error, "lost the container engine's events"),
             }
+        }
+    }
+
+    /// Gives a container that just started its weight.
+    async fn weigh(&self, event: &EventMessage) {
+        let Some(actor) = event.actor.as_ref().filter(|_| event.action.as_deref() == Some("start")) else {
+            return;
+        };
+        if let (Some(id), Some(attributes)) = (&actor.id, &actor.attributes) {
+            let name = attributes.get("name").map_or("", String::as_str);
+            weigh(&self.client, &self.platform, id, name, attributes).await;
         }
     }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use bollard::models::Task;
 
-use deis_model::{AppId, ContainerName, ContainerStatus};
+use deis_model::{AppId, ContainerName, ContainerState, ContainerStatus};
 
 use super::Swarm;
 use super::history::{container_id, tell};
@@ -53,7 +53,10 @@ fn tell_service(service: &Owned, tasks: &[&Task], hosts: &BTreeMap<String, IpAdd
     let address = |host: &str| hosts.get(host).copied();
     let on_host_network = publishes_nothing(service);
     match &service.runs {
-        Runs::One(name) => tell(name.clone(), tasks, on_host_network, address).into_iter().collect(),
+        Runs::One(name) => {
+            let told = tell(name.clone(), tasks, on_host_network, address);
+            vec![told.unwrap_or_else(|| untold(service, name))]
+        }
         Runs::Each(workload) => {
             let mut places: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
             for task in tasks {
@@ -65,6 +68,22 @@ fn tell_service(service: &Owned, tasks: &[&Task], hosts: &BTreeMap<String, IpAdd
             });
             told.collect()
         }
+    }
+}
+
+/// A container of which the manager has no task yet, or none any more: another comes.
+fn untold(service: &Owned, name: &ContainerName) -> ContainerStatus {
+    ContainerStatus {
+        name: name.clone(),
+        id: service.id.clone(),
+        state: ContainerState::Created,
+        address: None,
+        health_check: labels::health_check(&service.labels()),
+        restarts: 0,
+        started_at: 0,
+        exit_code: None,
+        out_of_memory: false,
+        fingerprint: service.fingerprint().to_owned(),
     }
 }
 

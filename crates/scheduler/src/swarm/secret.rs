@@ -1,10 +1,11 @@
 //! Files of roles: secrets of the Swarm, named by what they hold, so that the same file is kept once.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use bollard::models::{SecretSpec, TaskSpecContainerSpecFile, TaskSpecContainerSpecSecrets};
+use bollard::models::{Secret, SecretSpec, TaskSpecContainerSpecFile, TaskSpecContainerSpecSecrets};
 use bollard::query_parameters::ListSecretsOptionsBuilder;
 use sha2::{Digest, Sha256};
 
@@ -14,14 +15,29 @@ use super::Swarm;
 use super::failure::refused;
 use super::service::Owned;
 use crate::SchedulerError;
-use crate::docker::status;
+use crate::docker::{nanoseconds, now, status};
 use crate::labels;
 
 /// Readable by the container's root alone.
 const MODE: u32 = 0o400;
 
+/// How old a secret without a service is at least when it is removed: one that was just made may be about to get its own.
+const STRAY_AFTER: Duration = Duration::from_secs(600);
+
 /// Hexadecimal digits of the checksum in a name; Docker Swarm takes names of 64 characters.
 const DIGITS: usize = 40;
+
+/// A secret as the manager lists it.
+struct Kept {
+    name: String,
+    id: String,
+    /// Unix time in nanoseconds.
+    made_at: i64,
+}
+
+fn age(secret: &Kept) -> Duration {
+    now().saturating_sub(Duration::from_nanos(u64::try_from(secret.made_at).unwrap_or(0)))
+}
 
 impl Swarm {
     /// Makes the workload's files available to services, and answers how a service refers to them.
@@ -60,16 +76,20 @@ impl Swarm {
 
     async fn find_secret(&self, name: &str) -> Result<Option<String>, SchedulerError> {
         let found = self.list_secrets().await?;
-        Ok(found.into_iter().find(|(found, _)| found == name).map(|(_, id)| id))
+        Ok(found.into_iter().find(|kept| kept.name == name).map(|kept| kept.id))
     }
 
-    /// Names and ids of this platform's secrets.
-    async fn list_secrets(&self) -> Result<Vec<(String, String)>, SchedulerError> {
+    /// This platform's secrets.
+    async fn list_secrets(&self) -> Result<Vec<Kept>, SchedulerError> {
         let filters = labels::filters(self.platform(), &[]);
         let options = ListSecretsOptionsBuilder::new().filters(&filters).build();
         let listed = self.client().list_secrets(Some(options)).await;
         let listed = listed.map_err(|error| self.failed("list", "secrets", &error))?;
-        Ok(listed.into_iter().filter_map(|secret| Some((secret.spec?.name?, secret.id?))).collect())
+        let read = |secret: Secret| {
+            let made_at = secret.created_at.map_or(0, |time| nanoseconds(&time));
+            Some(Kept { name: secret.spec?.name?, id: secret.id?, made_at })
+        };
+        Ok(listed.into_iter().filter_map(read).collect())
     }
 
     /// Removes those of `released` that no service uses any more.
@@ -87,13 +107,14 @@ impl Swarm {
 
     /// Removes the secrets of this platform that no service uses: whoever made them was stopped before it made that.
     pub(super) async fn discard_stray_secrets(&self) -> Result<(), SchedulerError> {
-        let before = self.list_secrets().await?;
-        if before.is_empty() {
+        let mut kept = self.list_secrets().await?;
+        kept.retain(|secret| age(secret) > STRAY_AFTER);
+        if kept.is_empty() {
             return Ok(());
         }
         let services = self.services(&[]).await?;
         let used: BTreeSet<String> = services.iter().flat_map(used_by).collect();
-        let ids = before.into_iter().map(|(_, id)| id).filter(|id| !used.contains(id));
+        let ids = kept.into_iter().map(|secret| secret.id).filter(|id| !used.contains(id));
         self.discard_secrets(&ids.collect()).await
     }
 }

@@ -38,7 +38,7 @@ impl Swarm {
         secrets: &[TaskSpecContainerSpecSecrets],
         avoided: &[String],
     ) -> ServiceSpec {
-        let labels = labels::of_replica(self.platform(), workload, number);
+        let labels = weighed(labels::of_replica(self.platform(), workload, number), workload.limits);
         let mode = ServiceSpecMode { replicated: Some(ONE), ..Default::default() };
         let mut constraints = tagged(&workload.tags);
         constraints.extend(avoided.iter().map(|host| avoid(host)));
@@ -47,14 +47,14 @@ impl Swarm {
 
     /// The service for a workload that has a container on every host.
     pub(super) fn each(&self, workload: &Workload, secrets: &[TaskSpecContainerSpecSecrets]) -> ServiceSpec {
-        let labels = labels::of_each(self.platform(), workload);
+        let labels = weighed(labels::of_each(self.platform(), workload), workload.limits);
         let mode = ServiceSpecMode { global: Some(HashMap::new()), ..Default::default() };
         self.kept_up(workload, labels, mode, secrets, tagged(&workload.tags))
     }
 
     /// The service of a job that nobody waits for after `deadline`.
     pub(super) fn once(&self, job: &Job, deadline: u64) -> ServiceSpec {
-        let labels = labels::of_job(self.platform(), &job.name, deadline);
+        let labels = weighed(labels::of_job(self.platform(), &job.name, deadline), job.limits);
         let container = container(&job.image, &job.command, &job.environment, labels.clone());
         let task_template = TaskSpec {
             container_spec: Some(TaskSpecContainerSpec {
@@ -122,6 +122,12 @@ impl Swarm {
         let output = self.local.output.clone()?;
         Some(TaskSpecLogDriver { name: output.typ, options: output.config })
     }
+}
+
+fn weighed(mut labels: HashMap<String, String>, limits: Limits) -> HashMap<String, String> {
+    let shares = limits.cpu_shares.map(|shares| shares.to_string());
+    labels.insert(labels::SHARES.to_owned(), shares.unwrap_or_default());
+    labels
 }
 
 /// Constraints that only hosts with all `tags` meet.
@@ -193,7 +199,7 @@ fn mount(mount: &Mount) -> EngineMount {
 }
 
 /// Docker Swarm knows no relative weights of processor time: a cap would slow an app on an idle host, and a reservation
-/// would refuse hosts that have time to spare, so that limit has no effect here.
+/// would refuse hosts that have time to spare. A label tells the weight to whoever watches the host's engine.
 ///
 /// Half of the memory limit is reserved: while a release replaces another both stand side by side, and the two halves
 /// are what one of them may use.

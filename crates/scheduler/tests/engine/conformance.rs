@@ -87,7 +87,9 @@ async fn another_description_replaces_containers(fixture: &Fixture) {
     let before = fixture.until("blog", |one| one.state == ContainerState::Up).await;
     workload.environment.0.insert("COLOUR".to_owned(), "green".to_owned());
     fixture.engine.scheduler.apply(&workload).await.expect("apply another");
-    let after = fixture.until("blog", |one| one.fingerprint == workload.fingerprint()).await;
+    let after = fixture
+        .until("blog", |one| one.fingerprint == workload.fingerprint() && one.state == ContainerState::Up)
+        .await;
     assert_eq!(fixture.observe("blog").await.len(), 1);
     assert_ne!(after.id, before.id);
 }

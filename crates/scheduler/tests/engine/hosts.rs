@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use deis_model::{ContainerState, ContainerStatus, FileMount, HostAccess, Job, Mount, Spread, Workload};
+use deis_model::{
+    ContainerState, ContainerStatus, FileMount, HostAccess, Job, Limits, Mount, Spread, Workload,
+};
 use deis_scheduler::{Attachment, HostState, Options, OutputFrame, SchedulerError, open};
 use tokio::sync::mpsc;
 
@@ -199,6 +201,7 @@ async fn swarm_labels_and_drains_place_containers() {
     let (output, _frames) = mpsc::channel(1);
     let refused = scheduler.run(&job, Attachment { output, timeout: NOW }).await.expect_err("no such host");
     assert!(matches!(refused, SchedulerError::NoHost { .. }), "{refused}");
+    workload.limits = Limits { memory_bytes: Some(64 << 20), cpu_shares: Some(512) };
     for host in [1, 2] {
         fleet.cluster(0).label(&fleet.names[host], "disk", Some("ssd")).await.expect("label");
     }
@@ -206,6 +209,7 @@ async fn swarm_labels_and_drains_place_containers() {
     let placed = fleet.until_up(0, "blog", 2).await;
     let hosts: BTreeSet<_> = placed.values().collect();
     assert_eq!(hosts, BTreeSet::from([&fleet.names[1], &fleet.names[2]]));
+    fleet.until_weighed(&fleet.observe(0, "blog").await[0], &placed).await;
     fleet.cluster(0).drain(&fleet.names[2], true).await.expect("drain");
     fleet.until(&fleet.names[2], |host| host.state == HostState::Drained).await;
     for _ in 0..600 {
@@ -257,6 +261,26 @@ impl Fleet {
         self.until_up(0, "role", 2).await;
         self.engines[0].scheduler.remove(&role.id, NOW).await.expect("remove");
         assert!(self.observe(0, "role").await.is_empty());
+    }
+
+    /// Waits until the container has the weight and the memory that its workload says; only its host's engine knows.
+    async fn until_weighed(&self, one: &ContainerStatus, placed: &BTreeMap<String, String>) {
+        let host = self.index(&placed[&one.name.short()]);
+        let _agent = self.local(host).await;
+        let socket = self.lab.as_ref().expect("real hosts").url(host).replace("swarm://", "");
+        let version = bollard::API_DEFAULT_VERSION;
+        let client = bollard::Docker::connect_with_unix(&socket, 60, version).expect("connect");
+        let client = client.negotiate_version().await.expect("negotiate");
+        let mut found = None;
+        for _ in 0..600 {
+            let seen = client.inspect_container(&one.id, None).await.expect("inspect");
+            found = seen.host_config.map(|config| (config.cpu_shares, config.memory));
+            if found == Some((Some(512), Some(64 << 20))) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("weight and memory are {found:?}");
     }
 
     /// What `docker://` says on a host of the containers there is what `swarm://` says.

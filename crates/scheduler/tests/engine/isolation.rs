@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bollard::models::ContainerCreateBody;
 use bollard::query_parameters::{CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder};
-use deis_model::{ContainerName, ContainerState, Workload};
+use deis_model::{ContainerName, ContainerState, FileMount, HostAccess, Mount, Spread, Workload};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::fixture::{Fixture, archive, raw, words};
@@ -141,5 +141,49 @@ async fn tags_that_the_host_lacks_are_told() {
     workload.tags.insert("disk".to_owned(), "none-has-this".to_owned());
     let refused = fixture.engine.scheduler.apply(&workload).await.expect_err("no such host");
     assert_eq!(refused.to_string(), "no host has the label disk=none-has-this");
+    fixture.clean().await;
+}
+
+#[tokio::test]
+async fn a_role_has_what_it_asks_of_its_host() {
+    let Some(fixture) = Fixture::docker().await else { return };
+    let directory = std::env::temp_dir().join(fixture.app("role").to_string());
+    std::fs::create_dir_all(&directory).expect("a temporary directory can be made");
+    std::fs::write(directory.join("hello"), "from the host\n").expect("a temporary file can be written");
+    let mount = |target: &str| Mount {
+        source: directory.display().to_string(),
+        target: target.to_owned(),
+        read_only: true,
+    };
+    let file = FileMount { path: "/etc/role/key".to_owned(), contents: "secret\n".to_owned() };
+    let access = HostAccess {
+        network: true,
+        mounts: vec![mount("/host")],
+        files: vec![file],
+        capabilities: vec!["NET_RAW".to_owned()],
+    };
+    let script = "cd /; busybox cat host/hello etc/role/key; busybox ls -l etc/role/key | busybox cut -c 1-10; \
+                  busybox readlink /proc/self/ns/net; sleep 600";
+    let workload = Workload {
+        command: words(&["busybox", "sh", "-c", script]),
+        host: Some(access),
+        spread: Spread::Hosts,
+        ..fixture.web("role", 1, 0)
+    };
+    fixture.engine.scheduler.apply(&workload).await.expect("apply");
+    let one = fixture.until("role", |one| one.state == ContainerState::Up).await;
+    assert_eq!(one.name.number, 1, "there is one host");
+    assert_eq!(one.address.map(|address| address.to_string()).as_deref(), Some("127.0.0.1:5000"));
+    let mut told = Vec::new();
+    for _ in 0..600 {
+        told = fixture.engine.output.tail(&one.id, 100).await.expect("tail");
+        if told.len() > 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let network = std::fs::read_link("/proc/self/ns/net").expect("proc is there").display().to_string();
+    assert_eq!(told, ["from the host", "secret", "-r--------", network.as_str()]);
+    std::fs::remove_dir_all(&directory).expect("remove");
     fixture.clean().await;
 }
