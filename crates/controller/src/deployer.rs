@@ -3,6 +3,7 @@
 //! A caller gets the same answers from every controller. When the leader changes, the next one is asked: what is wanted
 //! is in the database, and a restart names the incarnations that are to go.
 
+mod ask;
 mod job;
 
 use std::collections::BTreeMap;
@@ -11,26 +12,20 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
-use deis_api::client::CallError;
-use deis_api::internal::{DeployAnswer, DeployGoal, DeployRequest, Incarnation};
-use deis_database::Database;
+use deis_api::internal::{DeployAnswer, DeployGoal, Incarnation};
+use deis_database::{Database, DatabaseError};
 use deis_model::{
     AppId, ContainerName, ContainerStatus, Formation, ProcessType, ReleaseState, ReleaseVersion, intent,
 };
 use deis_scheduler::{Scheduler, SchedulerError};
 
 use crate::app::{DeployError, Deploys};
-use crate::lead::{Dial, Seat, Seats};
+use crate::lead::{Dial, Seats};
 use crate::reconcile::{BATCHES, DeploySettings, ROUTERS_TIMEOUT};
+use ask::{LOOK, Trouble, verdict};
 
 /// How long the leader is asked to wait for a release before it is asked again.
 const HOLD: Duration = Duration::from_secs(20);
-/// How long the leader may take beyond what it was asked to wait.
-const ANSWER: Duration = Duration::from_secs(30);
-/// How long callers wait while nobody leads or the database is away: longer than it takes another one to lead.
-const LEADERLESS: Duration = Duration::from_secs(30);
-/// How soon to look again who leads.
-const LOOK: Duration = Duration::from_millis(500);
 /// How often is looked whether containers that are to go are gone, or a release is pending.
 const POLL: Duration = Duration::from_millis(100);
 /// How long the removal of an app's containers is waited for.
@@ -62,14 +57,16 @@ impl Deploys for Deployer {
     async fn await_release(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DeployError> {
         let (mut trouble, mut deployed) = (Trouble::default(), None::<Instant>);
         loop {
+            let asked = Instant::now();
             let release = match self.database.release(app, version).await {
                 Ok(release) => release.ok_or(DeployError::Gone)?,
-                Err(error) => {
-                    let reason = DeployError::from_database(error);
-                    trouble.lasts(|| format!("{reason} {version} is deployed all the same."))?;
+                Err(DatabaseError::Away { .. }) => {
+                    let promise = format!("{version} is deployed as soon as it does");
+                    trouble.lasts(asked, || format!("the platform's database does not answer; {promise}"))?;
                     tokio::time::sleep(LOOK).await;
                     continue;
                 }
+                Err(error) => return Err(DeployError::from_database(error)),
             };
             match release.state {
                 ReleaseState::Failed => return Err(DeployError::Failed(release.failure.unwrap_or_default())),
@@ -85,7 +82,8 @@ impl Deploys for Deployer {
                 Ok(DeployAnswer::Waiting(_)) => trouble = Trouble::default(),
                 Ok(answer) => return verdict(answer),
                 Err(reason) => {
-                    trouble.lasts(|| format!("{reason}; {version} is deployed as soon as one does"))?;
+                    trouble
+                        .lasts(asked, || format!("{reason}; {version} is deployed as soon as one does"))?;
                     self.await_leader().await;
                 }
             }
@@ -156,69 +154,6 @@ impl Deploys for Deployer {
 }
 
 impl Deployer {
-    /// Waits until `goal` is reached or will not be. Time without a leader does not count towards `timeout`.
-    async fn reach(&self, app: &AppId, goal: &DeployGoal, timeout: Duration) -> Result<(), DeployError> {
-        let (mut left, mut trouble) = (timeout, Trouble::default());
-        loop {
-            let asked = Instant::now();
-            match self.ask(app, goal, left).await {
-                Ok(DeployAnswer::Waiting(reason)) => {
-                    left = left.saturating_sub(asked.elapsed());
-                    if left.is_zero() {
-                        return Err(DeployError::Failed(reason));
-                    }
-                    trouble = Trouble::default();
-                }
-                Ok(answer) => return verdict(answer),
-                Err(reason) => {
-                    trouble.lasts(|| reason)?;
-                    self.await_leader().await;
-                }
-            }
-        }
-    }
-
-    /// What the leader says, or why nobody says anything.
-    async fn ask(&self, app: &AppId, goal: &DeployGoal, hold: Duration) -> Result<DeployAnswer, String> {
-        let mut seats = self.seats.clone();
-        let seat = seats.borrow_and_update().clone();
-        let answer = async {
-            match &seat {
-                Seat::Leading(term) => term.answer(app, goal, hold).await.ok_or_else(nobody),
-                Seat::Following(leader) => match &leader.url {
-                    Some(url) => self.ask_at(url, app, goal, hold).await,
-                    None => Err(nobody()),
-                },
-            }
-        };
-        tokio::select! {
-            answer = answer => answer,
-            _ = seats.changed() => Err(nobody()),
-        }
-    }
-
-    async fn ask_at(
-        &self,
-        url: &str,
-        app: &AppId,
-        goal: &DeployGoal,
-        hold: Duration,
-    ) -> Result<DeployAnswer, String> {
-        let hold_millis = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX);
-        let request = DeployRequest { goal: goal.clone(), hold_millis };
-        let (leader, path) = ((self.dial)(url), format!("/internal/deploys/{app}"));
-        leader.post(&path, &request, hold + ANSWER).await.map_err(|error: CallError| match error.status() {
-            Some(http::StatusCode::MISDIRECTED_REQUEST) => nobody(),
-            _ => format!("the controller that leads gives no answer: {error}"),
-        })
-    }
-
-    /// Waits a moment, or until the seat changes.
-    async fn await_leader(&self) {
-        let mut seats = self.seats.clone();
-        let _ = tokio::time::timeout(LOOK, seats.changed()).await;
-    }
-
     /// Has the numbers `before` again, but for types that somebody else has scaled meanwhile.
     async fn scale_back(
         &self,
@@ -271,32 +206,4 @@ impl Deployer {
             .filter_map(|name| Some(Incarnation { container: name.clone(), id: ids.get(name)?.clone() }));
         Ok(present.collect())
     }
-}
-
-/// A time in which nobody can say how an app stands.
-#[derive(Default)]
-struct Trouble {
-    since: Option<Instant>,
-}
-
-impl Trouble {
-    /// Fails with what `explain` says once it has lasted too long.
-    fn lasts(&mut self, explain: impl FnOnce() -> String) -> Result<(), DeployError> {
-        match self.since.get_or_insert_with(Instant::now).elapsed() < LEADERLESS {
-            true => Ok(()),
-            false => Err(DeployError::Failed(explain())),
-        }
-    }
-}
-
-fn verdict(answer: DeployAnswer) -> Result<(), DeployError> {
-    match answer {
-        DeployAnswer::Done => Ok(()),
-        DeployAnswer::Waiting(reason) | DeployAnswer::Failed(reason) => Err(DeployError::Failed(reason)),
-        DeployAnswer::Gone => Err(DeployError::Gone),
-    }
-}
-
-fn nobody() -> String {
-    "no controller leads at the moment".to_owned()
 }

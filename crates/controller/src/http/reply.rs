@@ -103,3 +103,15 @@ fn database_error(error: &DatabaseError) -> Response {
         _ => internal_error(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_is_no_fault_of_the_caller_and_passes() {
+        let away =
+            DatabaseError::Away { database: "10.0.0.1:5432/deis".to_owned(), reason: "refused".to_owned() };
+        assert_eq!(Refusal::from(away).into_response().status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+}
