@@ -41,7 +41,7 @@ pub struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { planes: vec![""; 3], database: Database::Own, ready_seconds: 60 }
+        Self { planes: vec![""; 3], database: Database::Own, ready_seconds: 120 }
     }
 }
 

@@ -3,8 +3,8 @@
 use deis_tests::scenario::{examples, journey};
 use deis_tests::{Cluster, Database, Plan, has_lab};
 
-/// How long a release may take to be ready there.
-const READY_SECONDS: u32 = 40;
+/// How long a release may take to be ready there: each host fetches the image first, all of it the first time.
+const READY_SECONDS: u32 = 120;
 /// A server on every host that is no registry: the router's health check.
 const NO_REGISTRY: &str = "127.0.0.1:9090";
 
