@@ -166,19 +166,13 @@ impl ObjectStore for MemoryStore {
         read(find(&self.lock().uploads, upload)?, upload)
     }
 
-    async fn finish_upload(
-        &self,
-        upload: &ObjectKey,
-        size: u64,
-        key: &ObjectKey,
-    ) -> Result<ObjectMeta, StoreError> {
+    async fn finish_upload(&self, upload: &ObjectKey, size: u64, key: &ObjectKey) -> Result<(), StoreError> {
         let _hold = self.hold(upload, size)?;
         let mut content = self.lock();
         let blob = Blob::new(find(&content.uploads, upload)?.bytes);
-        let meta = blob.meta(key);
         content.uploads.remove(upload);
         content.objects.insert(key.clone(), blob);
-        Ok(meta)
+        Ok(())
     }
 
     async fn cancel_upload(&self, upload: &ObjectKey) -> Result<(), StoreError> {

@@ -60,12 +60,7 @@ pub trait ObjectStore: Debug + Send + Sync {
     ///
     /// [`StoreError::UploadLength`] when it has not `size` bytes: uploads only grow, so a caller who checked that
     /// many bytes publishes exactly what it checked.
-    async fn finish_upload(
-        &self,
-        upload: &ObjectKey,
-        size: u64,
-        key: &ObjectKey,
-    ) -> Result<ObjectMeta, StoreError>;
+    async fn finish_upload(&self, upload: &ObjectKey, size: u64, key: &ObjectKey) -> Result<(), StoreError>;
 
     /// Forgets an upload; absent is success.
     async fn cancel_upload(&self, upload: &ObjectKey) -> Result<(), StoreError>;

@@ -21,7 +21,7 @@ use async_trait::async_trait;
 use attempt::{Attempt, blocking};
 use staging::Staging;
 use std::{ops::Range, path::PathBuf, sync::Arc};
-use tree::Tree;
+use tree::{Tree, meta_of};
 use upload::UploadFile;
 
 /// Keeps blobs as files.
@@ -103,8 +103,10 @@ impl ObjectStore for FileStore {
         let (key, tree) = (key.clone(), self.objects.clone());
         blocking(self.attempt("write", &key), move || {
             staged.as_file().sync_all()?;
-            tree.place(staged.path(), &key)?;
-            tree.meta(&key)
+            // By its own file: under its name there may be another one right after, or none.
+            let meta = meta_of(key, &staged.as_file().metadata()?)?;
+            tree.place(staged.path(), &meta.key)?;
+            Ok(meta)
         })
         .await
     }
@@ -155,12 +157,7 @@ impl ObjectStore for FileStore {
         self.read(&self.uploads, upload, None).await
     }
 
-    async fn finish_upload(
-        &self,
-        upload: &ObjectKey,
-        size: u64,
-        key: &ObjectKey,
-    ) -> Result<ObjectMeta, StoreError> {
+    async fn finish_upload(&self, upload: &ObjectKey, size: u64, key: &ObjectKey) -> Result<(), StoreError> {
         let opened = self.open_upload(upload).await?;
         opened.expect_size(upload, size)?;
         let (from, to) = (upload.clone(), key.clone());
@@ -169,7 +166,7 @@ impl ObjectStore for FileStore {
             opened.sync()?;
             objects.place(&uploads.path(&from), &to)?;
             uploads.prune(&from);
-            objects.meta(&to)
+            Ok(())
         })
         .await
     }

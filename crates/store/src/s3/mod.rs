@@ -110,14 +110,14 @@ impl S3Store {
     }
 
     /// Puts the upload's parts together: on the server if there is one, else through this process.
-    async fn compose(&self, upload: &ObjectKey, parts: Session, to: &Path) -> Result<(), StoreError> {
+    async fn compose(&self, upload: &ObjectKey, session: &Session, to: &Path) -> Result<(), StoreError> {
         let failed = |error| self.bucket.attempt("finish upload", upload.as_str()).failed(error);
-        if let [part] = &*parts.parts
+        if let [part] = &*session.parts
             && part.size <= COPY_BYTES
         {
             return self.bucket.client.copy(&part.location, to).await.map_err(failed);
         }
-        let written = write(&self.bucket, to, self.content(parts), Cut::Dropped).await.map_err(failed)?;
+        let written = write(&self.bucket, to, self.content(session), Cut::Dropped).await.map_err(failed)?;
         match written.failure {
             None => Ok(()),
             Some(failure) => Err(StoreError::Unavailable {
@@ -130,9 +130,9 @@ impl S3Store {
     }
 
     /// The bytes of the upload's parts, one after the other.
-    fn content(&self, session: Session) -> ByteStream {
+    fn content(&self, session: &Session) -> ByteStream {
         let bucket = self.bucket.clone();
-        let parts = stream::iter(session.parts).then(move |part| {
+        let parts = stream::iter(session.parts.clone()).then(move |part| {
             let bucket = bucket.clone();
             async move {
                 let found = bucket.client.get(&part.location).await.map_err(io::Error::other)?;
@@ -234,21 +234,15 @@ impl ObjectStore for S3Store {
 
     async fn get_upload(&self, upload: &ObjectKey) -> Result<Object, StoreError> {
         let session = Session::find(&self.bucket, upload).await?;
-        Ok(Object { meta: session.meta(upload.clone()), content: self.content(session) })
+        Ok(Object { meta: session.meta(upload.clone()), content: self.content(&session) })
     }
 
-    async fn finish_upload(
-        &self,
-        upload: &ObjectKey,
-        size: u64,
-        key: &ObjectKey,
-    ) -> Result<ObjectMeta, StoreError> {
+    async fn finish_upload(&self, upload: &ObjectKey, size: u64, key: &ObjectKey) -> Result<(), StoreError> {
         let _hold = self.hold(upload)?;
         let session = Session::find(&self.bucket, upload).await?;
         session.expect_size(upload, size)?;
-        self.compose(upload, session, &self.bucket.object(key)).await?;
-        session::remove(&self.bucket, upload).await?;
-        self.head(key).await
+        self.compose(upload, &session, &self.bucket.object(key)).await?;
+        session.remove(&self.bucket, upload).await
     }
 
     async fn cancel_upload(&self, upload: &ObjectKey) -> Result<(), StoreError> {

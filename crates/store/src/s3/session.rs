@@ -57,6 +57,17 @@ impl Session {
         Ok(sessions.into_iter().map(|(key, session)| session.meta(key)).collect())
     }
 
+    /// Removes what was found of it, and first what says that there is one.
+    pub(super) async fn remove(self, bucket: &Bucket, upload: &ObjectKey) -> Result<(), StoreError> {
+        let begun = bucket.path(&format!("uploads/{upload}/{BEGUN}"));
+        remove_each(
+            bucket,
+            upload,
+            [begun].into_iter().chain(self.parts.into_iter().map(|part| part.location)),
+        )
+        .await
+    }
+
     /// The facts about it.
     pub(super) fn meta(&self, key: ObjectKey) -> ObjectMeta {
         ObjectMeta { key, size: self.size, modified: self.modified.unwrap_or(SystemTime::UNIX_EPOCH) }
@@ -102,8 +113,17 @@ pub(super) async fn remove(bucket: &Bucket, upload: &ObjectKey) -> Result<(), St
     let mut found: Vec<Meta> =
         bucket.client.list(Some(&bucket.upload(upload))).try_collect().await.map_err(failed)?;
     found.reverse();
-    for meta in found {
-        bucket.remove(&meta.location).await.map_err(failed)?;
+    remove_each(bucket, upload, found.into_iter().map(|meta| meta.location)).await
+}
+
+async fn remove_each(
+    bucket: &Bucket,
+    upload: &ObjectKey,
+    paths: impl Iterator<Item = Path>,
+) -> Result<(), StoreError> {
+    for path in paths {
+        let removed = bucket.remove(&path).await;
+        removed.map_err(|error| bucket.attempt("remove upload", upload.as_str()).failed(error))?;
     }
     Ok(())
 }
