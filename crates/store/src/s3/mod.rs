@@ -34,7 +34,7 @@ use std::{
     io,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 use sweeper::Sweeper;
 use url::Url;
@@ -150,7 +150,13 @@ impl ObjectStore for S3Store {
         let written = written.map_err(|error| self.bucket.attempt("write", key.as_str()).failed(error))?;
         match written.failure {
             Some(source) => Err(StoreError::Content { key: key.to_string(), source }),
-            None => self.head(key).await,
+            None => match self.head(key).await {
+                // Somebody removed it right after.
+                Err(StoreError::NotFound { .. }) => {
+                    Ok(ObjectMeta { key: key.clone(), size: written.size, modified: SystemTime::now() })
+                }
+                found => found,
+            },
         }
     }
 

@@ -38,6 +38,7 @@ macro_rules! with_cases {
             beginning_again_empties_an_upload
             uploads_are_listed
             concurrent_puts_leave_one_of_them_whole
+            a_put_succeeds_when_somebody_deletes_at_the_same_time
             concurrent_puts_and_deletes_in_one_folder_all_succeed
         }
     };
@@ -361,6 +362,21 @@ pub(crate) async fn concurrent_puts_leave_one_of_them_whole(store: Store) {
     let bytes = read(&store, "a").await;
     assert_eq!(bytes.len(), 100_000);
     assert!(bytes.iter().all(|byte| *byte == bytes[0]));
+}
+
+pub(crate) async fn a_put_succeeds_when_somebody_deletes_at_the_same_time(store: Store) {
+    let deleting = tokio::spawn({
+        let store = store.clone();
+        async move {
+            loop {
+                store.delete(&key("folder/a")).await.unwrap();
+            }
+        }
+    });
+    for _ in 0..50 {
+        assert_eq!(store.put(&key("folder/a"), once("x")).await.unwrap().size, 1);
+    }
+    deleting.abort();
 }
 
 pub(crate) async fn concurrent_puts_and_deletes_in_one_folder_all_succeed(store: Store) {
