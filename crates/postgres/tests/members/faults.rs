@@ -100,7 +100,7 @@ fn a_primary_that_is_cut_off_takes_no_writes() {
 }
 
 #[test]
-fn a_host_that_lost_its_disk_joins_again_and_another_takes_the_place_of_one() {
+fn a_host_that_lost_its_disk_joins_again() {
     let Some(mut hosts) = three() else { return };
     under_load(&mut hosts, |hosts, progress| {
         hosts.kill("b");

@@ -59,7 +59,7 @@ fn a_host_that_lost_everything_is_restored_from_the_store_as_of_any_time() {
 }
 
 #[test]
-fn one_host_grows_to_three_and_loses_one_for_good() {
+fn one_host_grows_to_three() {
     let Some(mut hosts) = Hosts::new() else { return };
     hosts.start_all(&ONE);
     hosts.answer(&ONE, "CREATE TABLE IF NOT EXISTS written AS SELECT 1 AS number");
