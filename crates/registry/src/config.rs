@@ -9,7 +9,7 @@ use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 pub struct Config {
     /// Where to listen; port 0 takes any free one.
     pub listen: SocketAddr,
-    /// Where blobs, manifests and tags are kept, below `registry/`.
+    /// Where blobs, manifests and tags are kept, below `images/`.
     pub store: Arc<dyn ObjectStore>,
     /// The one account.
     pub credentials: Credentials,

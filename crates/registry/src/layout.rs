@@ -1,13 +1,13 @@
 //! Where things are in the store.
 //!
 //! ```text
-//! registry/blobs/sha256/ab/abcd…/STAMP                                the bytes of a blob
-//! registry/blobs/sha256/ab/abcd…/STAMP.unused                         empty: no repository had it at that time
-//! registry/repositories/NAME/_blobs/sha256/abcd…/STAMP.SIZE.BLOB      empty: NAME has this blob, the one stamped BLOB
-//! registry/repositories/NAME/_manifests/sha256/abcd…/STAMP            the bytes of a manifest
-//! registry/repositories/NAME/_tags/TAG/STAMP.abcd…                    empty: TAG stands for the manifest abcd…
-//! registry/repositories/NAME/_referrers/sha256/abcd…/ef01…/STAMP      empty: manifest ef01… has the subject abcd…
-//! registry/repositories/NAME/_uploads/UUID                            an upload
+//! images/blobs/sha256/ab/abcd…/STAMP                                the bytes of a blob
+//! images/blobs/sha256/ab/abcd…/STAMP.unused                         empty: no repository had it at that time
+//! images/repositories/NAME/_blobs/sha256/abcd…/STAMP.SIZE.BLOB      empty: NAME has this blob, the one stamped BLOB
+//! images/repositories/NAME/_manifests/sha256/abcd…/STAMP            the bytes of a manifest
+//! images/repositories/NAME/_tags/TAG/STAMP.abcd…                    empty: TAG stands for the manifest abcd…
+//! images/repositories/NAME/_referrers/sha256/abcd…/ef01…/STAMP      empty: manifest ef01… has the subject abcd…
+//! images/repositories/NAME/_uploads/UUID                            an upload
 //! ```
 //!
 //! What holds an object that bears a stamp is a folder here: see `entry`. The underscores keep these folders apart
@@ -17,8 +17,8 @@ use crate::{digest::Digest, repository::RepositoryName, tag::Tag};
 use deis_store::ObjectKey;
 use uuid::Uuid;
 
-pub(crate) const BLOBS: &str = "registry/blobs/sha256/";
-pub(crate) const REPOSITORIES: &str = "registry/repositories/";
+pub(crate) const BLOBS: &str = "images/blobs/sha256/";
+pub(crate) const REPOSITORIES: &str = "images/repositories/";
 
 pub(crate) fn blob(digest: &Digest) -> String {
     let hex = digest.hex();

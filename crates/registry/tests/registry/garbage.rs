@@ -157,7 +157,7 @@ async fn a_blob_that_is_mounted_before_it_would_go_stays() {
     let layer = client.push_blob("app", "layer").await;
     store.age();
     // As seen by a client that asks just before the link goes.
-    let link = registry.store.list("registry/repositories/app/", None).try_next().await.unwrap().unwrap();
+    let link = registry.store.list("images/repositories/app/", None).try_next().await.unwrap().unwrap();
     collect(&client, json!({})).await;
     registry.store.put_bytes(&link.key, bytes::Bytes::new()).await.unwrap();
     let mount = format!("/v2/other/blobs/uploads/?mount={layer}&from=app");
