@@ -18,6 +18,7 @@ pub mod authority;
 mod bundle;
 mod certificate;
 mod error;
+mod files;
 mod keeper;
 pub mod leaf;
 mod name;
@@ -38,6 +39,7 @@ use rustls::{ClientConfig, ServerConfig};
 pub use authority::Authority;
 pub use bundle::IdentityBundle;
 pub use error::IdentityError;
+pub use files::IdentityFiles;
 pub use peer::Peer;
 
 use keeper::Keeper;

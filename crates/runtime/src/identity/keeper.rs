@@ -16,6 +16,7 @@ use rustls::time_provider::TimeProvider;
 use super::IdentityError;
 use super::bundle::IdentityBundle;
 use super::leaf::Leaf;
+use super::pem::certificate_text;
 
 /// When to begin to warn that a bundle ends: 60 days before.
 const WARN_SECONDS: u64 = 60 * 24 * 60 * 60;
@@ -47,6 +48,11 @@ impl Keeper {
         let role = bundle.role().to_owned();
         let held = Mutex::new(Held { bundle, leaf, seen });
         Ok(Self { path: path.to_owned(), host: host.to_owned(), role, clock, held })
+    }
+
+    /// The roots that are believed now, as text.
+    pub(super) fn roots_text(&self) -> String {
+        self.lock().bundle.roots.iter().map(certificate_text).collect()
     }
 
     /// Whose bundle it is.

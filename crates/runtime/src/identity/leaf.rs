@@ -24,6 +24,8 @@ pub const SKEW_SECONDS: u64 = 60 * 60;
 pub(super) struct Leaf {
     /// The leaf, the intermediate and the leaf's key.
     pub(super) shown: Arc<CertifiedKey>,
+    /// The leaf's key once more, for programs that read files.
+    pub(super) key: PrivatePkcs8KeyDer<'static>,
     /// Who is believed.
     pub(super) roots: Arc<RootCertStore>,
     /// Judges clients by the roots.
@@ -43,8 +45,8 @@ impl Leaf {
             .map_err(|error| unusable(&error))?;
         let made = now.as_secs();
         let ends = bundle.expires.min(made + LEAF_SECONDS);
-        let shown = Arc::new(sign(bundle, host, moment(made)?, moment(ends)?)?);
-        let leaf = Self { shown, roots, clients, expires: bundle.expires, made, ends };
+        let (shown, key) = sign(bundle, host, moment(made)?, moment(ends)?)?;
+        let leaf = Self { shown: Arc::new(shown), key, roots, clients, expires: bundle.expires, made, ends };
         let unproven = |source| IdentityError::Unproven { role: bundle.role().to_owned(), source };
         leaf.prove(now).map_err(unproven)?;
         Ok(leaf)
@@ -71,7 +73,7 @@ fn sign(
     host: &str,
     now: OffsetDateTime,
     until: OffsetDateTime,
-) -> Result<CertifiedKey, IdentityError> {
+) -> Result<(CertifiedKey, PrivatePkcs8KeyDer<'static>), IdentityError> {
     let making = |source| IdentityError::Make { what: "a certificate for this process", source };
     let role_key = KeyPair::try_from(&bundle.key).map_err(making)?;
     let issuer = Issuer::from_ca_cert_der(&bundle.intermediate, role_key).map_err(making)?;
@@ -83,9 +85,10 @@ fn sign(
         vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
     let key = KeyPair::generate().map_err(making)?;
     let certificate: CertificateDer<'static> = params.signed_by(&key, &issuer).map_err(making)?.into();
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let text = PrivatePkcs8KeyDer::from(key.serialize_der());
+    let key = PrivateKeyDer::from(text.clone_key());
     let key = provider().key_provider.load_private_key(key).map_err(|error| unusable(&error))?;
-    Ok(CertifiedKey::new(vec![certificate, bundle.intermediate.clone()], key))
+    Ok((CertifiedKey::new(vec![certificate, bundle.intermediate.clone()], key), text))
 }
 
 fn roots(bundle: &IdentityBundle) -> Result<RootCertStore, IdentityError> {
