@@ -77,24 +77,24 @@ impl Forwarder {
 }
 
 async fn forward(State(passage): State<Passage>, request: Request) -> Response {
-    match passage.check(&request) {
-        Ok(()) => passage.forward(request).await,
-        Err(refusal) => refusal,
+    match passage.refusal(&request) {
+        Some(refusal) => refusal,
+        None => passage.forward(request).await,
     }
 }
 
 impl Passage {
-    /// Lets the registry protocol through, and of it only what this host may do.
-    fn check(&self, request: &Request) -> Result<(), Response> {
+    /// Why `request` may not pass: only the registry protocol does, and of it what this host may do.
+    fn refusal(&self, request: &Request) -> Option<Response> {
         if !request.uri().path().starts_with("/v2/") {
-            return Err(refusal(StatusCode::NOT_FOUND, "NAME_UNKNOWN", "only /v2/ is served here"));
+            return Some(refusal(StatusCode::NOT_FOUND, "NAME_UNKNOWN", "only /v2/ is served here"));
         }
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         if !reads && !self.pushes {
             let detail = "images are pushed from control plane hosts only; this host may pull";
-            return Err(refusal(StatusCode::FORBIDDEN, "DENIED", detail));
+            return Some(refusal(StatusCode::FORBIDDEN, "DENIED", detail));
         }
-        Ok(())
+        None
     }
 
     async fn forward(&self, request: Request) -> Response {
