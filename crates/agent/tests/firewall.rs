@@ -33,9 +33,9 @@ fn rules_are_set_once_and_set_again_after_somebody_removed_them() {
 }
 
 async fn set_lose_and_set_again() {
-    let closed = ["10.0.0.1:8000", "10.0.0.2:5001"].map(|text| text.parse().unwrap());
+    let closed = ["10.0.0.1:8000", "10.0.0.2:5001"].map(|text| text.parse().expect("an address"));
     let firewall = Firewall::new(closed, StatusBoard::new(Role::Publisher));
-    firewall.set().await.unwrap();
+    firewall.set().await.expect("rules can be set");
     let first = rules();
     for rule in [
         "-A INPUT -i docker+ -j DEIS-PLATFORM",
@@ -44,12 +44,14 @@ async fn set_lose_and_set_again() {
     ] {
         assert_eq!(first.lines().filter(|line| *line == rule).count(), 1, "{rule} in\n{first}");
     }
-    firewall.set().await.unwrap();
+    firewall.set().await.expect("rules can be set");
     assert_eq!(rules(), first);
-    assert!(Command::new("iptables").args(["-F", "INPUT"]).status().unwrap().success());
+    assert!(
+        Command::new("iptables").args(["-F", "INPUT"]).status().expect("iptables is installed").success()
+    );
     let shutdown = Shutdown::new();
     shutdown.cancel();
-    firewall.run(shutdown).await.unwrap();
+    firewall.run(shutdown).await.expect("it ends when told to");
     let mut again: Vec<_> = rules().lines().map(str::to_owned).collect();
     let mut before: Vec<_> = first.lines().map(str::to_owned).collect();
     again.sort();
