@@ -15,7 +15,8 @@ use async_trait::async_trait;
 use deis_api::internal::{DeployAnswer, DeployGoal, Incarnation};
 use deis_database::{Database, DatabaseError};
 use deis_model::{
-    AppId, ContainerName, ContainerStatus, Formation, ProcessType, ReleaseState, ReleaseVersion, intent,
+    AppId, ContainerName, ContainerState, ContainerStatus, Formation, ProcessType, ReleaseState,
+    ReleaseVersion, intent,
 };
 use deis_scheduler::{Scheduler, SchedulerError};
 
@@ -30,6 +31,9 @@ const HOLD: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(100);
 /// How long the removal of an app's containers is waited for.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(120);
+/// How long the engine may take to tell that containers are up that their publishers reported as ready: engines of
+/// several hosts tell each other a moment later.
+const TELL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Deploys through whoever leads.
 pub struct Deployer {
@@ -95,8 +99,14 @@ impl Deploys for Deployer {
         self.wake(app);
         let goal = DeployGoal::Formation(requested.clone());
         let outcome = self.reach(app, &goal, self.settings.ready_timeout).await;
-        if let Err(DeployError::Failed(_)) = outcome {
-            self.scale_back(app, &requested, before).await?;
+        match outcome {
+            Err(DeployError::Failed(_)) => self.scale_back(app, &requested, before).await?,
+            Err(_) => {}
+            Ok(()) => {
+                let mut names = self.wanted(app, None, None).await?;
+                names.retain(|name| requested.contains_key(&name.workload.process));
+                self.await_told_up(app, &names).await;
+            }
         }
         outcome
     }
@@ -107,14 +117,13 @@ impl Deploys for Deployer {
         process: Option<&ProcessType>,
         number: Option<u32>,
     ) -> Result<Vec<ContainerStatus>, DeployError> {
-        let names = self.restart_targets(app, process, number).await?;
+        let names = self.wanted(app, process, number).await?;
         if names.is_empty() {
             return Ok(Vec::new());
         }
         let goal = DeployGoal::Restart(self.incarnations(app, &names).await?);
         self.reach(app, &goal, self.restart_timeout()).await?;
-        let containers = self.containers(app).await.unwrap_or_default();
-        Ok(containers.into_iter().filter(|container| names.contains(&container.name)).collect())
+        Ok(self.await_told_up(app, &names).await)
     }
 
     async fn containers(&self, app: &AppId) -> Option<Vec<ContainerStatus>> {
@@ -175,7 +184,21 @@ impl Deployer {
         (settings.ready_timeout + settings.drain_timeout + settings.stop_grace) * (BATCHES + 1)
     }
 
-    async fn restart_targets(
+    /// The containers `names`, once the engine tells that they are up, as whoever asked for them looks next.
+    async fn await_told_up(&self, app: &AppId, names: &[ContainerName]) -> Vec<ContainerStatus> {
+        let end = Instant::now() + TELL_TIMEOUT;
+        loop {
+            let mut found = self.containers(app).await.unwrap_or_default();
+            found.retain(|container| names.contains(&container.name));
+            let up = found.iter().filter(|container| container.state == ContainerState::Up).count();
+            if up == names.len() || Instant::now() >= end {
+                return found;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    async fn wanted(
         &self,
         app: &AppId,
         process: Option<&ProcessType>,
