@@ -24,6 +24,8 @@ const GIT_PORT: u16 = 2222;
 const PROGRAMS: [&str; 3] = ["deisd", "deisctl", "deis"];
 /// The image that apps are built and run in.
 const STACK: &str = "deis/stack:latest";
+/// How long taking debug information out of a program may take.
+const STRIP_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long all roles may take to be well.
 const UP_TIMEOUT: Duration = Duration::from_secs(300);
 /// Names containers as one machine does.
@@ -88,17 +90,28 @@ impl Cluster {
 
     fn prepare_hosts(&self) {
         let archive = stack_archive();
+        let programs = PROGRAMS.map(|name| self.without_debug_information(name));
         std::thread::scope(|scope| {
             for host in self.lab.hosts() {
-                let archive = &archive;
+                let (archive, programs) = (&archive, &programs);
                 scope.spawn(move || {
-                    PROGRAMS
-                        .iter()
-                        .for_each(|name| host.copy(&binary(name), &format!("/usr/local/bin/{name}")));
+                    let copy = |(name, file): (&str, &PathBuf)| {
+                        host.copy(file, &format!("/usr/local/bin/{name}"));
+                    };
+                    PROGRAMS.into_iter().zip(programs).for_each(copy);
                     host.load_images(archive);
                 });
             }
         });
+    }
+
+    /// A copy of the program as operators install it: every host makes an image of it.
+    fn without_debug_information(&self, name: &str) -> PathBuf {
+        let path = self.directory.path().join(name);
+        let mut strip = Command::new("strip");
+        strip.arg("--strip-debug").arg("-o").arg(&path).arg(binary(name));
+        run(&mut strip, STRIP_TIMEOUT).succeeded();
+        path
     }
 
     /// `deisctl init` on the first host, `deisctl join` on the others.
@@ -188,6 +201,14 @@ impl Site for Cluster {
         let status = self.deisctl(&["status"]).all();
         let journal = self.deisctl(&["journal", "--lines=300"]).all();
         format!("{status}\n{journal}")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the platform's status and journal:\n{}", self.journal());
+        }
     }
 }
 
