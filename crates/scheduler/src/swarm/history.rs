@@ -105,7 +105,8 @@ pub(super) fn told(task: &Task) -> i64 {
     status.map_or(0, nanoseconds)
 }
 
-fn created(task: &Task) -> i64 {
+/// When it was made: Unix time in nanoseconds.
+pub(super) fn created(task: &Task) -> i64 {
     task.created_at.as_deref().map_or(0, nanoseconds)
 }
 

@@ -3,18 +3,22 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bollard::models::Task;
 use bollard::query_parameters::LogsOptionsBuilder;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 
 use super::Swarm;
-use super::history::{container_id, is_over};
+use super::history::{container_id, created, is_over};
 use super::job::last_lines;
 use crate::docker::{newer, readable, stamped, status};
 use crate::{ContainerOutput, OutputFrame, SchedulerError};
 
 /// How long a host may take to answer with the end of an output.
 const TAIL_WITHIN: Duration = Duration::from_secs(10);
+
+/// How many tasks in one place are asked what they printed.
+const TASKS_ASKED: usize = 3;
 
 /// Between looks whether a followed container still runs.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
@@ -42,15 +46,17 @@ impl ContainerOutput for Swarm {
     }
 
     async fn tail(&self, id: &str, lines: usize) -> Result<Vec<String>, SchedulerError> {
-        let Some(task) = self.task_with(id).await? else {
+        let tasks = self.tasks_until(id).await?;
+        if tasks.is_empty() {
             return self.local.tail(id, lines).await;
-        };
-        let frames = self.client().task_logs(&task, Some(last_lines(lines)));
-        let frames = frames.take_while(|frame| std::future::ready(frame.is_ok()));
-        let frames = frames.filter_map(|frame| std::future::ready(frame.ok()));
-        let told = frames.map(|frame| readable(&frame.into_bytes())).collect::<Vec<_>>();
-        // A host that does not answer has nothing to say.
-        Ok(tokio::time::timeout(TAIL_WITHIN, told).await.unwrap_or_default())
+        }
+        for task in tasks {
+            let told = self.tail_of(&task, lines).await;
+            if !told.is_empty() {
+                return Ok(told);
+            }
+        }
+        Ok(Vec::new())
     }
 }
 
@@ -61,6 +67,33 @@ impl Swarm {
         let tasks = self.tasks_of(&services).await?;
         let found = tasks.into_iter().find(|task| container_id(task).as_deref() == Some(id));
         Ok(found.and_then(|task| task.id))
+    }
+
+    /// The task that a container's status was told of by `id`, then those that ran in its place before, newest first:
+    /// where one container starts again and again, all it printed would be told. Few, as each is asked for.
+    async fn tasks_until(&self, id: &str) -> Result<Vec<String>, SchedulerError> {
+        let services = self.services(&[]).await?;
+        let tasks = self.tasks_of(&services).await?;
+        let is_told =
+            |task: &&Task| container_id(task).as_deref() == Some(id) || task.id.as_deref() == Some(id);
+        let Some(told) = tasks.iter().find(is_told) else { return Ok(Vec::new()) };
+        let is_place = |task: &&Task| {
+            let place = |task: &Task| (task.service_id.clone(), task.slot);
+            let on_each_host = task.slot.is_none() && task.node_id != told.node_id;
+            place(task) == place(told) && !on_each_host && created(task) <= created(told)
+        };
+        let mut place: Vec<&Task> = tasks.iter().filter(is_place).collect();
+        place.sort_by_key(|task| std::cmp::Reverse(created(task)));
+        Ok(place.into_iter().take(TASKS_ASKED).filter_map(|task| task.id.clone()).collect())
+    }
+
+    /// A host that does not answer has nothing to say.
+    async fn tail_of(&self, task: &str, lines: usize) -> Vec<String> {
+        let frames = self.client().task_logs(task, Some(last_lines(lines)));
+        let frames = frames.take_while(|frame| std::future::ready(frame.is_ok()));
+        let frames = frames.filter_map(|frame| std::future::ready(frame.ok()));
+        let told = frames.map(|frame| readable(&frame.into_bytes())).collect::<Vec<_>>();
+        tokio::time::timeout(TAIL_WITHIN, told).await.unwrap_or_default()
     }
 }
 
