@@ -22,8 +22,8 @@ use crate::shared::Shared;
 /// The first pause after a failed call; each further failure doubles it.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 
-/// The longest pause.
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// The longest pause: another controller may lead at any moment.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The pause after an answer without news, which normally has taken long enough.
 const PAUSE_WITHOUT_NEWS: Duration = Duration::from_millis(20);

@@ -28,6 +28,9 @@ pub(crate) enum Failure {
     /// No route for the host.
     #[error("no app answers at this address; check its spelling and the app's domains")]
     UnknownHost,
+    /// A path at which the platform's parts speak to each other.
+    #[error("there is nothing for visitors at this path of the platform")]
+    Private,
     /// A route without endpoints.
     #[error("the app has no running web process; if it is yours, see `deis ps` and scale web to 1 or more")]
     NoEndpoints,
@@ -70,7 +73,7 @@ impl Failure {
                 StatusCode::BAD_REQUEST
             }
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::UnknownHost => StatusCode::NOT_FOUND,
+            Self::UnknownHost | Self::Private => StatusCode::NOT_FOUND,
             Self::NoEndpoints | Self::NoController => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable | Self::NoAnswer | Self::Garbled => StatusCode::BAD_GATEWAY,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,

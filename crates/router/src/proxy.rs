@@ -28,6 +28,9 @@ use crate::upload::Upload;
 /// How much of a body that nobody wants is read away, and for how long, so that its sender sees the answer.
 const UNWANTED: (usize, Duration) = (16 * 1024 * 1024, Duration::from_secs(10));
 
+/// Where controllers answer only other parts of the platform, which call them without a router in between.
+const PRIVATE: [&str; 2] = ["/internal", "/v1/hooks"];
+
 /// Who asks.
 pub(crate) struct Client {
     /// The other end of the connection.
@@ -88,6 +91,9 @@ async fn forward(
     judged?;
     take_authority(head)?;
     let host = Host::parse(head.headers.get(HOST).map_or(b"", HeaderValue::as_bytes))?;
+    if is_private(head.uri.path()) && shared.table.load().is_platform(host.as_str()) {
+        return Err(Failure::Private.into());
+    }
     if upload.size_hint().lower() > shared.config.limits.body_bytes {
         return Err(Failure::TooLarge.into());
     }
@@ -97,6 +103,13 @@ async fn forward(
         Err(Failure::UnknownHost) if head.uri.path() == "/health-check" => Err(Refusal::Healthy),
         answer => Ok(answer?),
     }
+}
+
+/// Whether controllers keep `path` to the platform. As they read it: they decode no escapes and join no slashes.
+fn is_private(path: &str) -> bool {
+    let is_below =
+        |top: &&str| path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    PRIVATE.iter().any(is_below)
 }
 
 /// Makes `GET http://host/path` what it means: `GET /path` with that `Host`. Source: RFC 9112 section 3.2.2.

@@ -116,6 +116,24 @@ async fn the_api_is_reached_over_mutual_tls_and_apps_are_not() {
 }
 
 #[tokio::test]
+async fn what_the_platform_says_to_itself_is_not_for_visitors() {
+    let scene = Scene::new().await;
+    let api = Api::start("api", None).await;
+    lead_to(&scene, &[&api]).await;
+    let app = App::start("blog").await;
+    scene.route("blog", 2, &[&app]).await;
+    for path in ["/internal", "/internal/apps", "/internal/../v1", "/v1/hooks", "/v1/hooks/push/?a=b"] {
+        let answer = scene.get("deis", path).await;
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.text().contains("nothing for visitors"), "{}", answer.text());
+        assert_eq!(scene.get("blog", path).await.status, 200, "{path} of an app");
+    }
+    for path in ["/internals", "/v1/apps", "/v1/hooksmith", "/"] {
+        assert_eq!(scene.get("deis", path).await.text(), "api called by anybody", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_controller_that_is_lost_is_replaced_by_another() {
     let plane = Plane::new();
     let scene = plane.scene().await;
