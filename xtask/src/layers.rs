@@ -25,7 +25,11 @@ const LAYERS: [Layer; 6] = [
         among_themselves: false,
     },
     Layer { name: "binary", crates: &["deisd", "deis", "deisctl"], among_themselves: false },
-    Layer { name: "outside", crates: &["deis-tests", "deis-bench", "xtask"], among_themselves: true },
+    Layer {
+        name: "outside",
+        crates: &["deis-test-postgres", "deis-tests", "deis-bench", "xtask"],
+        among_themselves: true,
+    },
 ];
 
 /// Crates that must never be built: a second crypto provider, and TLS that comes from outside.

@@ -31,6 +31,9 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// The same for what was sent and is not taken in. Not at a registry, which may take its time with a large blob.
 const UNTAKEN: Duration = Duration::from_secs(5);
 
+/// How long a report may take: less than it counts, so that another controller still hears of it in time.
+const REPORT: Duration = Duration::from_secs(3);
+
 /// Calls one component, which may be in several places. Cheap to clone; clones share which place works.
 #[derive(Clone)]
 pub struct InternalClient {
@@ -104,12 +107,13 @@ impl InternalClient {
         self.json(self.request(Method::POST, "/internal/routes").json(request).timeout(hold)).await
     }
 
-    /// Reports what is routable on `host`.
-    pub async fn report_endpoints(&self, host: &str, report: &EndpointReport) -> Result<(), CallError> {
+    /// Reports what is routable on `host`. False if the controller wants all endpoints, of which it got a revision only.
+    pub async fn report_endpoints(&self, host: &str, report: &EndpointReport) -> Result<bool, CallError> {
         let path = format!("/internal/hosts/{}/endpoints", segment(host));
-        self.send(self.request(Method::PUT, &path).json(report).timeout(Duration::from_secs(5)))
-            .await
-            .map(drop)
+        match self.send(self.request(Method::PUT, &path).json(report).timeout(REPORT)).await {
+            Err(CallError::Refused { status: StatusCode::CONFLICT, .. }) => Ok(false),
+            answer => answer.map(|_| true),
+        }
     }
 
     /// Whose key has this MD5 fingerprint; none if nobody's.

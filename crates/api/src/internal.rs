@@ -3,7 +3,7 @@
 //! | who → whom | call | answer |
 //! |---|---|---|
 //! | router → controller | `POST /internal/routes` [`RoutesRequest`] | 200 [`RoutesResponse`], held until there is news or [`ROUTES_HOLD_SECONDS`] passed; 421 |
-//! | publisher → controller | `PUT /internal/hosts/<host>/endpoints` [`EndpointReport`] | 204; 421 |
+//! | publisher → controller | `PUT /internal/hosts/<host>/endpoints` [`EndpointReport`] | 204; 409: send all endpoints; 421 |
 //! | deisctl → controller | `DELETE /internal/hosts/<host>` | 204: nobody waits for that host any more; 421 |
 //! | controller → controller | `POST /internal/deploys/<app>` [`DeployRequest`] | 200 [`DeployAnswer`], held for as long as the request says; 421 |
 //! | controller → controller | `GET /internal/leader` | 200 [`Leader`] |
@@ -77,13 +77,16 @@ pub struct PlatformRoutes {
     pub builders: Vec<SocketAddr>,
 }
 
-/// Everything routable on one host; replaces the host's previous report.
+/// Everything routable on one host; replaces the host's previous report, or renews it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndpointReport {
     /// How long it counts if no other follows, in seconds.
     pub lease_seconds: u32,
-    /// Every container with a port, each judged at least once.
-    pub endpoints: Vec<ReportedEndpoint>,
+    /// Names this list of endpoints, and never another one; at most 64 bytes.
+    pub revision: String,
+    /// Every container with a port, each judged at least once. None: those that were reported by this revision. A
+    /// controller that does not have them (any more) answers 409, and wants them all.
+    pub endpoints: Option<Vec<ReportedEndpoint>>,
 }
 
 /// One container with a port.

@@ -7,19 +7,24 @@
 mod engine;
 #[path = "controllers/fleet.rs"]
 mod fleet;
+#[path = "controllers/members.rs"]
+mod members;
+#[path = "controllers/postgres.rs"]
+mod postgres;
 #[path = "controllers/surroundings.rs"]
 mod surroundings;
 
 use serde_json::json;
 
 use fleet::{Fleet, build};
+use members::Plane;
 
 #[tokio::test]
 async fn a_controller_that_follows_names_the_one_that_leads() {
     let fleet = Fleet::start(2).await;
     let (leader, follower) = fleet.leader_and_follower().await;
     let routes = json!({"router": "r", "epoch": "", "applied": 0, "drained": 0, "hold": false});
-    let report = json!({"lease_seconds": 60, "endpoints": []});
+    let report = json!({"lease_seconds": 60, "revision": "1", "endpoints": []});
     for (method, path, body) in [
         ("POST", "/internal/routes", &routes),
         ("PUT", "/internal/hosts/other/endpoints", &report),
@@ -36,7 +41,7 @@ async fn a_controller_that_follows_names_the_one_that_leads() {
 async fn a_host_is_forgotten_when_an_operator_says_so() {
     let fleet = Fleet::start(1).await;
     let (leader, _) = fleet.leader_and_follower().await;
-    let report = json!({"lease_seconds": 60, "endpoints": []});
+    let report = json!({"lease_seconds": 60, "revision": "1", "endpoints": []});
     let path = "/internal/hosts/other";
     assert_eq!(fleet.call(leader, "PUT", &format!("{path}/endpoints"), &report).await.status, 204);
     while !fleet.knows_host("other").await {
@@ -130,4 +135,33 @@ async fn a_restart_goes_on_when_the_leader_dies_in_the_middle() {
         assert_eq!(fleet.engine.removals(&format!("blog_v2.web.{number}")), 1, "web.{number}");
     }
     assert!(fleet.router_lost().is_empty(), "{:?} lost all endpoints", fleet.router_lost());
+}
+
+#[tokio::test]
+async fn each_call_is_answered_only_to_the_roles_that_it_is_for() {
+    let plane = Plane::start().await;
+    let routes = json!({"router": "r", "epoch": "", "applied": 0, "drained": 0, "hold": false});
+    let report = json!({"lease_seconds": 60, "revision": "1", "endpoints": []});
+    let deploy = json!({"goal": {"release": 1}, "hold_millis": 1});
+    let nothing = json!(null);
+    for (method, path, body, callers) in [
+        ("POST", "/internal/routes", &routes, ["router", ""]),
+        ("PUT", "/internal/hosts/here/endpoints", &report, ["publisher", ""]),
+        ("PUT", "/internal/hosts/elsewhere/endpoints", &report, ["", ""]),
+        ("DELETE", "/internal/hosts/elsewhere", &nothing, ["deisctl", ""]),
+        ("POST", "/internal/deploys/blog", &deploy, ["controller", ""]),
+        ("GET", "/internal/leader", &nothing, ["controller", ""]),
+        ("GET", "/internal/apps", &nothing, ["builder", ""]),
+        ("GET", "/internal/keys/00", &nothing, ["builder", ""]),
+        ("POST", "/v1/hooks/push", &nothing, ["builder", ""]),
+        ("GET", "/internal/config/controller", &nothing, ["deisctl", ""]),
+        ("POST", "/internal/admins", &nothing, ["deisctl", ""]),
+        ("GET", "/v1/apps/", &nothing, ["router", "deisctl"]),
+    ] {
+        for role in members::ROLES {
+            let is_refused = plane.call(role, method, path, body).await == 403;
+            assert_eq!(is_refused, !callers.contains(&role), "{method} {path} by a {role}");
+        }
+    }
+    assert_eq!(plane.call("router", "GET", "/healthz", &nothing).await, 200);
 }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use bench::{Bench, ready};
-use deis_api::internal::{DeployAnswer, DeployGoal, EndpointReport, Incarnation, RoutesRequest};
+use bench::{Bench, full_report, ready};
+use deis_api::internal::{DeployAnswer, DeployGoal, Incarnation, RoutesRequest};
 use deis_controller::app::{DeployError, Deploys};
 use deis_model::{AppId, ContainerStatus, ProcessType, ReleaseState, ReleaseVersion, Workload};
 
@@ -165,7 +165,7 @@ async fn a_new_controller_withdraws_nothing_that_serves() {
     bench.start_container().await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     let endpoints = ready(&bench.engine).await;
-    bench.reports.take("here", EndpointReport { lease_seconds: 60, endpoints }, Instant::now());
+    bench.reports.take("here", full_report(endpoints), Instant::now());
     bench.opens().await;
     assert_eq!(bench.routed(), ["blog_v2.web.1"], "it served before the controller started");
 }
@@ -221,7 +221,7 @@ async fn a_container_that_was_removed_gets_no_traffic_by_an_old_report() {
     bench.deployer.wake(&bench.app);
     bench.settles_on(&["blog_v2.web.1"]).await;
     let endpoints = ready(&bench.engine).await;
-    bench.reports.take("here", EndpointReport { lease_seconds: 60, endpoints }, Instant::now());
+    bench.reports.take("here", full_report(endpoints), Instant::now());
     bench.scale(0).await.unwrap();
     bench.settles_on(&[]).await;
     let unreported = bench.scale(1);
@@ -276,7 +276,7 @@ async fn a_host_that_was_silent_much_longer_than_others_is_not_waited_for() {
     bench.database.touch_host("renamed", now - Duration::from_secs(3600)).await.unwrap();
     bench.database.touch_host("here", now).await.unwrap();
     bench.reconcile();
-    bench.term.take_report("here", EndpointReport { lease_seconds: 60, endpoints: Vec::new() });
+    bench.term.take_report("here", full_report(Vec::new()));
     bench.opens().await;
     assert!(bench.routed().is_empty());
 }

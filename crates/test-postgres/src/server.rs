@@ -55,7 +55,7 @@ wait "$server""#;
 static SERVERS: AtomicU16 = AtomicU16::new(0);
 
 /// A server, running or not.
-pub(crate) struct Server {
+pub struct Server {
     programs: PathBuf,
     directory: PathBuf,
     address: SocketAddr,
@@ -66,12 +66,12 @@ pub(crate) struct Server {
 
 impl Server {
     /// A new server that runs; none, and a line that says so, without its programs.
-    pub(crate) async fn start() -> Option<Self> {
+    pub async fn start() -> Option<Self> {
         Self::start_with(&[]).await
     }
 
     /// Likewise, with settings as `ssl=on`.
-    pub(crate) async fn start_with(settings: &[String]) -> Option<Self> {
+    pub async fn start_with(settings: &[String]) -> Option<Self> {
         let mut server = Self::prepare(settings)?;
         let password = server.directory.join("password");
         std::fs::write(&password, PASSWORD).expect("the directory is writable");
@@ -103,7 +103,7 @@ impl Server {
     }
 
     /// A second server that follows this one, which from then on acknowledges only what both have.
-    pub(crate) async fn follower(&self) -> Self {
+    pub async fn follower(&self) -> Self {
         let mut follower = Self::prepare(&[]).expect("this server has its programs from the same place");
         let mut copy = follower.command("pg_basebackup");
         copy.arg("--pgdata").arg(follower.data()).arg("--dbname").arg(self.url("postgres"));
@@ -128,23 +128,23 @@ impl Server {
     }
 
     /// Makes this server, which followed another one, the primary.
-    pub(crate) async fn promote(&self) {
+    pub async fn promote(&self) {
         let mut connection = self.connect().await;
         connection.execute("SELECT pg_promote()").await.expect("it follows another server");
     }
 
     /// Decides who may connect, as lines of `pg_hba.conf`, from when it runs again.
-    pub(crate) fn allow(&self, lines: &str) {
+    pub fn allow(&self, lines: &str) {
         std::fs::write(self.data().join("pg_hba.conf"), lines).expect("initdb made the directory");
     }
 
     /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// The URL of a new, empty database.
-    pub(crate) async fn database(&self) -> String {
+    pub async fn database(&self) -> String {
         let name = format!("deis{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let mut connection = self.connect().await;
         let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
@@ -153,7 +153,7 @@ impl Server {
     }
 
     /// The URL of a new, empty schema within one database: much sooner there than a database.
-    pub(crate) async fn schema(&self) -> String {
+    pub async fn schema(&self) -> String {
         let name = format!("schema{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let mut connection = self.connect().await;
         let create = AssertSqlSafe(format!("CREATE SCHEMA {name}"));
@@ -166,13 +166,13 @@ impl Server {
     }
 
     /// Ends every process of it at once, as a crash does.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.signal(Signal::KILL);
         self.end_guard();
     }
 
     /// Stops it in order, ending its sessions.
-    pub(crate) fn stop(&mut self) {
+    pub fn stop(&mut self) {
         self.signal(Signal::INT);
         self.end_guard();
     }
@@ -191,7 +191,7 @@ impl Server {
     }
 
     /// Runs it on the data that it has, and waits until it answers.
-    pub(crate) async fn run_again(&mut self) {
+    pub async fn run_again(&mut self) {
         let deadline = Instant::now() + LIMIT;
         self.spawn();
         while self.try_connect().await.is_err() {

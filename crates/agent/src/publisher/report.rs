@@ -5,6 +5,7 @@ use std::time::Duration;
 use deis_api::client::{CallError, InternalClient};
 use deis_api::internal::{EndpointReport, ReportedEndpoint};
 use deis_runtime::StatusBoard;
+use deis_runtime::secrets::random_hex;
 use futures::future::BoxFuture;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -12,11 +13,14 @@ use tracing::{info, warn};
 use super::roster::Roster;
 use crate::backoff::Backoff;
 
-/// How long a report counts.
-const LEASE_SECONDS: u32 = 20;
+/// How long a report counts: so long visitors may be sent to a host that is lost.
+const LEASE_SECONDS: u32 = 6;
 
 /// A report is renewed this often.
-const RENEWAL: Duration = Duration::from_secs(5);
+const RENEWAL: Duration = Duration::from_secs(2);
+
+/// Pauses while no controller takes reports. Short, since another one may lead at any moment.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 
 /// Changes that come within this time go out together.
 const COALESCE: Duration = Duration::from_millis(5);
@@ -32,7 +36,12 @@ pub(super) struct Reporter {
     due: Instant,
     /// Whether the report changed since the one that is being sent.
     stale: bool,
-    sending: Option<BoxFuture<'static, Result<(), CallError>>>,
+    /// What was sent last, and what it is called.
+    endpoints: Vec<ReportedEndpoint>,
+    revision: String,
+    /// Whether a controller has it: then its name is enough.
+    is_held: bool,
+    sending: Option<BoxFuture<'static, Result<bool, CallError>>>,
     backoff: Backoff,
     /// Whether the last report arrived; told once per change.
     arrived: bool,
@@ -41,8 +50,19 @@ pub(super) struct Reporter {
 impl Reporter {
     /// One that reports as `host`.
     pub(super) fn new(host: String, controller: InternalClient, board: StatusBoard, now: Instant) -> Self {
-        let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        Self { host, controller, board, due: now, stale: false, sending: None, backoff, arrived: true }
+        Self {
+            host,
+            controller,
+            board,
+            due: now,
+            stale: false,
+            endpoints: Vec::new(),
+            revision: random_hex(),
+            is_held: false,
+            sending: None,
+            backoff: Backoff::new(PAUSES.0, PAUSES.1),
+            arrived: true,
+        }
     }
 
     /// Notes that there is news.
@@ -74,7 +94,14 @@ impl Reporter {
     }
 
     fn send(&mut self, endpoints: Vec<ReportedEndpoint>) {
-        let report = EndpointReport { lease_seconds: LEASE_SECONDS, endpoints };
+        if endpoints != self.endpoints {
+            (self.endpoints, self.revision, self.is_held) = (endpoints, random_hex(), false);
+        }
+        let report = EndpointReport {
+            lease_seconds: LEASE_SECONDS,
+            revision: self.revision.clone(),
+            endpoints: (!self.is_held).then(|| self.endpoints.clone()),
+        };
         let (controller, host) = (self.controller.clone(), self.host.clone());
         self.stale = false;
         self.sending = Some(Box::pin(async move { controller.report_endpoints(&host, &report).await }));
@@ -86,7 +113,8 @@ impl Reporter {
         let outcome = sending.await;
         self.sending = None;
         match outcome {
-            Ok(()) => self.well(),
+            Ok(true) => self.well(),
+            Ok(false) => self.unknown(),
             Err(error) => self.failed(&error),
         }
     }
@@ -96,8 +124,15 @@ impl Reporter {
             info!("the controller takes reports again");
         }
         self.board.well("controller");
+        self.is_held = true;
         self.backoff.reset();
         self.due = Instant::now() + if self.stale { COALESCE } else { RENEWAL };
+    }
+
+    /// The controller does not have what it was to go on with, as after it took over: it gets everything at once.
+    fn unknown(&mut self) {
+        let pause = if std::mem::take(&mut self.is_held) { Duration::ZERO } else { self.backoff.wait() };
+        self.due = Instant::now() + pause;
     }
 
     fn failed(&mut self, error: &CallError) {

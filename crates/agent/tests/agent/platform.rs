@@ -10,12 +10,14 @@ use axum::http::StatusCode;
 use axum::routing::{post, put};
 use axum::{Json, Router};
 use deis_api::client::InternalClient;
-use deis_api::internal::{EndpointReport, LogBatch, LogRecord};
+use deis_api::internal::{EndpointReport, LogBatch, LogRecord, ReportedEndpoint};
 
 /// What was noted.
 #[derive(Clone, Default)]
 pub(crate) struct Platform {
     reports: Arc<Mutex<Vec<EndpointReport>>>,
+    /// The revision that is held.
+    revision: Arc<Mutex<Option<String>>>,
     records: Arc<Mutex<Vec<LogRecord>>>,
     away: Arc<AtomicBool>,
 }
@@ -42,16 +44,27 @@ impl Platform {
         self.away.store(away, Ordering::SeqCst);
     }
 
-    /// Every report so far, as `web.1+` where ready and `web.1-` where not.
+    /// Forgets what was reported, as another controller that takes over.
+    pub(crate) fn forget_reports(&self) {
+        let mut held = self.revision.lock().expect("no test panics with it");
+        self.reports.lock().expect("no test panics with it").clear();
+        *held = None;
+    }
+
+    /// How often a report was renewed.
+    pub(crate) fn renewals(&self) -> usize {
+        let reports = self.reports.lock().expect("no test panics with it");
+        reports.iter().filter(|report| report.endpoints.is_none()).count()
+    }
+
+    /// Every list of endpoints so far, as `web.1+` where ready and `web.1-` where not.
     pub(crate) fn reports(&self) -> Vec<Vec<String>> {
         let reports = self.reports.lock().expect("no test panics with it");
-        let told = |report: &EndpointReport| {
-            let endpoints = report.endpoints.iter();
-            endpoints
-                .map(|one| format!("{}{}", one.container.short(), if one.ready { '+' } else { '-' }))
-                .collect()
+        let told = |one: &ReportedEndpoint| {
+            format!("{}{}", one.container.short(), if one.ready { '+' } else { '-' })
         };
-        reports.iter().map(told).collect()
+        let lists = reports.iter().filter_map(|report| report.endpoints.as_ref());
+        lists.map(|endpoints| endpoints.iter().map(told).collect()).collect()
     }
 
     /// Waits until the last report is `wanted`.
@@ -90,9 +103,15 @@ impl Platform {
 }
 
 async fn note_report(State(platform): State<Platform>, Json(report): Json<EndpointReport>) -> StatusCode {
-    if !platform.away.load(Ordering::SeqCst) {
-        platform.reports.lock().expect("no test panics with it").push(report);
+    if platform.away.load(Ordering::SeqCst) {
+        return platform.answer();
     }
+    let mut held = platform.revision.lock().expect("no test panics with it");
+    if report.endpoints.is_none() && held.as_ref() != Some(&report.revision) {
+        return StatusCode::CONFLICT;
+    }
+    *held = Some(report.revision.clone());
+    platform.reports.lock().expect("no test panics with it").push(report);
     platform.answer()
 }
 

@@ -62,6 +62,20 @@ async fn a_controller_that_was_away_gets_the_report_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_report_without_news_is_only_renewed_unless_the_controller_knows_nothing_of_it() {
+    let (host, (platform, controller)) = (Host::memory().await, Platform::start().await);
+    let publisher = start(&host, &controller);
+    host.apply(&host.workload("web", 1, "")).await;
+    platform.until_reported(&["web.1-"]).await;
+    let before = platform.reports().len();
+    platform.until(|platform| platform.renewals() > 0).await;
+    assert_eq!(platform.reports().len(), before);
+    platform.forget_reports();
+    platform.until_reported(&["web.1-"]).await;
+    publisher.stop().await;
+}
+
+#[tokio::test]
 async fn containers_are_reported_ready_once_they_serve_and_leave_when_they_die() {
     let Some(host) = Host::docker().await else { return };
     let (platform, controller) = Platform::start().await;

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
+use axum::{Extension, Json, Router};
 
 use deis_api::client::LEADER;
 use deis_api::internal::{
     DeployRequest, EndpointReport, Leader, ROUTES_HOLD_SECONDS, RoutesRequest, RoutesResponse,
 };
 use deis_model::AppId;
+use deis_runtime::{Peer, Role};
 use tracing::error;
 
+use super::router::{OPERATOR, for_roles};
 use crate::lead::{Seat, Seats, Term};
 use crate::routes::RouteBook;
 
@@ -25,13 +27,16 @@ const SEAT_PATIENCE: Duration = Duration::from_secs(1);
 const LONGEST_HOLD: Duration = Duration::from_secs(3600);
 
 /// Calls for the leader; to be put behind the internal key.
-pub fn leader_router(seats: Seats) -> axum::Router {
-    axum::Router::new()
-        .route("/internal/routes", post(routes))
-        .route("/internal/hosts/{host}/endpoints", put(report))
-        .route("/internal/hosts/{host}", delete(forget_host))
-        .route("/internal/deploys/{app}", post(deploy))
-        .route("/internal/leader", get(leader))
+pub fn leader_router(seats: Seats) -> Router {
+    let of_controllers =
+        Router::new().route("/internal/deploys/{app}", post(deploy)).route("/internal/leader", get(leader));
+    let of_routers = Router::new().route("/internal/routes", post(routes));
+    let of_publishers = Router::new().route("/internal/hosts/{host}/endpoints", put(report));
+    let of_operators = Router::new().route("/internal/hosts/{host}", delete(forget_host));
+    for_roles(of_controllers, [Role::Controller.as_str()])
+        .merge(for_roles(of_routers, [Role::Router.as_str()]))
+        .merge(for_roles(of_publishers, [Role::Publisher.as_str()]))
+        .merge(for_roles(of_operators, [OPERATOR]))
         .with_state(seats)
 }
 
@@ -73,14 +78,19 @@ async fn news(book: &RouteBook, request: &RoutesRequest) -> RoutesResponse {
 async fn report(
     State(seats): State<Seats>,
     Path(host): Path<String>,
+    peer: Option<Extension<Peer>>,
     Json(report): Json<EndpointReport>,
 ) -> Response {
-    match term(&seats).await {
-        Ok(term) => {
-            term.take_report(&host, report);
-            StatusCode::NO_CONTENT.into_response()
-        }
-        Err(leader) => misdirected(&leader),
+    if peer.is_some_and(|Extension(peer)| !peer.is_on(&host)) {
+        return (StatusCode::FORBIDDEN, "a publisher reports of its own host only\n").into_response();
+    }
+    let term = match term(&seats).await {
+        Ok(term) => term,
+        Err(leader) => return misdirected(&leader),
+    };
+    match term.take_report(&host, report) {
+        true => StatusCode::NO_CONTENT.into_response(),
+        false => (StatusCode::CONFLICT, "send all endpoints: this revision is not known\n").into_response(),
     }
 }
 

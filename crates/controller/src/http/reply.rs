@@ -100,6 +100,10 @@ fn database_error(error: &DatabaseError) -> Response {
             StatusCode::SERVICE_UNAVAILABLE,
             "The platform's database went away meanwhile: this may be done or not. Look before you try again.",
         ),
+        DatabaseError::Fenced { .. } => detail(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Another controller took over meanwhile: nothing was changed. Try again.",
+        ),
         _ => internal_error(),
     }
 }
@@ -108,10 +112,17 @@ fn database_error(error: &DatabaseError) -> Response {
 mod tests {
     use super::*;
 
+    fn check(error: DatabaseError) {
+        let told = error.to_string();
+        assert_eq!(Refusal::from(error).into_response().status(), StatusCode::SERVICE_UNAVAILABLE, "{told}");
+    }
+
     #[test]
     fn a_database_that_is_away_is_no_fault_of_the_caller_and_passes() {
-        let away =
-            DatabaseError::Away { database: "10.0.0.1:5432/deis".to_owned(), reason: "refused".to_owned() };
-        assert_eq!(Refusal::from(away).into_response().status(), StatusCode::SERVICE_UNAVAILABLE);
+        let (database, reason) = ("10.0.0.1:5432/deis".to_owned(), "refused".to_owned());
+        check(DatabaseError::Away { database: database.clone(), reason: reason.clone() });
+        check(DatabaseError::Unconfirmed { database, reason });
+        check(DatabaseError::Fenced { lease: "controller".to_owned() });
+        check(DatabaseError::Full { path: "/deis.sqlite".to_owned() });
     }
 }

@@ -12,7 +12,7 @@ use axum::routing::{MethodRouter, delete, get, post};
 use deis_api::client::InternalClient;
 use deis_database::Database;
 use deis_runtime::auth::InternalKey;
-use deis_runtime::require_internal_key;
+use deis_runtime::{Allowed, Role, require_internal_key, require_role};
 
 use super::envelope::{finish_what_was_begun, wrap};
 use super::reply::{method_not_allowed, not_found};
@@ -23,6 +23,8 @@ use crate::app::{Deploys, Events, Platform};
 
 /// The largest body of a request, in bytes.
 const BODY_LIMIT: usize = 8 * 1024 * 1024;
+/// The role of `deisctl`.
+pub(super) const OPERATOR: &str = "deisctl";
 
 /// Everything that the API works with. No `Debug`: it holds a secret.
 pub struct ApiState {
@@ -67,12 +69,12 @@ pub fn api(state: ApiState) -> Router {
     let platform = Platform::new(database, deploys, events, &domain, logger, &registry_host);
     let internal_key = InternalKey::new(&internal_key);
     let guarded = internal_routes().layer(from_fn_with_state(internal_key.clone(), require_internal_key));
+    let public = account_routes().merge(app_routes()).merge(release_routes());
     let shared = Shared { platform, internal_key };
     Router::new()
         .route("/healthz", get(healthz))
-        .merge(account_routes())
-        .merge(app_routes())
-        .merge(release_routes())
+        .merge(for_roles(public, [Role::Router.as_str(), OPERATOR]))
+        .merge(for_roles(hook_routes(), [Role::Builder.as_str()]))
         .merge(guarded)
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
@@ -95,7 +97,11 @@ fn account_routes() -> Router<Shared> {
     let router = both(router, "/v1/admin/perms/{username}", delete(perms::unmake_admin));
     let router = both(router, "/v1/keys", get(keys::list).post(keys::create));
     // A key's id takes everything to the end, slashes included.
-    let router = router.route("/v1/keys/{*id}", get(keys::show).delete(keys::delete));
+    router.route("/v1/keys/{*id}", get(keys::show).delete(keys::delete))
+}
+
+fn hook_routes() -> Router<Shared> {
+    let router = Router::new();
     let router = both(router, "/v1/hooks/push", post(hooks::push));
     let router = both(router, "/v1/hooks/config", post(hooks::config));
     let router = both(router, "/v1/hooks/build", post(hooks::build));
@@ -132,11 +138,21 @@ fn release_routes() -> Router<Shared> {
 }
 
 fn internal_routes() -> Router<Shared> {
-    Router::new()
+    let of_builders = Router::new()
         .route("/internal/keys/{fingerprint}", get(internal::key))
-        .route("/internal/apps", get(internal::apps))
+        .route("/internal/apps", get(internal::apps));
+    let of_operators = Router::new()
         .route("/internal/config/{target}", get(internal::settings).post(internal::change_settings))
-        .route("/internal/admins", post(internal::ensure_admin))
+        .route("/internal/admins", post(internal::ensure_admin));
+    for_roles(of_builders, [Role::Builder.as_str()]).merge(for_roles(of_operators, [OPERATOR]))
+}
+
+/// `router` for members of the platform with one of `roles` only.
+pub(super) fn for_roles<S: Clone + Send + Sync + 'static, const N: usize>(
+    router: Router<S>,
+    roles: [&str; N],
+) -> Router<S> {
+    router.route_layer(from_fn_with_state(Allowed::roles(roles), require_role))
 }
 
 fn both(router: Router<Shared>, path: &str, methods: MethodRouter<Shared>) -> Router<Shared> {

@@ -22,6 +22,8 @@ use crate::steady::steadily;
 
 /// How often leases of hosts are looked at.
 const LEASE_LOOK: Duration = Duration::from_secs(1);
+/// How long the engine may take to say what runs, before the leases are looked at again.
+const ENGINE_LOOK: Duration = Duration::from_secs(5);
 /// How often it is noted which hosts report.
 const NOTE_HOSTS: Duration = Duration::from_secs(300);
 
@@ -118,16 +120,21 @@ impl Term {
         }
     }
 
-    /// Takes what the publisher on `host` reports.
-    pub fn take_report(self: &Arc<Self>, host: &str, report: EndpointReport) {
+    /// Takes what the publisher on `host` reports; false if it is to report everything.
+    pub fn take_report(self: &Arc<Self>, host: &str, report: EndpointReport) -> bool {
         let is_new = !self.parts.routing.reports.has_reported(host);
-        let changed = self.parts.routing.reports.take(host, report, Instant::now());
-        self.wake_all(changed);
+        let Some(changed) = self.parts.routing.reports.take(host, report, Instant::now()) else {
+            return false;
+        };
+        if !changed.is_empty() {
+            self.wake_all(changed);
+        }
         if is_new {
             let (term, host) = (Arc::clone(self), host.to_owned());
             // Not waited for: a report counts also while the database is away.
             self.spawn(async move { term.note_host(&host).await });
         }
+        true
     }
 
     /// Forgets a host that is gone, with all that it reported.
@@ -198,16 +205,23 @@ impl Term {
     async fn follow_leases(&self) {
         loop {
             tokio::time::sleep(LEASE_LOOK).await;
+            // First without the engine, which may take its time when it has just lost a host.
+            let lapsed = self.parts.routing.reports.lapse(Instant::now());
+            if !lapsed.is_empty() {
+                info!(apps = lapsed.len(), "prefer endpoints of other hosts: one does not report any more");
+                self.wake_all(lapsed);
+            }
             if self.parts.routing.reports.has_expired(Instant::now()) {
                 self.expire_leases().await;
             }
         }
     }
 
-    /// A passed lease means that the host or its publisher is gone. Containers that the engine itself still
-    /// vouches for keep their traffic.
+    /// A passed lease means that the host or its publisher is gone. Containers that the engine itself still vouches for
+    /// keep their traffic, as far as there is no other.
     async fn expire_leases(&self) {
-        let Ok(containers) = self.parts.scheduler.observe(None).await else { return };
+        let looked = tokio::time::timeout(ENGINE_LOOK, self.parts.scheduler.observe(None)).await;
+        let Ok(Ok(containers)) = looked else { return };
         let up = containers.iter().filter(|container| container.state == ContainerState::Up);
         let running: BTreeSet<&str> = up.map(|container| container.id.as_str()).collect();
         let is_running = |id: &str| running.contains(id);

@@ -1,6 +1,8 @@
 //! The route book: every app's route under a generation, and how far each router has followed.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod router;
+
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -8,8 +10,7 @@ use deis_api::internal::{PlatformRoutes, RoutesRequest, RoutesResponse};
 use deis_model::{AppId, AppRoute, ContainerName};
 use tokio::sync::watch;
 
-/// A router that holds no request and has not asked for this long is taken for gone; nobody waits for it.
-const ROUTER_LEASE: Duration = Duration::from_secs(3);
+use router::RouterState;
 
 /// How long after a controller's start routers that it does not know of yet may still come back to it.
 pub const ROUTER_GRACE: Duration = Duration::from_secs(5);
@@ -35,15 +36,6 @@ struct Pages {
 struct Page {
     route: Option<AppRoute>,
     generation: u64,
-}
-
-struct RouterState {
-    applied: u64,
-    drained: u64,
-    /// Containers that had left by `applied` with requests under way; none if the router could not list them.
-    draining: Option<BTreeSet<ContainerName>>,
-    asking: u32,
-    last_asked: Instant,
 }
 
 impl RouteBook {
@@ -94,7 +86,7 @@ impl RouteBook {
     pub fn is_applied(&self, generation: u64) -> bool {
         let pages = self.lock();
         (pages.knows_a_router() || pages.has_been_open_for(self.grace))
-            && pages.all_routers(|router| router.applied >= generation)
+            && pages.all_routers(|router| router.has_applied(generation))
     }
 
     /// Whether no live router has a request under way to `container`, which had left by `generation`.
@@ -126,7 +118,7 @@ impl RouteBook {
         let mut pages = self.lock();
         let known = request.epoch == self.epoch;
         let router = pages.routers.entry(request.router.clone()).or_insert_with(RouterState::new);
-        router.asking += 1;
+        router.asks();
         if known {
             router.note(request);
         }
@@ -194,36 +186,6 @@ impl Pages {
     }
 }
 
-impl RouterState {
-    fn new() -> Self {
-        Self { applied: 0, drained: 0, draining: None, asking: 0, last_asked: Instant::now() }
-    }
-
-    /// Takes what the router says. It may ask twice at a time, and the older request arrive last.
-    fn note(&mut self, request: &RoutesRequest) {
-        let said = request.draining.as_ref().map(|names| names.iter().cloned().collect::<BTreeSet<_>>());
-        self.draining = match (self.draining.take(), said) {
-            (_, said) if request.applied > self.applied => said,
-            (held, _) if request.applied < self.applied => held,
-            // By one and the same table, containers only ever stop draining.
-            (Some(held), Some(said)) => Some(&held & &said),
-            (held, said) => held.or(said),
-        };
-        self.applied = self.applied.max(request.applied);
-        self.drained = self.drained.max(request.drained);
-    }
-
-    fn has_drained(&self, container: &ContainerName, generation: u64) -> bool {
-        let is_listed = |names: &BTreeSet<ContainerName>| names.contains(container);
-        self.drained >= generation
-            || (self.applied >= generation && self.draining.as_ref().is_some_and(|names| !is_listed(names)))
-    }
-
-    fn is_live(&self) -> bool {
-        self.asking > 0 || self.last_asked.elapsed() < ROUTER_LEASE
-    }
-}
-
 /// A router's open request. Dropped when it is answered or the connection breaks.
 pub struct RouterGuard<'a> {
     book: &'a RouteBook,
@@ -234,121 +196,11 @@ impl Drop for RouterGuard<'_> {
     fn drop(&mut self) {
         let mut pages = self.book.lock();
         if let Some(router) = pages.routers.get_mut(&self.router) {
-            router.asking = router.asking.saturating_sub(1);
-            router.last_asked = Instant::now();
+            router.answered();
         }
         pages.routers.retain(|_, router| router.is_live());
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn book() -> RouteBook {
-        RouteBook::new("e1".to_owned(), PlatformRoutes::default(), Duration::ZERO)
-    }
-
-    fn route(app: &str) -> AppRoute {
-        AppRoute {
-            app: AppId::parse(app).unwrap(),
-            hosts: vec![format!("{app}.localhost")],
-            release: None,
-            endpoints: Vec::new(),
-        }
-    }
-
-    fn ask(epoch: &str, applied: u64) -> RoutesRequest {
-        RoutesRequest {
-            router: "r".to_owned(),
-            epoch: epoch.to_owned(),
-            applied,
-            drained: applied,
-            draining: None,
-            hold: true,
-        }
-    }
-
-    fn web() -> ContainerName {
-        ContainerName::parse("a_v1.web.1").unwrap()
-    }
-
-    #[test]
-    fn a_closed_book_tells_nothing() {
-        let book = book();
-        book.publish(route("a"));
-        assert!(book.news(&ask("", 0)).is_none());
-    }
-
-    #[test]
-    fn a_router_gets_everything_first_and_then_what_changed() {
-        let book = book();
-        book.publish(route("a"));
-        book.open();
-        let first = book.news(&ask("", 0)).unwrap();
-        assert!(first.full && first.routes.len() == 1);
-        assert!(book.news(&ask("e1", first.generation)).is_none());
-        book.publish(route("b"));
-        book.withdraw(&AppId::parse("a").unwrap());
-        let second = book.news(&ask("e1", first.generation)).unwrap();
-        assert_eq!((second.full, second.routes, second.removed.len()), (false, vec![route("b")], 1));
-    }
-
-    #[test]
-    fn publishing_the_same_again_is_no_news() {
-        let book = book();
-        let first = book.publish(route("a"));
-        assert_eq!(book.publish(route("a")), first);
-        assert_eq!(book.generation(), first);
-    }
-
-    #[test]
-    fn routers_that_may_still_come_back_are_waited_for() {
-        let book = RouteBook::new("e1".to_owned(), PlatformRoutes::default(), ROUTER_GRACE);
-        let generation = book.publish(route("a"));
-        let is_drained = || book.is_drained(&web(), generation);
-        assert!(!book.is_applied(generation) && !is_drained(), "the book is closed");
-        book.open();
-        assert!(!book.is_applied(generation) && !is_drained(), "no router has come back yet");
-        let router = book.note_router(&ask("e1", generation));
-        assert!(book.is_applied(generation), "this one serves by it");
-        assert!(!is_drained(), "others may still send requests");
-        drop(router);
-    }
-
-    #[test]
-    fn a_generation_is_applied_when_every_live_router_says_so() {
-        let book = book();
-        book.open();
-        let generation = book.publish(route("a"));
-        assert!(book.is_applied(generation), "no router, nobody to wait for");
-        let old = book.note_router(&ask("e1", generation - 1));
-        assert!(!book.is_applied(generation));
-        let new = book.note_router(&ask("e1", generation));
-        assert!(book.is_applied(generation) && book.is_drained(&web(), generation));
-        drop((old, new));
-    }
-
-    #[test]
-    fn a_long_request_holds_back_only_its_own_container() {
-        let book = book();
-        book.open();
-        let (before, generation) = (book.generation(), book.publish(route("a")));
-        let other = ContainerName::parse("b_v1.web.1").unwrap();
-        let says = |applied, draining: Option<&ContainerName>| RoutesRequest {
-            drained: before,
-            draining: Some(draining.into_iter().cloned().collect()),
-            ..ask("e1", applied)
-        };
-        let early = book.note_router(&says(before, None));
-        assert!(!book.is_drained(&web(), generation), "the router still sends requests there");
-        let busy = book.note_router(&says(generation, Some(&other)));
-        assert!(book.is_drained(&web(), generation) && !book.is_drained(&other, generation));
-        let late = book.note_router(&says(before, None));
-        assert!(!book.is_drained(&other, generation), "what it said of an older table counts no more");
-        let done = book.note_router(&says(generation, None));
-        let overtaken = book.note_router(&says(generation, Some(&other)));
-        assert!(book.is_drained(&other, generation));
-        drop((early, busy, late, done, overtaken));
-    }
-}
+mod tests;

@@ -1,9 +1,7 @@
 //! Controllers in processes of their own, as far as one process can have them: each in a runtime that can be killed.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use deis_api::client::{Credential, InternalClient, LEADER, Peers};
@@ -18,6 +16,7 @@ use futures::FutureExt;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -25,7 +24,7 @@ use tokio::task::JoinHandle;
 use super::engine::SharedEngine;
 use super::surroundings::{Table, publish, route};
 
-const KEY: &str = "internal-key";
+pub(crate) const KEY: &str = "internal-key";
 const TOKEN: &str = "token-of-ann";
 
 /// How long anything may take, on the slowest machine.
@@ -33,11 +32,10 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// How long between looks.
 const LOOK: Duration = Duration::from_millis(10);
 
-static FLEETS: AtomicUsize = AtomicUsize::new(0);
-
 /// Several controllers with the app `blog`, a publisher and a router.
 pub(crate) struct Fleet {
-    directory: PathBuf,
+    /// Of a database in a file.
+    directory: Option<TempDir>,
     pub(crate) engine: SharedEngine,
     database: Database,
     controllers: Vec<Running>,
@@ -54,6 +52,12 @@ struct Running {
     ended: JoinHandle<()>,
 }
 
+/// Calls one controller, whether it lives or not.
+pub(crate) struct Caller {
+    http: reqwest::Client,
+    url: String,
+}
+
 /// An answer of a controller.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -63,19 +67,24 @@ pub(crate) struct Answer {
 }
 
 impl Fleet {
+    /// On a database in a file.
     pub(crate) async fn start(count: usize) -> Self {
+        let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        let url = format!("sqlite://{}", directory.path().join("deis.sqlite").display());
+        let mut fleet = Self::on(&url, count).await;
+        fleet.directory = Some(directory);
+        fleet
+    }
+
+    /// On the empty database at `url`.
+    pub(crate) async fn on(url: &str, count: usize) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let number = FLEETS.fetch_add(1, Ordering::SeqCst);
-        let directory = format!("controllers-{}-{number}", std::process::id());
-        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(directory);
-        std::fs::create_dir_all(&directory).unwrap();
-        let url = format!("sqlite://{}", directory.join("deis.sqlite").display());
-        let database = Database::open(&url).await.unwrap();
+        let database = Database::open(url).await.unwrap();
         add_app(&database).await;
         let engine = SharedEngine::open(count).await;
         let mut controllers = Vec::new();
         for number in 0..count {
-            controllers.push(Running::start(number, url.clone(), engine.of(number)).await);
+            controllers.push(Running::start(number, url.to_owned(), engine.of(number)).await);
         }
         let addresses = controllers.iter().map(|running| running.url.trim_start_matches("http://"));
         let client = InternalClient::over(Peers::new(addresses, None), Credential::Key(KEY.to_owned()));
@@ -83,7 +92,7 @@ impl Fleet {
         publish(engine.engine.clone(), client.clone(), surroundings.clone());
         let table = route(client, surroundings.clone());
         let http = reqwest::Client::builder().no_proxy().timeout(LIMIT).build().unwrap();
-        Self { directory, engine, database, controllers, table, surroundings, http }
+        Self { directory: None, engine, database, controllers, table, surroundings, http }
     }
 
     /// The one that leads, and another one.
@@ -129,6 +138,12 @@ impl Fleet {
     /// Calls one controller as a component and as the user `ann`.
     pub(crate) async fn call(&self, controller: usize, method: &str, path: &str, body: &Value) -> Answer {
         send(&self.http, self.url(controller), method, path, body).await
+    }
+
+    /// Calls each of them, whether it lives or not.
+    pub(crate) fn callers(&self) -> Vec<Caller> {
+        let urls = self.controllers.iter().map(|running| running.url.clone());
+        urls.map(|url| Caller { http: self.http.clone(), url }).collect()
     }
 
     /// Posts to one controller, in the background.
@@ -209,11 +224,17 @@ impl Fleet {
     }
 }
 
+impl Caller {
+    /// Posts as the user `ann`; none if no answer comes.
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Option<Answer> {
+        try_send(&self.http, &self.url, "POST", path, body).await.ok()
+    }
+}
+
 impl Drop for Fleet {
     fn drop(&mut self) {
         self.surroundings.cancel();
         (0..self.controllers.len()).for_each(|controller| self.kill(controller));
-        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
@@ -236,7 +257,8 @@ impl Running {
     }
 }
 
-fn config(number: usize, database: Database, engine: Engine) -> Config {
+/// What a controller is told.
+pub(crate) fn config(number: usize, database: Database, engine: Engine) -> Config {
     // Nobody listens there: events are lost, and nobody asks for images that are not needed.
     let nobody = InternalClient::new("http://127.0.0.1:9", KEY);
     Config {
@@ -286,13 +308,23 @@ async fn add_app(database: &Database) {
 }
 
 async fn send(http: &reqwest::Client, url: &str, method: &str, path: &str, body: &Value) -> Answer {
+    try_send(http, url, method, path, body).await.unwrap()
+}
+
+async fn try_send(
+    http: &reqwest::Client,
+    url: &str,
+    method: &str,
+    path: &str,
+    body: &Value,
+) -> reqwest::Result<Answer> {
     let method = method.parse().unwrap();
     let credential = match path.starts_with("/internal") {
         true => format!("Bearer {KEY}"),
         false => format!("token {TOKEN}"),
     };
     let request = http.request(method, format!("{url}{path}")).header("authorization", credential);
-    let response = request.json(body).send().await.unwrap();
+    let response = request.json(body).send().await?;
     let leader = response.headers().get(LEADER).map_or("", |value| value.to_str().unwrap()).to_owned();
-    Answer { status: response.status(), leader, body: response.text().await.unwrap() }
+    Ok(Answer { status: response.status(), leader, body: response.text().await? })
 }

@@ -33,7 +33,8 @@ pub(crate) fn publish(engine: Engine, controllers: InternalClient, shutdown: Shu
         loop {
             let containers = engine.scheduler.observe(None).await.unwrap();
             let endpoints = containers.into_iter().filter_map(ready).collect();
-            let report = EndpointReport { lease_seconds: 60, endpoints };
+            let report =
+                EndpointReport { lease_seconds: 60, revision: String::new(), endpoints: Some(endpoints) };
             // While nobody leads, nobody takes it.
             let _ = controllers.report_endpoints("here", &report).await;
             tokio::time::sleep(LOOK).await;

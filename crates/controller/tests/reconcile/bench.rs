@@ -174,12 +174,8 @@ impl Bench {
         let (term, shutdown) = (Arc::clone(&self.term), self.shutdown.clone());
         tokio::spawn(async move {
             while !shutdown.is_cancelled() {
-                let endpoints = ready(&engine).await;
-                term.wake_all(reports.take(
-                    "here",
-                    EndpointReport { lease_seconds: 60, endpoints },
-                    Instant::now(),
-                ));
+                let report = full_report(ready(&engine).await);
+                term.wake_all(reports.take("here", report, Instant::now()).unwrap());
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         });
@@ -302,4 +298,9 @@ pub(crate) async fn ready(engine: &Engine) -> Vec<ReportedEndpoint> {
         })
     })
     .collect()
+}
+
+/// A report of these endpoints and no others.
+pub(crate) fn full_report(endpoints: Vec<ReportedEndpoint>) -> EndpointReport {
+    EndpointReport { lease_seconds: 60, revision: String::new(), endpoints: Some(endpoints) }
 }

@@ -10,7 +10,7 @@ use deis_database::{Change, Database, NewBuild, NewUser};
 use deis_model::{AppId, ConfigChange, Formation, ProcessType, Procfile, ReleaseVersion};
 
 use crate::contract::{Databases, on_both_engines};
-use crate::server::Server;
+use deis_test_postgres::Server;
 
 on_both_engines! {
     what_changes_an_app_is_told,

@@ -4,7 +4,7 @@ use deis_database::{Database, NewUser};
 use deis_model::{AppId, ReleaseVersion};
 
 use crate::proxy::{Cut, Proxy};
-use crate::server::Server;
+use deis_test_postgres::Server;
 
 fn blog() -> AppId {
     AppId::parse("blog").expect("the id is valid")

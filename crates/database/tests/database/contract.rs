@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use deis_database::Database;
 
-use crate::server::Server;
+use deis_test_postgres::Server;
 
 /// Where a case gets empty databases from.
 #[derive(Clone)]

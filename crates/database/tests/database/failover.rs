@@ -3,7 +3,7 @@
 use deis_database::Database;
 
 use crate::outage::{check_numbers, count_jobs, fill};
-use crate::server::Server;
+use deis_test_postgres::Server;
 
 /// The URL that names both servers, the follower first.
 fn both(url: &str, primary: &Server, follower: &Server) -> String {

@@ -24,8 +24,6 @@ mod proxy;
 #[cfg(test)]
 mod repositories;
 #[cfg(test)]
-mod server;
-#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod writers;

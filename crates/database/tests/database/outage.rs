@@ -6,7 +6,7 @@ use deis_database::{Database, DatabaseError, NewUser, Slice};
 use deis_model::{AppId, ReleaseVersion};
 
 use crate::proxy::Proxy;
-use crate::server::Server;
+use deis_test_postgres::Server;
 
 /// Longer than any call may take, on the slowest machine.
 const LIMIT: Duration = Duration::from_secs(90);

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use deis_database::Database;
 
 use crate::proxy::Proxy;
-use crate::server::Server;
+use deis_test_postgres::Server;
 
 /// A server that speaks TLS and wants a certificate of its clients, as an operator set it up.
 struct Party {
