@@ -11,6 +11,16 @@ use crate::seat::Seat;
 
 /// How long one command may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(180);
+/// Nobody is asked anything, and a host that lost its power is not waited for.
+const SSH_OPTIONS: [&str; 7] = [
+    "IdentitiesOnly=yes",
+    "StrictHostKeyChecking=no",
+    "UserKnownHostsFile=/dev/null",
+    "LogLevel=ERROR",
+    "ConnectTimeout=10",
+    "ServerAliveInterval=10",
+    "ServerAliveCountMax=3",
+];
 
 /// A developer with a home directory.
 pub struct User {
@@ -63,13 +73,11 @@ impl User {
         self.home.join(".ssh/id_ed25519.pub")
     }
 
-    /// How git is to call ssh.
+    /// How git is to call ssh, which gives a server up that says nothing any more.
     pub fn ssh(&self) -> String {
         let key = self.home.join(".ssh/id_ed25519");
-        format!(
-            "ssh -i {} -o IdentitiesOnly=yes -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR",
-            key.display()
-        )
+        let options = SSH_OPTIONS.map(|option| format!(" -o {option}")).concat();
+        format!("ssh -i {}{options}", key.display())
     }
 
     /// A copy of one of the examples as a repository, with an app `name` for it.

@@ -50,7 +50,13 @@ impl Scene {
         self.await_well();
         let well = begun.elapsed();
         std::thread::sleep(AFTERMATH);
-        let row = row(name, &self.two.take(), &self.one.take(), &before, &self.ledger.done(), well);
+        let after = self.ledger.done();
+        after
+            .refused
+            .iter()
+            .skip(before.refused.len())
+            .for_each(|said| eprintln!("refused: {}", said.trim()));
+        let row = row(name, &self.two.take(), &self.one.take(), &before, &after, well);
         eprintln!("{row}");
         self.rows.push(row);
     }
