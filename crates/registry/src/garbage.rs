@@ -2,7 +2,7 @@
 //!
 //! The controller says which tags its releases use; the rest of those repositories' tags goes, then what nothing refers
 //! to any more. Pushes go on meanwhile, here and at other registries: see `entry` for why nothing that they rely on is
-//! removed. A blob goes in two steps, see [`remove_blobs`]. Killed anywhere, the next collection finishes the work.
+//! removed. A blob goes in two steps, see `remove_blobs`. Killed anywhere, the next collection finishes the work.
 
 use crate::{
     body, catalog,

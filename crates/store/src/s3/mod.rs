@@ -66,7 +66,7 @@ impl Drop for Hold<'_> {
 }
 
 impl S3Store {
-    /// Opens the store that an `s3` URL names, as [`open`](crate::open) does.
+    /// Opens the store that an `s3` URL names, as [`open`](crate::open()) does.
     pub async fn open(url: &str) -> Result<Self, StoreError> {
         let location = Url::parse(url).ok().as_ref().and_then(Location::parse);
         Self::at(location.ok_or_else(|| StoreError::Url { url: redacted(url) })?).await
