@@ -24,12 +24,15 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run roles until told to end: all of them in one process, or those that are named
     Run {
-        /// controller, builder, registry, logger, router, publisher, logspout
+        /// controller, builder, registry, logger, router, publisher, logspout, database
         roles: Vec<Role>,
     },
     /// Look at settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Care for the database that the platform runs, on one of its hosts
+    #[command(subcommand)]
+    Database(DatabaseCommand),
     /// Called by git in the builder's repositories
     #[command(subcommand, hide = true)]
     Hook(HookCommand),
@@ -40,6 +43,42 @@ pub(crate) enum Command {
 pub(crate) enum ConfigCommand {
     /// Print every setting in force and where its value comes from
     Check,
+}
+
+/// What can be done with the database of this host, and what PostgreSQL calls.
+#[derive(Subcommand)]
+pub(crate) enum DatabaseCommand {
+    /// Go back to the state that the store has, once the role starts again; what is here is put aside.
+    /// Run it on every host of the database while the role is stopped on all
+    Restore {
+        /// A time, as in 2026-11-22T10:00:00Z [default: the newest state]
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
+    },
+    /// Called by PostgreSQL: store a file of the write-ahead log
+    #[command(hide = true)]
+    ArchiveWal {
+        #[arg(long)]
+        socket: PathBuf,
+        file: PathBuf,
+    },
+    /// Called by PostgreSQL: fetch a file of the write-ahead log
+    #[command(hide = true)]
+    RestoreWal {
+        #[arg(long)]
+        required: bool,
+        #[arg(long)]
+        socket: PathBuf,
+        name: String,
+        file: PathBuf,
+    },
+    /// Called by Patroni: fetch the newest base backup
+    #[command(hide = true)]
+    RestoreBase {
+        #[arg(long)]
+        socket: PathBuf,
+        directory: PathBuf,
+    },
 }
 
 /// Hooks of the builder's repositories.

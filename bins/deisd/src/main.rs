@@ -1,6 +1,7 @@
 //! `deisd`: every role of the platform in one executable.
 
 mod command;
+mod database;
 mod parts;
 mod platform;
 mod setting;
@@ -31,6 +32,7 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
             print!("{}", arguments.settings.resolve()?);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Database(command) => database::run(command, arguments.settings),
         Command::Run { roles } => {
             let settings = arguments.settings.resolve()?.parse()?;
             platform::run(settings, roles)?;

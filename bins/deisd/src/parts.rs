@@ -13,6 +13,7 @@ use deis_agent::firewall::Firewall;
 use deis_agent::images::{self, Forwarder};
 use deis_api::client::{Credential, InternalClient, Peers};
 use deis_model::Environment;
+use deis_runtime::identity::IdentityFiles;
 use deis_runtime::{Claim, DataDir, Identity, Role, Secrets, Shutdown, StatusBoard};
 use deis_scheduler::{Credentials, Engine};
 use deis_store::ObjectStore;
@@ -70,6 +71,7 @@ impl Parts {
             platform: self.settings.network.clone(),
             network: self.settings.network.clone(),
             registry: Some((self.settings.registry.to_string(), self.registry_credentials())),
+            stop_grace: self.settings.stop_grace,
         }
     }
 
@@ -89,6 +91,7 @@ impl Parts {
             Role::Builder => self.builder(engine()?, status).await,
             Role::Publisher => self.publisher(engine()?, status).await,
             Role::Logspout => self.logspout(engine()?, status),
+            Role::Database => self.database(status).await,
         }
     }
 
@@ -135,6 +138,7 @@ impl Parts {
 
     async fn controller(&self, engine: Engine, status: StatusBoard) -> anyhow::Result<Running> {
         let settings = &self.settings;
+        let files = self.identity_files()?;
         let here = settings.controllers.iter().find(|address| is_here(**address));
         let others = settings.controllers.iter().filter(|address| Some(*address) != here);
         let controller = deis_controller::Controller::bind(deis_controller::Config {
@@ -157,7 +161,23 @@ impl Parts {
         });
         let controller = controller.await?;
         let shutdown = self.shutdown.clone();
-        Ok(Box::pin(async move { Ok(controller.run(shutdown).await?) }))
+        Ok(Box::pin(async move {
+            let keeping = async {
+                if let Some(files) = files {
+                    files.keep(shutdown.clone()).await;
+                }
+            };
+            let (ended, ()) = tokio::join!(controller.run(shutdown.clone()), keeping);
+            Ok(ended?)
+        }))
+    }
+
+    /// This process's certificate as PostgreSQL's client reads it: `identity/{roots.crt,leaf.crt,leaf.key}`.
+    fn identity_files(&self) -> anyhow::Result<Option<IdentityFiles>> {
+        let Some(identity) = self.identity.clone() else { return Ok(None) };
+        let directory = self.data.directory("identity")?;
+        let files = IdentityFiles::write(identity, &directory);
+        files.map(Some).with_context(|| format!("failed to write certificates to {}", directory.display()))
     }
 
     /// The base URL of the role at `address`.
@@ -247,6 +267,27 @@ impl Parts {
         let config = deis_agent::logspout::Config { engine, logger, spool: self.data.directory("spool")? };
         let logspout = deis_agent::logspout::Logspout::open(config, status)?;
         Ok(Box::pin(logspout.run(self.shutdown.clone())))
+    }
+
+    async fn database(&self, status: StatusBoard) -> anyhow::Result<Running> {
+        let settings = &self.settings;
+        let password = |name: &str| {
+            let path = settings.secrets_dir.join(name);
+            let text =
+                std::fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()));
+            text.map(|text| text.trim().to_owned())
+        };
+        let passwords = deis_postgres::Passwords {
+            superuser: password("database.superuser")?,
+            replication: password("database.replication")?,
+            platform: password("database.password")?,
+        };
+        let (directory, members) = (settings.database_dir.clone(), settings.database_members.clone());
+        let store = deis_store::open(&settings.store).await?;
+        let mut config = deis_postgres::Config::new(directory, &settings.host, members, passwords, store);
+        config.identity.clone_from(&settings.identity);
+        let keeper = deis_postgres::Keeper::bind(config, status).await?;
+        Ok(Box::pin(keeper.run(self.shutdown.clone())))
     }
 
     /// Those who play `role`, at one of `addresses`.

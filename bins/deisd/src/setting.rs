@@ -38,6 +38,8 @@ const SETTINGS: &[Setting] = &[
     setting("secrets_dir", "DEIS_SECRETS_DIR", "{data}/secrets"),
     setting("scheduler", "DEIS_SCHEDULER", "docker://"),
     setting("database", "DEIS_DATABASE", "sqlite://{data}/deis.sqlite"),
+    setting("database_dir", "DEIS_DATABASE_DIR", "{data}-database"),
+    setting("database_members", "DEIS_DATABASE_MEMBERS", ""),
     setting("store", "DEIS_STORE", "file://{data}/store"),
     setting("stack_image", "DEIS_STACK_IMAGE", "deis/stack:latest"),
     setting("network", "DEIS_NETWORK", "deis"),

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::Context;
+use deis_postgres::Member;
+
 use crate::setting::Resolved;
 
 /// What this process is to do and where.
@@ -32,6 +35,10 @@ pub(crate) struct Settings {
     pub(crate) secrets_dir: PathBuf,
     pub(crate) scheduler: String,
     pub(crate) database: String,
+    /// Where the role `database` keeps PostgreSQL's files.
+    pub(crate) database_dir: PathBuf,
+    /// `host=address` of every host that plays that role.
+    pub(crate) database_members: Vec<Member>,
     pub(crate) store: String,
     pub(crate) stack_image: String,
     pub(crate) network: String,
@@ -72,6 +79,8 @@ impl Resolved {
             secrets_dir: PathBuf::from(text("secrets_dir")),
             scheduler: text("scheduler"),
             database: text("database"),
+            database_dir: PathBuf::from(text("database_dir")),
+            database_members: self.members()?,
             store: text("store"),
             stack_image: text("stack_image"),
             network: text("network"),
@@ -96,6 +105,12 @@ impl Resolved {
     /// The setting `key`, or while it is empty that of `other`.
     fn parse_or(&self, key: &str, other: &str) -> anyhow::Result<SocketAddr> {
         self.parse_value(if self.text(key).is_empty() { other } else { key })
+    }
+
+    fn members(&self) -> anyhow::Result<Vec<Member>> {
+        let members = self.text("database_members").split(',').filter(|member| !member.is_empty());
+        let members = members.map(|member| Ok(member.parse()?)).collect::<anyhow::Result<_>>();
+        members.context("database_members is refused")
     }
 
     /// The addresses in `key`, joined by commas, or while it is empty the one of `other`.

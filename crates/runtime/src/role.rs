@@ -20,10 +20,12 @@ pub enum Role {
     Publisher,
     /// Output of one host's containers.
     Logspout,
+    /// PostgreSQL on several hosts.
+    Database,
 }
 
 impl Role {
-    /// All of them, in the order in which they start.
+    /// Those that make a platform on one machine, in the order in which they start. Its database is a file.
     pub const ALL: [Self; 7] = [
         Self::Logger,
         Self::Registry,
@@ -44,6 +46,7 @@ impl Role {
             Self::Router => "router",
             Self::Publisher => "publisher",
             Self::Logspout => "logspout",
+            Self::Database => "database",
         }
     }
 }
@@ -62,13 +65,16 @@ impl fmt::Display for Role {
 
 /// A text that names no role.
 #[derive(Debug, thiserror::Error)]
-#[error("{0:?} is not a role: use one of controller, builder, registry, logger, router, publisher, logspout")]
+#[error(
+    "{0:?} is not a role: use one of controller, builder, registry, logger, router, publisher, logspout, database"
+)]
 pub struct RoleError(String);
 
 impl FromStr for Role {
     type Err = RoleError;
 
     fn from_str(text: &str) -> Result<Self, RoleError> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| RoleError(text.to_owned()))
+        let mut roles = Self::ALL.into_iter().chain([Self::Database]);
+        roles.find(|role| role.as_str() == text).ok_or_else(|| RoleError(text.to_owned()))
     }
 }
