@@ -29,12 +29,10 @@ pub(crate) struct Hosts {
 impl Hosts {
     /// None, and a line that says so, where they cannot be.
     pub(crate) fn new() -> Option<Self> {
-        let wanted = std::env::var("DEIS_TEST_DOCKER_URL").is_ok();
+        let wanted = std::env::var_os("DEIS_TEST_LAB").is_some();
         let programs = [PSQL, "/usr/bin/etcd", "/usr/bin/patroni"];
         if !wanted || !programs.iter().all(|program| Path::new(program).exists()) {
-            eprintln!(
-                "skipped: DEIS_TEST_DOCKER_URL is not set, or etcd, patroni or postgresql-15 is not installed"
-            );
+            eprintln!("skipped: DEIS_TEST_LAB is not set, or etcd, patroni or postgresql-15 is not installed");
             return None;
         }
         let directory = tempfile::Builder::new().prefix("deis-pg-").tempdir().unwrap();
