@@ -22,6 +22,8 @@ const HTTP_PORT: u16 = 80;
 const GIT_PORT: u16 = 2222;
 /// The programs that operators install on every host.
 const PROGRAMS: [&str; 3] = ["deisd", "deisctl", "deis"];
+/// How many hosts manage the cluster: the first ones.
+const MANAGERS: usize = 3;
 /// The image that apps are built and run in.
 const STACK: &str = "deis/stack:latest";
 /// How long taking debug information out of a program may take.
@@ -128,7 +130,8 @@ impl Cluster {
         let ticket = ticket.unwrap_or_else(|| panic!("init printed no ticket:\n{said}"));
         for (index, host) in self.lab.hosts().iter().enumerate().skip(1) {
             let join = ["deisctl".to_owned(), "join".to_owned(), ticket.to_owned(), address(host)];
-            host.run(join.into_iter().chain(planes(index + 1))).succeeded();
+            let worker = (index >= MANAGERS).then(|| "--worker".to_owned());
+            host.run(join.into_iter().chain(planes(index + 1)).chain(worker)).succeeded();
         }
     }
 

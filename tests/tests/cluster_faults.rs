@@ -10,8 +10,10 @@ const LASTS: Duration = Duration::from_secs(60);
 const RECOVERS: Duration = Duration::from_secs(300);
 /// How long visitors are watched after all is well again.
 const AFTERMATH: Duration = Duration::from_secs(5);
-/// Roles as units are named, each of which loses one container.
-const ROLES: [&str; 7] = ["router", "controller", "builder", "registry", "logger", "publisher", "logspout"];
+/// Roles, as units are named, with a container on every host.
+const SPREAD_ROLES: [&str; 5] = ["router", "controller", "registry", "publisher", "logspout"];
+/// Roles of which there is one container.
+const SINGLE_ROLES: [&str; 2] = ["builder", "logger"];
 /// What figures there are per fault.
 const TABLE: &str = "\
 | fault | two containers: served | failed | failing for | longest wait | one container: failed | longest wait | acknowledged | refused | all well after |
@@ -141,8 +143,12 @@ fn a_lost_role_loses_nothing_acknowledged() {
         return;
     }
     let mut scene = Scene::start(Database::External);
-    for role in ROLES {
-        scene.suffer(&format!("one {role} is killed"), |cluster| kill_one(cluster, role));
+    for role in SPREAD_ROLES {
+        scene.suffer(&format!("one {role} is killed"), |cluster| kill(&cluster.lab().hosts()[..1], role));
+        scene.suffer(&format!("every {role} is killed"), |cluster| kill(cluster.lab().hosts(), role));
+    }
+    for role in SINGLE_ROLES {
+        scene.suffer(&format!("the {role} is killed"), |cluster| kill(cluster.lab().hosts(), role));
     }
     scene.suffer("the store does not answer for 60 s", |cluster| {
         cluster.backends().pause_store();
@@ -167,16 +173,19 @@ fn each(hosts: &[Host], act: fn(&Host)) {
     std::thread::scope(|scope| hosts.iter().for_each(|host| drop(scope.spawn(move || act(host)))));
 }
 
-/// `kill -9` for the first container of the role that a host has.
-fn kill_one(cluster: &Cluster, role: &str) {
+/// `kill -9` for the containers of the role on all of `hosts` at once; there must be one.
+fn kill(hosts: &[Host], role: &str) {
     let filter = format!("label=io.deis.process={role}");
-    for host in cluster.lab().hosts() {
-        let list = ["ps", "--quiet", "--filter", "label=io.deis.platform=deis-platform", "--filter", &filter];
+    let list = ["ps", "--quiet", "--filter", "label=io.deis.platform=deis-platform", "--filter", &filter];
+    let kill_on = |host: &Host| {
         let listed = host.docker(&list).succeeded().stdout;
-        if let Some(id) = listed.split_whitespace().next() {
-            host.docker(&["kill", id]).succeeded();
-            return;
-        }
-    }
-    panic!("no host has a {role}");
+        let ids: Vec<&str> = listed.split_whitespace().collect();
+        ids.iter().for_each(|id| drop(host.docker(&["kill", id]).succeeded()));
+        ids.len()
+    };
+    let killed: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = hosts.iter().map(|host| scope.spawn(move || kill_on(host))).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a container can be killed")).sum()
+    });
+    assert!(killed > 0, "no host has a {role}");
 }
