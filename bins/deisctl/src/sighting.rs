@@ -92,6 +92,8 @@ pub(crate) fn pretended(unit: Unit, host: &str, container_state: ContainerState)
         started_at: 1_000_000_000_000_000_000,
         exit_code: None,
         out_of_memory: false,
+        trouble: None,
+        misplaced: false,
         fingerprint: String::new(),
     };
     let instance = (unit.count() == Count::EveryHost).then(|| host.to_owned());

@@ -126,6 +126,14 @@ pub struct ContainerStatus {
     pub exit_code: Option<i64>,
     /// Whether the kernel killed it for exceeding its memory limit.
     pub out_of_memory: bool,
+    /// Why the engine has not started it or could not, in the engine's words; none when it runs or ended by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// Whether it should be made anew, so that it comes to a host that has none of its workload while its own has several.
+    ///
+    /// Told of one container of a workload at a time, and only while all of the workload run.
+    #[serde(default)]
+    pub misplaced: bool,
     /// Fingerprint of the workload it was made from: see [`crate::Workload::fingerprint`].
     pub fingerprint: String,
 }

@@ -196,6 +196,8 @@ mod tests {
             started_at: 0,
             exit_code: Some(1),
             out_of_memory: rest.contains(&"oom"),
+            trouble: None,
+            misplaced: false,
             fingerprint: String::new(),
         }
     }

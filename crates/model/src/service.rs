@@ -33,6 +33,13 @@ pub struct HostAccess {
     pub files: Vec<FileMount>,
     /// Linux capabilities beyond the engine's usual ones, as `NET_ADMIN`.
     pub capabilities: Vec<String>,
+    /// Whether two of it can run on one host at a time, so that a changed one starts before the old one ends.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub overlaps: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A folder or socket of the host, at a path of the container.

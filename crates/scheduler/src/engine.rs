@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::docker::Docker;
 use crate::memory::Memory;
@@ -20,11 +21,18 @@ pub struct Options {
     pub network: String,
     /// The platform's own registry as it appears in image names (`127.0.0.1:5000`), and who to be there.
     pub registry: Option<(String, Credentials)>,
+    /// How long a container may take to end after it was asked to, where the engine must know when it makes it.
+    pub stop_grace: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { platform: "deis".to_owned(), network: "deis".to_owned(), registry: None }
+        Self {
+            platform: "deis".to_owned(),
+            network: "deis".to_owned(),
+            registry: None,
+            stop_grace: Duration::from_secs(10),
+        }
     }
 }
 

@@ -46,6 +46,8 @@ pub trait Scheduler: Send + Sync {
     async fn apply(&self, workload: &Workload) -> Result<(), SchedulerError>;
 
     /// Stops (SIGTERM, then SIGKILL after `grace`) and removes all containers of the workload; absent is success.
+    ///
+    /// Docker Swarm takes [`crate::Options::stop_grace`] as it was when it made the container in place of `grace`.
     async fn remove(&self, id: &WorkloadId, grace: Duration) -> Result<(), SchedulerError>;
 
     /// Stops and removes one container; absent is success. [`Scheduler::apply`] makes it anew.

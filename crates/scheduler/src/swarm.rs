@@ -6,6 +6,7 @@
 //! us; images and output of the manager's own host come from its engine.
 
 mod apply;
+mod balance;
 mod cluster;
 mod connect;
 mod document;
@@ -23,6 +24,7 @@ mod secret;
 mod service;
 mod spec;
 mod spread;
+mod trouble;
 mod watch;
 
 pub(crate) use connect::Swarm;

@@ -144,6 +144,8 @@ mod tests {
             started_at,
             exit_code: None,
             out_of_memory: false,
+            trouble: None,
+            misplaced: false,
             fingerprint: String::new(),
         }
     }

@@ -38,7 +38,7 @@ impl Host {
         };
         let platform = format!("a{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let app = AppId::parse(&platform).expect("valid");
-        let options = Options { platform, network: "deis-test".to_owned(), registry: None };
+        let options = Options { platform, network: "deis-test".to_owned(), ..Options::default() };
         let engine = open(&url, options).await.expect("the engine in DEIS_TEST_DOCKER_URL answers");
         if engine.images.inspect(IMAGE).await.expect("inspect").is_none() {
             import_busybox(&engine).await;

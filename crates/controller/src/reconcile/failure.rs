@@ -16,6 +16,9 @@ impl Reconciler {
         failure: &Failure,
         containers: &[ContainerStatus],
     ) -> String {
+        if let Some(trouble) = trouble(name, containers) {
+            return format!("{} cannot be started: {trouble}", name.short());
+        }
         let cause = match failure {
             Failure::OutOfMemory => {
                 "was killed for using more memory than its limit; raise it with deis limits:set".to_owned()
@@ -35,6 +38,9 @@ impl Reconciler {
     ) -> String {
         let seconds = self.shared.settings.ready_timeout.as_secs();
         let Some(name) = names.first() else { return format!("nothing became ready within {seconds} s") };
+        if let Some(trouble) = trouble(name, containers) {
+            return format!("{} could not be started within {seconds} s: {trouble}", name.short());
+        }
         let found = containers.iter().find(|container| container.name == *name);
         let reported = found.and_then(|container| self.shared.routing.reports.reason(container));
         let cause = reported.unwrap_or_else(|| unreported(name, workloads, found));
@@ -52,6 +58,11 @@ impl Reconciler {
             _ => "; it printed nothing".to_owned(),
         }
     }
+}
+
+/// What the engine says of a container that it has not started: it printed nothing then.
+fn trouble<'a>(name: &ContainerName, containers: &'a [ContainerStatus]) -> Option<&'a str> {
+    containers.iter().find(|container| container.name == *name)?.trouble.as_deref()
 }
 
 fn unreported(name: &ContainerName, workloads: &[Workload], found: Option<&ContainerStatus>) -> String {

@@ -141,6 +141,8 @@ fn up(name: ContainerName) -> ContainerStatus {
         started_at: 0,
         exit_code: None,
         out_of_memory: false,
+        trouble: None,
+        misplaced: false,
         fingerprint: String::new(),
     }
 }

@@ -25,6 +25,8 @@ pub(super) struct Inspection {
     /// Where other hosts reach a port of it: the port of this host.
     pub(super) published: Option<u16>,
     pub(super) on_host_network: bool,
+    /// Why the engine could not start it, in its words.
+    pub(super) trouble: Option<String>,
 }
 
 /// How a container last ended, as its events told: a running container's inspection no longer says.
@@ -153,6 +155,7 @@ impl Inspection {
             ip: address(answer),
             published: published(answer),
             on_host_network: host_config.and_then(|config| config.network_mode.as_deref()) == Some("host"),
+            trouble: state.and_then(|state| state.error.clone()).filter(|error| !error.is_empty()),
         }
     }
 }

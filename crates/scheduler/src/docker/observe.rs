@@ -56,6 +56,8 @@ impl Docker {
             started_at: inspection.started_at,
             exit_code: last.exit_code,
             out_of_memory: last.out_of_memory,
+            trouble: inspection.trouble.filter(|_| state != ContainerState::Up),
+            misplaced: false,
             fingerprint: labels::text(&labels, labels::FINGERPRINT).to_owned(),
         }))
     }

@@ -72,6 +72,8 @@ impl Containers {
             started_at: now(),
             exit_code: crashes.then_some(1),
             out_of_memory: false,
+            trouble: None,
+            misplaced: false,
             fingerprint: fingerprint.to_owned(),
         }
     }

@@ -13,7 +13,8 @@ use super::failure::refused;
 use super::plan::{Step, plan};
 use super::secret::{check_files, used_by};
 use super::service::{Owned, Runs};
-use super::spread::{crowded, host_of};
+use super::spread::{Held, crowded, held};
+use super::trouble::trouble;
 use crate::SchedulerError;
 use crate::labels;
 
@@ -21,7 +22,7 @@ use crate::labels;
 pub(super) const PARALLEL: usize = 8;
 
 /// How long a new container's host is waited for before the next is made without knowing it.
-const PLACED_WITHIN: Duration = Duration::from_secs(3);
+const PLACED_WITHIN: Duration = Duration::from_secs(15);
 
 /// How long a replaced container may take to run before the next is replaced all the same.
 const REPLACED_WITHIN: Duration = Duration::from_secs(60);
@@ -122,12 +123,11 @@ impl Swarm {
         present: &[Owned],
     ) -> Result<(), SchedulerError> {
         let tasks = self.tasks_of(present).await?;
-        let mut held: Vec<String> =
-            present.iter().filter_map(|owned| host_of(owned, &tasks).map(str::to_owned)).collect();
+        let mut held: Vec<Held> = present.iter().filter_map(|owned| held(owned, &tasks)).collect();
         for number in numbers {
-            let spec = self.one(workload, *number, secrets, &crowded(hosts, &held));
+            let spec = self.one(workload, *number, secrets, &crowded(hosts, &held, *number));
             let id = self.create(workload, *number, spec).await?;
-            held.extend(self.await_host(&id).await?);
+            held.extend(self.await_host(&id).await?.map(|host| Held { number: *number, host }));
         }
         Ok(())
     }
@@ -167,7 +167,8 @@ impl Swarm {
             let tasks = self.tasks([("service".to_owned(), vec![id.to_owned()])].into()).await?;
             let placed =
                 tasks.iter().flatten().find_map(|task| task.node_id.clone().filter(|id| !id.is_empty()));
-            if placed.is_some() || tasks.is_none() {
+            let waits_for_a_host = tasks.iter().flatten().any(|task| trouble(task).is_some());
+            if placed.is_some() || tasks.is_none() || waits_for_a_host {
                 return Ok(placed);
             }
             tokio::time::sleep(ASK_AGAIN_AFTER).await;

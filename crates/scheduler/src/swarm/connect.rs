@@ -40,6 +40,10 @@ impl Swarm {
     pub(super) fn platform(&self) -> &str {
         &self.local.options.platform
     }
+
+    pub(super) fn stop_grace(&self) -> Duration {
+        self.local.options.stop_grace
+    }
 }
 
 #[async_trait]

@@ -9,6 +9,7 @@ use bollard::models::{Task, TaskState};
 
 use deis_model::{ContainerName, ContainerState, ContainerStatus};
 
+use super::trouble::trouble;
 use crate::docker::nanoseconds;
 use crate::labels;
 
@@ -24,7 +25,8 @@ const CLOCKS_DIFFER: i64 = 2_000_000_000;
 
 /// The container `name`, of which `tasks` are all there are; none if nothing of it is wanted any more.
 ///
-/// `address` says where a host is reached, `on_host_network` whether the container's port is one of the host's.
+/// `address` says where a host is reached that is there, `on_host_network` whether the container's port is one of the
+/// host's.
 pub(super) fn tell(
     name: ContainerName,
     tasks: &[&Task],
@@ -38,26 +40,29 @@ pub(super) fn tell(
     let task = tasks[present];
     let ended: Vec<&Task> = ends(&tasks[present..]);
     let last = ended.first();
-    let state = state(task, last.map(|task| exit_code(task)));
-    let labels = container_labels(task);
-    let address = match (state, labels::port(&labels)) {
-        (ContainerState::Up, Some(port)) => {
-            let port = if on_host_network { Some(port) } else { published(task) };
-            port.zip(address(task.node_id.as_deref()?)).map(|(port, ip)| SocketAddr::new(ip, port))
-        }
-        _ => None,
+    let host = task.node_id.as_deref().and_then(address);
+    let state = match state(task, last.map(|task| exit_code(task))) {
+        // Its host was not heard of, and nobody knows what became of it.
+        ContainerState::Up if host.is_none() => ContainerState::Error,
+        state => state,
     };
+    let labels = container_labels(task);
+    let port = labels::port(&labels).filter(|_| state == ContainerState::Up);
+    let port = port.and_then(|port| if on_host_network { Some(port) } else { published(task) });
+    let runs = state_of(task) == Some(TaskState::RUNNING);
     let restarts = ended.iter().filter(|ended| ended.id != task.id).count();
     Some(ContainerStatus {
         name,
         id: container_id(task).or_else(|| task.id.clone())?,
         state,
-        address,
+        address: host.zip(port).map(|(host, port)| SocketAddr::new(host, port)),
         health_check: labels::health_check(&labels),
         restarts: u32::try_from(restarts).unwrap_or(u32::MAX),
-        started_at: if state == ContainerState::Up { told(task) } else { created(task) },
+        started_at: if runs { told(task) } else { created(task) },
         exit_code: last.map(|task| exit_code(task)),
         out_of_memory: last.is_some_and(|task| was_out_of_memory(task)),
+        trouble: [Some(&task), last].into_iter().flatten().find_map(|task| trouble(task)).filter(|_| !runs),
+        misplaced: false,
         fingerprint: fingerprint(task).to_owned(),
     })
 }
@@ -181,6 +186,7 @@ mod tests {
         let resources = TaskSpecResources { limits: Some(limits), ..Default::default() };
         let exit_code = words[2].parse().ok();
         Task {
+            node_id: Some(if words[4] == "away" { "away" } else { "host" }.to_owned()),
             id: Some(text.to_owned()),
             created_at: Some(time(words[0])),
             desired_state: Some(desired),
@@ -202,7 +208,8 @@ mod tests {
     fn check(tasks: &[&str], expected: &str) {
         let tasks: Vec<_> = tasks.iter().map(|text| task(text)).collect();
         let name = ContainerName::parse("blog_v2.web.1").expect("valid");
-        let told = tell(name, &tasks.iter().collect::<Vec<_>>(), false, |_| None).map(|one| {
+        let host = |id: &str| (id == "host").then_some(std::net::Ipv4Addr::LOCALHOST.into());
+        let told = tell(name, &tasks.iter().collect::<Vec<_>>(), false, host).map(|one| {
             let code = one.exit_code.map_or("-".to_owned(), |code| code.to_string());
             let memory = if one.out_of_memory { " oom" } else { "" };
             format!("{} restarts={} exit={code}{memory}", one.state.as_str(), one.restarts)
@@ -220,6 +227,11 @@ mod tests {
         check(&["1 failed 137 5 a", "5 pending - 6 a"], "crashed restarts=1 exit=137 oom");
         check(&["1 rejected - 5 a", "5 pending - 6 a"], "crashed restarts=1 exit=125");
         check(&["1 failed 7 5 a"], "crashed restarts=0 exit=7");
+    }
+
+    #[test]
+    fn nobody_vouches_for_what_a_lost_host_runs() {
+        check(&["1 running - 2 away"], "error restarts=0 exit=-");
     }
 
     #[test]

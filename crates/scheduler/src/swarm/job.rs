@@ -21,6 +21,7 @@ use super::Swarm;
 use super::failure::refused;
 use super::history::{ended_by_itself, exit_code, is_over, state_of, told};
 use super::service::Runs;
+use super::trouble::{last_message, refusal};
 use crate::docker::{KEPT_FOR, now, overdue, unstamped};
 use crate::{Attachment, HostState, JobOutcome, OutputFrame, SchedulerError, labels};
 
@@ -29,6 +30,9 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 /// Between looks at the job's host.
 const HOST_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// How long a job may wait for a host that can take it, while the manager says that none can.
+const PLACED_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long the rest of an ended job's output may take to come.
 const OUTPUT_WITHIN: Duration = Duration::from_secs(15);
@@ -73,7 +77,7 @@ impl Swarm {
         job: &Job,
         output: Sender<OutputFrame>,
     ) -> Result<JobOutcome, SchedulerError> {
-        let mut watch = Watch { swarm: self, id, job, host_seen: Instant::now() };
+        let mut watch = Watch { swarm: self, id, job, begun: Instant::now(), host_seen: Instant::now() };
         let started = watch.until(|task| is_over(task) || state_of(task) == Some(TaskState::RUNNING)).await?;
         let task = started.id.clone().unwrap_or_default();
         let (handed, ended) = if is_over(&started) {
@@ -121,6 +125,7 @@ struct Watch<'a> {
     swarm: &'a Swarm,
     id: &'a str,
     job: &'a Job,
+    begun: Instant,
     host_seen: Instant,
 }
 
@@ -169,6 +174,10 @@ impl Watch<'_> {
             tasks => tasks?.unwrap_or_default(),
         };
         let Some(task) = tasks.into_iter().next() else { return Ok(None) };
+        let has_no_place = state_of(&task) == Some(TaskState::PENDING);
+        if has_no_place && self.begun.elapsed() >= PLACED_WITHIN {
+            refusal(&self.job.name.to_string(), &task).map_or(Ok(()), Err)?;
+        }
         if !is_over(&task) && self.host_seen.elapsed() >= HOST_AGAIN_AFTER {
             self.look_at_host(&task).await?;
         }
@@ -197,16 +206,11 @@ impl Watch<'_> {
 }
 
 fn outcome(job: &Job, task: &Task) -> Result<JobOutcome, SchedulerError> {
-    let status = task.status.as_ref();
-    let reason = status.and_then(|status| status.err.clone().or_else(|| status.message.clone()));
-    let reason = reason.unwrap_or_default();
-    if reason.contains("No such image") {
-        return Err(SchedulerError::NoImage { image: job.image.clone(), reason });
-    }
-    let ran = status.and_then(|status| status.container_status.as_ref()).is_some();
-    match ended_by_itself(task) && ran && state_of(task) != Some(TaskState::REJECTED) {
-        true => Ok(JobOutcome { exit_code: exit_code(task) }),
-        false => Err(refused("run", &job.name.to_string(), format!("the cluster ended it: {reason}"))),
+    let subject = job.name.to_string();
+    match refusal(&subject, task) {
+        Some(refusal) => Err(refusal),
+        None if ended_by_itself(task) => Ok(JobOutcome { exit_code: exit_code(task) }),
+        None => Err(refused("run", &subject, format!("the cluster ended it: {}", last_message(task)))),
     }
 }
 

@@ -8,9 +8,10 @@ use bollard::models::Task;
 use deis_model::{AppId, ContainerName, ContainerState, ContainerStatus};
 
 use super::Swarm;
+use super::balance::misplaced;
 use super::history::{container_id, tell};
 use super::service::{Owned, Runs};
-use crate::{SchedulerError, labels};
+use crate::{HostState, SchedulerError, labels};
 
 impl Swarm {
     pub(super) async fn observe_containers(
@@ -20,8 +21,10 @@ impl Swarm {
         let wanted = app.map(|app| (labels::APP, app.to_string()));
         let services = self.services(wanted.as_slice()).await?;
         let tasks = self.tasks_of(&services).await?;
-        let hosts: BTreeMap<String, IpAddr> =
-            self.nodes().await?.into_iter().map(|host| (host.id, host.address)).collect();
+        let nodes = self.nodes().await?;
+        let misplaced = misplaced(&services, &tasks, &nodes);
+        let there = nodes.into_iter().filter(|host| host.state != HostState::Down);
+        let hosts: BTreeMap<String, IpAddr> = there.map(|host| (host.id, host.address)).collect();
         let mut by_service: BTreeMap<&str, Vec<&Task>> = BTreeMap::new();
         for task in &tasks {
             by_service.entry(task.service_id.as_deref().unwrap_or_default()).or_default().push(task);
@@ -30,6 +33,7 @@ impl Swarm {
             let tasks = by_service.remove(service.id.as_str()).unwrap_or_default();
             tell_service(service, &tasks, &hosts)
         });
+        let told = told.map(|one| ContainerStatus { misplaced: misplaced.contains(&one.name), ..one });
         let mut seen: Vec<_> = told.collect();
         seen.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(seen)
@@ -83,6 +87,8 @@ fn untold(service: &Owned, name: &ContainerName) -> ContainerStatus {
         started_at: 0,
         exit_code: None,
         out_of_memory: false,
+        trouble: None,
+        misplaced: false,
         fingerprint: service.fingerprint().to_owned(),
     }
 }

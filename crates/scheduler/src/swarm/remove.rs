@@ -14,7 +14,6 @@ use super::apply::{ASK_AGAIN_AFTER, PARALLEL};
 use super::history::is_over;
 use super::secret::used_by;
 use super::service::{Owned, Runs};
-use super::spec::GRACE;
 use super::spread::{avoided, kept_off};
 use crate::{HostState, SchedulerError, labels};
 
@@ -77,7 +76,7 @@ impl Swarm {
                 && task.node_id.as_ref().is_some_and(|host| !host.is_empty() && !down.contains(host))
         };
         let mut left: Vec<String> = tasks.iter().filter(runs).filter_map(|task| task.id.clone()).collect();
-        let deadline = Instant::now() + GRACE + TOLD_WITHIN;
+        let deadline = Instant::now() + self.stop_grace() + TOLD_WITHIN;
         while !left.is_empty() && Instant::now() < deadline {
             let seen =
                 self.tasks(HashMap::from([("id".to_owned(), left.clone())])).await?.unwrap_or_default();

@@ -20,10 +20,7 @@ use super::service::Runs;
 use crate::docker::{DROPPED_CAPABILITIES, PROCESS_LIMIT, variables};
 use crate::labels;
 
-/// How long a container may take to end after it was asked to.
-pub(super) const GRACE: Duration = Duration::from_secs(10);
-
-/// The same for a job: nobody waits for what it would still do.
+/// How long a job may take to end after it was asked to: nobody waits for what it would still do.
 const JOB_GRACE: Duration = Duration::from_secs(1);
 
 /// Every container of a service that runs one.
@@ -55,12 +52,9 @@ impl Swarm {
     /// The service of a job that nobody waits for after `deadline`.
     pub(super) fn once(&self, job: &Job, deadline: u64) -> ServiceSpec {
         let labels = weighed(labels::of_job(self.platform(), &job.name, deadline), job.limits);
-        let container = container(&job.image, &job.command, &job.environment, labels.clone());
+        let container = container(&job.image, &job.command, &job.environment, labels.clone(), JOB_GRACE);
         let task_template = TaskSpec {
-            container_spec: Some(TaskSpecContainerSpec {
-                stop_grace_period: Some(nanos(JOB_GRACE)),
-                ..container
-            }),
+            container_spec: Some(container),
             resources: Some(resources(job.limits, true)),
             // A task that is never followed by another runs at most once, whatever becomes of hosts and leaders.
             restart_policy: Some(TaskSpecRestartPolicy {
@@ -92,7 +86,8 @@ impl Swarm {
     ) -> ServiceSpec {
         let access = workload.host.as_ref();
         let on_host_network = access.is_some_and(|access| access.network);
-        let container = container(&workload.image, &workload.command, &workload.environment, labels.clone());
+        let Workload { image, command, environment, .. } = workload;
+        let container = container(image, command, environment, labels.clone(), self.stop_grace());
         let network = if on_host_network { "host".to_owned() } else { self.network() };
         let task_template = TaskSpec {
             container_spec: Some(with_access(container, access, secrets)),
@@ -112,7 +107,7 @@ impl Swarm {
             labels: Some(labels),
             task_template: Some(task_template),
             mode: Some(mode),
-            update_config: Some(one_after_another()),
+            update_config: Some(one_after_another(access.is_some_and(|access| access.overlaps))),
             endpoint_spec: Some(endpoint(workload.port.filter(|_| !on_host_network))),
             ..Default::default()
         }
@@ -145,6 +140,7 @@ fn container(
     command: &Command,
     environment: &Environment,
     labels: HashMap<String, String>,
+    grace: Duration,
 ) -> TaskSpecContainerSpec {
     TaskSpecContainerSpec {
         image: Some(image.to_owned()),
@@ -156,7 +152,7 @@ fn container(
         },
         env: Some(variables(environment)),
         init: Some(true),
-        stop_grace_period: Some(nanos(GRACE)),
+        stop_grace_period: Some(nanos(grace)),
         // The publisher judges health; the image's own check would only cost.
         health_check: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
         capability_drop: Some(DROPPED_CAPABILITIES.map(str::to_owned).into()),
@@ -232,12 +228,12 @@ fn attachment(network: &str) -> NetworkAttachmentConfig {
 }
 
 /// What is changed goes host by host, and stops where the new does not stay up.
-fn one_after_another() -> ServiceSpecUpdateConfig {
+fn one_after_another(overlaps: bool) -> ServiceSpecUpdateConfig {
     ServiceSpecUpdateConfig {
         parallelism: Some(1),
         failure_action: Some(OnFailure::PAUSE),
-        // The old one holds ports that the new one needs.
-        order: Some(Order::STOP_FIRST),
+        // The old one may hold ports that the new one needs.
+        order: Some(if overlaps { Order::START_FIRST } else { Order::STOP_FIRST }),
         ..Default::default()
     }
 }

@@ -5,20 +5,40 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bollard::models::{ServiceSpec, Task, TaskState};
 
-use deis_model::WorkloadId;
+use deis_model::{ProcessType, WorkloadId};
 
 use super::Swarm;
 use super::service::{Owned, Runs};
 use super::spec::avoid;
-use crate::SchedulerError;
+use crate::{ClusterHost, HostState, SchedulerError};
 
 /// Larger workloads spread well enough by themselves: Docker Swarm prefers the host with the fewest containers.
 const WATCHED_LIMIT: usize = 8;
 
-/// The hosts on which the next container of a workload must not be: all that hold more of it than the one with fewest.
-pub(super) fn crowded(hosts: &[String], held: &[String]) -> Vec<String> {
-    let least = hosts.iter().map(|host| count(host, held)).min().unwrap_or(0);
-    hosts.iter().filter(|host| count(host, held) > least).cloned().collect()
+/// A container that has a host.
+pub(super) struct Held {
+    pub(super) number: u32,
+    /// The engine's id of it.
+    pub(super) host: String,
+}
+
+/// The service's container, if it has a host.
+pub(super) fn held(service: &Owned, tasks: &[Task]) -> Option<Held> {
+    let Runs::One(name) = &service.runs else { return None };
+    Some(Held { number: name.number, host: host_of(service, tasks)?.to_owned() })
+}
+
+/// The hosts on which container `number` of a workload must not be made: all but those that hold fewest of it.
+///
+/// Among equals it goes where fewest of lower numbers are: the higher ones may only stand in for a while, and are the
+/// first to go.
+pub(super) fn crowded(hosts: &[String], held: &[Held], number: u32) -> Vec<String> {
+    let crowd = |host: &String| {
+        let here = || held.iter().filter(|held| held.host == *host);
+        (here().count(), here().filter(|held| held.number < number).count())
+    };
+    let least = hosts.iter().map(crowd).min().unwrap_or_default();
+    hosts.iter().filter(|host| crowd(host) > least).cloned().collect()
 }
 
 /// The hosts to which a container that is on `own` should not be moved when that is lost: where most of the others are.
@@ -87,18 +107,20 @@ impl Swarm {
         if alone {
             return Ok(Vec::new());
         }
-        let hosts = self.nodes().await?;
-        let tags: Vec<_> = group.iter().flat_map(|service| service.constraints()).collect();
-        let fits = |host: &&crate::ClusterHost| {
-            host.state == crate::HostState::Ready
-                && tags
-                    .iter()
-                    .filter_map(|text| text.strip_prefix("node.labels.")?.split_once("=="))
-                    .all(|(key, value)| host.labels.get(key).is_some_and(|found| found == value))
-        };
-        let hosts: Vec<String> = hosts.iter().filter(fits).map(|host| host.id.clone()).collect();
+        let hosts = eligible(group, &self.nodes().await?);
         Ok(group.iter().filter_map(|service| change(service, group, tasks, &hosts)).collect())
     }
+}
+
+/// The hosts that take work and carry the labels that all of `group` ask for.
+pub(super) fn eligible(group: &[&Owned], hosts: &[ClusterHost]) -> Vec<String> {
+    let tags = group.iter().flat_map(|service| service.constraints());
+    let tags: Vec<_> = tags.filter_map(|text| text.strip_prefix("node.labels.")?.split_once("==")).collect();
+    let fits = |host: &&ClusterHost| {
+        let carries = |(key, value): &(&str, &str)| host.labels.get(*key).is_some_and(|found| found == value);
+        host.state == HostState::Ready && tags.iter().all(carries)
+    };
+    hosts.iter().filter(fits).map(|host| host.id.clone()).collect()
 }
 
 fn change<'a>(
@@ -113,18 +135,24 @@ fn change<'a>(
         .filter(|other| other.id != service.id)
         .filter_map(|other| host_of(other, tasks).map(str::to_owned))
         .collect();
-    let wanted = match host_of(service, tasks) {
+    let own = host_of(service, tasks).filter(|own| hosts.iter().any(|host| host == own));
+    let wanted = match own {
         Some(own) => apart(hosts, own, &others, &now),
         // Nowhere to go with what was said: anywhere is better.
         None if hosts.iter().all(|host| now.contains(host)) => BTreeSet::new(),
+        // On its way from a lost host: what was said before is what keeps it apart from the others now.
         None => return None,
     };
     (wanted != now).then_some((service, wanted))
 }
 
-fn groups(services: &[Owned]) -> BTreeMap<WorkloadId, Vec<&Owned>> {
+/// The services of each workload that has containers of their own. Jobs have nothing to do with each other.
+pub(super) fn groups(services: &[Owned]) -> BTreeMap<WorkloadId, Vec<&Owned>> {
     let mut groups: BTreeMap<WorkloadId, Vec<&Owned>> = BTreeMap::new();
-    for service in services.iter().filter(|service| matches!(service.runs, Runs::One(_))) {
+    let belongs = |service: &&Owned| {
+        matches!(service.runs, Runs::One(_)) && service.workload().process != ProcessType::run()
+    };
+    for service in services.iter().filter(belongs) {
         groups.entry(service.workload().clone()).or_default().push(service);
     }
     groups
@@ -140,8 +168,10 @@ mod tests {
 
     #[test]
     fn the_next_container_goes_where_fewest_are() {
+        // The containers of lower numbers are on `held`.
         let check = |all: &str, held: &str, expected: &str| {
-            assert_eq!(crowded(&hosts(all), &hosts(held)), hosts(expected), "{held}");
+            let numbered = (1..).zip(hosts(held)).map(|(number, host)| Held { number, host });
+            assert_eq!(crowded(&hosts(all), &numbered.collect::<Vec<_>>(), 100), hosts(expected), "{held}");
         };
         check("a b c", "", "");
         check("a b c", "a", "a");
@@ -149,6 +179,13 @@ mod tests {
         check("a b c", "a b c", "");
         check("a b", "a a b", "a");
         check("a", "a a", "");
+    }
+
+    #[test]
+    fn one_that_another_stood_in_for_goes_where_that_one_is() {
+        let held = [(1, "a"), (3, "b")].map(|(number, host)| Held { number, host: host.to_owned() });
+        assert_eq!(crowded(&hosts("a b"), &held, 2), hosts("a"));
+        assert_eq!(crowded(&hosts("a b c"), &held, 2), hosts("a b"));
     }
 
     #[test]
@@ -165,5 +202,34 @@ mod tests {
         check("a b", "a", "b", "b", "");
         check("a b c d", "a", "b c d", "", "b c");
         check("a b c", "a", "a", "", "");
+    }
+
+    /// Container `number` of a workload, kept off the hosts `avoided`.
+    fn service(number: u32, avoided: &str) -> Owned {
+        let name = deis_model::ContainerName::parse(&format!("blog_v2.web.{number}")).expect("valid");
+        let spec = ServiceSpec { task_template: Some(Default::default()), ..Default::default() };
+        let owned = Owned { id: format!("id{number}"), runs: Runs::One(name), version: 1, spec };
+        Owned { spec: kept_off(&owned, &hosts(avoided).into_iter().collect()), ..owned }
+    }
+
+    fn on(number: u32, host: &str) -> Task {
+        Task {
+            service_id: Some(format!("id{number}")),
+            node_id: Some(host.to_owned()),
+            desired_state: Some(TaskState::RUNNING),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn what_keeps_a_container_apart_holds_until_it_has_left_its_lost_host() {
+        let (one, two) = (service(1, "b"), service(2, "a"));
+        let tasks = [on(1, "a"), on(2, "b")];
+        let change = |all: &str| {
+            change(&one, &[&one, &two], &tasks, &hosts(all)).map(|(_, wanted)| wanted.into_iter().collect())
+        };
+        assert_eq!(change("a b c"), None::<Vec<String>>);
+        assert_eq!(change("b c"), None, "its host is lost, and it must not go where the other one is");
+        assert_eq!(change("b"), Some(Vec::new()), "there is no other host");
     }
 }

@@ -55,7 +55,8 @@ impl Fixture {
             return None;
         };
         let platform = unique("t");
-        let options = Options { platform: platform.clone(), network: "deis-test".to_owned(), registry: None };
+        let options =
+            Options { platform: platform.clone(), network: "deis-test".to_owned(), ..Options::default() };
         let engine = open(&url, options).await.expect("the engine in DEIS_TEST_DOCKER_URL answers");
         let image = "deis-test/busybox:latest".to_owned();
         if engine.images.inspect(&image).await.expect("inspect").is_none() {

@@ -1,16 +1,17 @@
 //! What `swarm://` does with several hosts. Each test has three of its own.
 
+mod loss;
+mod role;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use deis_model::{
-    ContainerState, ContainerStatus, FileMount, HostAccess, Job, Limits, Mount, Spread, Workload,
-};
-use deis_scheduler::{Attachment, HostState, Options, OutputFrame, SchedulerError, open};
+use deis_model::{ContainerState, ContainerStatus, Job, Limits, Workload};
+use deis_scheduler::{Attachment, HostState, Options, SchedulerError, open};
 use tokio::sync::mpsc;
 
 use crate::cluster::{Fleet, form_change_and_shrink};
-use crate::fixture::{SWARM_IMAGE, words};
+use crate::fixture::SWARM_IMAGE;
 
 const NOW: Duration = Duration::ZERO;
 
@@ -135,61 +136,6 @@ async fn swarm_containers_are_spread_and_leave_a_lost_host() {
 }
 
 #[tokio::test]
-async fn swarm_containers_outlive_the_host_that_led() {
-    let Some(fleet) = Fleet::three().await else { return };
-    fleet.engines[0].scheduler.apply(&fleet.web("blog", 3)).await.expect("apply");
-    fleet.until_up(0, "blog", 3).await;
-    let leader = fleet.leader(0).await;
-    let other = (leader + 1) % 3;
-    let job = fleet.job("sleep 40; echo done");
-    let (output, mut frames) = mpsc::channel(100);
-    let attachment = Attachment { output, timeout: Duration::from_secs(120) };
-    let began = Instant::now();
-    let run = async {
-        let scheduler = &fleet.engines[other].scheduler;
-        scheduler.run(&Job { tags: [("job".to_owned(), "yes".to_owned())].into(), ..job }, attachment).await
-    };
-    let host = &fleet.names[other];
-    fleet.cluster(other).label(host, "job", Some("yes")).await.expect("label");
-    let fail = async {
-        fleet.until_up(other, "job", 1).await;
-        fleet.kill(leader);
-        let killed = Instant::now();
-        fleet.until_up(other, "blog", 3).await;
-        eprintln!("the leader's containers run elsewhere after {:?}", killed.elapsed());
-    };
-    let (outcome, ()) = tokio::join!(run, fail);
-    eprintln!("the job ended after {:?}", began.elapsed());
-    assert_eq!(outcome.expect("ran").exit_code, 0);
-    assert_eq!(text(&mut frames), "done\n", "it ran once, and its output was not lost");
-}
-
-#[tokio::test]
-async fn swarm_jobs_on_a_lost_host_end_and_never_run_again() {
-    let Some(fleet) = Fleet::three().await else { return };
-    let leader = fleet.leader(0).await;
-    let lost = (leader + 1) % 3;
-    fleet.cluster(leader).label(&fleet.names[lost], "job", Some("yes")).await.expect("label");
-    let (output, _frames) = mpsc::channel(100);
-    let attachment = Attachment { output, timeout: Duration::from_secs(120) };
-    let job = Job { tags: [("job".to_owned(), "yes".to_owned())].into(), ..fleet.job("sleep 300") };
-    let run = fleet.engines[leader].scheduler.run(&job, attachment);
-    let fail = async {
-        fleet.until_up(leader, "job", 1).await;
-        fleet.kill(lost);
-    };
-    let (outcome, ()) = tokio::join!(run, fail);
-    let error = outcome.expect_err("its host was lost").to_string();
-    assert!(error.contains("was lost; it is not started again"), "{error}");
-    assert!(fleet.observe(leader, "job").await.is_empty(), "nothing is left to be started");
-    fleet.lab.as_ref().expect("real hosts").revive(lost);
-    fleet.until_seen(leader, &fleet.names[lost], |host| host.state == HostState::Ready).await;
-    let local = fleet.local(lost).await;
-    let seen = local.scheduler.observe(None).await.expect("observe");
-    assert!(seen.iter().all(|one| one.state != ContainerState::Up), "{seen:?}");
-}
-
-#[tokio::test]
 async fn swarm_labels_and_drains_place_containers() {
     let Some(fleet) = Fleet::three().await else { return };
     let scheduler = &fleet.engines[1].scheduler;
@@ -214,53 +160,44 @@ async fn swarm_labels_and_drains_place_containers() {
     fleet.until(&fleet.names[2], |host| host.state == HostState::Drained).await;
     for _ in 0..600 {
         if fleet.until_up(0, "blog", 2).await.values().all(|host| *host == fleet.names[1]) {
-            return fleet.each_host_has_one().await;
+            return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("containers stay on a drained host: {:?}", fleet.observe(0, "blog").await);
 }
 
+#[tokio::test]
+async fn swarm_containers_that_share_a_host_are_told_and_spread_when_made_anew() {
+    let Some(fleet) = Fleet::three().await else { return };
+    let scheduler = &fleet.engines[0].scheduler;
+    let drain = async |drained: bool| {
+        for host in [1, 2] {
+            fleet.cluster(0).drain(&fleet.names[host], drained).await.expect("drain");
+        }
+    };
+    drain(true).await;
+    let pair = fleet.web("pair", 2);
+    scheduler.apply(&pair).await.expect("apply");
+    let placed = fleet.until_up(0, "pair", 2).await;
+    assert!(placed.values().all(|host| *host == fleet.names[0]), "{placed:?}");
+    assert_eq!(fleet.misplaced("pair").await, [""; 0], "there is no better place");
+    drain(false).await;
+    assert_eq!(fleet.misplaced("pair").await, ["web.2"]);
+    let second = fleet.observe(0, "pair").await.remove(1).name;
+    scheduler.remove_container(&second, NOW).await.expect("remove");
+    assert_eq!(fleet.misplaced("pair").await, [""; 0], "not all run");
+    scheduler.apply(&pair).await.expect("make it anew");
+    let placed = fleet.until_up(0, "pair", 2).await;
+    assert_ne!(placed["web.1"], placed["web.2"]);
+    assert_eq!(fleet.misplaced("pair").await, [""; 0]);
+    fleet.both_adapters_agree().await;
+}
+
 impl Fleet {
-    /// A workload that has a container on every host with the label, with what roles may have of a host.
-    async fn each_host_has_one(&self) {
-        self.cluster(0).drain(&self.names[2], false).await.expect("give it work again");
-        let file = FileMount { path: "/etc/role/key".to_owned(), contents: "first\n".to_owned() };
-        let socket = Mount { source: "/tmp".to_owned(), target: "/host".to_owned(), read_only: true };
-        let access = HostAccess {
-            network: true,
-            mounts: vec![socket],
-            files: vec![file],
-            capabilities: vec!["NET_ADMIN".to_owned()],
-        };
-        let script = "busybox cat /etc/role/key; exec busybox httpd -f -p 6000 -h /";
-        let mut role = Workload {
-            command: words(&["busybox", "sh", "-c", script]),
-            spread: Spread::Hosts,
-            port: Some(6000),
-            host: Some(access),
-            tags: [("disk".to_owned(), "ssd".to_owned())].into(),
-            ..self.web("role", 0)
-        };
-        self.engines[0].scheduler.apply(&role).await.expect("apply");
-        let placed = self.until_up(0, "role", 2).await;
-        assert_eq!(
-            placed.values().collect::<BTreeSet<_>>(),
-            BTreeSet::from([&self.names[1], &self.names[2]])
-        );
-        self.both_adapters_agree().await;
-        role.host.as_mut().expect("access").files[0].contents = "second\n".to_owned();
-        self.engines[0].scheduler.apply(&role).await.expect("apply another");
-        let fingerprint = role.fingerprint();
-        self.until_all("role", |one| one.fingerprint == fingerprint && one.state == ContainerState::Up).await;
-        let one = self.observe(0, "role").await.remove(0);
-        self.until_printed(&one.id, "second").await;
-        self.engines[0].scheduler.remove_container(&one.name, NOW).await.expect("take one away");
-        self.until_up(0, "role", 1).await;
-        self.engines[0].scheduler.apply(&role).await.expect("and give it back");
-        self.until_up(0, "role", 2).await;
-        self.engines[0].scheduler.remove(&role.id, NOW).await.expect("remove");
-        assert!(self.observe(0, "role").await.is_empty());
+    async fn misplaced(&self, app: &str) -> Vec<String> {
+        let seen = self.observe(0, app).await.into_iter().filter(|one| one.misplaced);
+        seen.map(|one| one.name.short()).collect()
     }
 
     /// Waits until the container has the weight and the memory that its workload says; only its host's engine knows.
@@ -286,11 +223,12 @@ impl Fleet {
     /// What `docker://` says on a host of the containers there is what `swarm://` says.
     async fn both_adapters_agree(&self) {
         let told: BTreeMap<_, _> = self.everything().await;
-        for host in [1, 2] {
+        let mut compared = 0;
+        for host in 0..self.names.len() {
             let seen = self.local(host).await.scheduler.observe(None).await.expect("observe");
-            assert!(!seen.is_empty(), "docker:// knows containers of Swarm");
             for one in seen.into_iter().filter(|one| one.state == ContainerState::Up) {
-                let same = &told[&one.id];
+                compared += 1;
+                let same = told.get(&one.id).unwrap_or_else(|| panic!("{one:?} is not in {told:?}"));
                 assert_eq!(
                     (&one.name, one.address, &one.fingerprint),
                     (&same.name, same.address, &same.fingerprint)
@@ -298,32 +236,12 @@ impl Fleet {
                 assert_eq!(one.address.map(|address| address.ip()), Some(self.addresses[host]));
             }
         }
+        assert_eq!(compared, told.len(), "docker:// knows every container of Swarm: {told:?}");
     }
 
     async fn everything(&self) -> BTreeMap<String, ContainerStatus> {
         let seen = self.engines[0].scheduler.observe(None).await.expect("observe");
         seen.into_iter().map(|one| (one.id.clone(), one)).collect()
-    }
-
-    async fn until_all(&self, app: &str, wanted: impl Fn(&ContainerStatus) -> bool) {
-        for _ in 0..1200 {
-            let seen = self.observe(0, app).await;
-            if !seen.is_empty() && seen.iter().all(&wanted) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("not all are as wanted: {:?}", self.observe(0, app).await);
-    }
-
-    async fn until_printed(&self, id: &str, line: &str) {
-        for _ in 0..300 {
-            if self.engines[0].output.tail(id, 10).await.expect("tail").iter().any(|found| found == line) {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        panic!("{id} did not print {line}");
     }
 
     /// The host's engine as an agent on it opens it.
@@ -332,12 +250,4 @@ impl Fleet {
         let options = Options { platform: self.shapes.platform.clone(), ..Options::default() };
         open(&url, options).await.expect("the engine answers")
     }
-}
-
-fn text(frames: &mut mpsc::Receiver<OutputFrame>) -> String {
-    let mut text = String::new();
-    while let Ok(frame) = frames.try_recv() {
-        text.push_str(&String::from_utf8_lossy(&frame.bytes));
-    }
-    text
 }

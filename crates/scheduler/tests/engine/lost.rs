@@ -44,7 +44,8 @@ async fn an_engine_that_goes_away_is_waited_for() {
     let path = std::env::temp_dir().join(format!("{}.sock", crate::fixture::unique("engine")));
     let between = Between::listen(&path);
     let url = format!("docker://{}", path.display());
-    let options = Options { platform: "away".to_owned(), network: "deis-test".to_owned(), registry: None };
+    let options =
+        Options { platform: "away".to_owned(), network: "deis-test".to_owned(), ..Options::default() };
     let engine = deis_scheduler::open(&url, options).await.expect("open");
     let mut changes = engine.scheduler.watch();
     drop(between);

@@ -10,3 +10,4 @@ mod job;
 mod lab;
 mod lost;
 mod output;
+mod trouble;

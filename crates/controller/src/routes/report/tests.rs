@@ -73,6 +73,8 @@ fn running(name: &str) -> ContainerStatus {
         started_at: 0,
         exit_code: None,
         out_of_memory: false,
+        trouble: None,
+        misplaced: false,
         fingerprint: String::new(),
     }
 }
