@@ -21,6 +21,9 @@ use crate::unit::workload::addresses;
 /// How long one call may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The same for the question whether a controller answers at all.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A client of the controller.
 pub(crate) struct Control {
     client: InternalClient,
@@ -44,12 +47,23 @@ impl Control {
 
     /// The controllers of a cluster.
     pub(crate) fn of(state: &State) -> anyhow::Result<Self> {
+        Self::at(state, addresses(state, Unit::Controller).split(','))
+    }
+
+    /// Succeeds when the controller at `address` (`host:port`) answers: it listens and reads its database.
+    pub(crate) async fn answers(state: &State, address: &str) -> anyhow::Result<()> {
+        let control = Self::at(state, [address])?;
+        let request = control.request(Method::GET, "/internal/config/platform").timeout(ANSWER_TIMEOUT);
+        control.send(request).await?;
+        Ok(())
+    }
+
+    fn at<'a>(state: &State, addresses: impl IntoIterator<Item = &'a str>) -> anyhow::Result<Self> {
         let mut file = NamedTempFile::new().context("failed to make a temporary file")?;
         file.write_all(state.identities.bundle(OPERATOR)?.as_bytes())
             .context("failed to write a temporary file")?;
         let identity = Identity::load(file.path(), OPERATOR)?;
-        let addresses = addresses(state, Unit::Controller);
-        let peers = identity.peers(addresses.split(','), Unit::Controller.as_str());
+        let peers = identity.peers(addresses, Unit::Controller.as_str());
         let client = InternalClient::over(peers, Credential::Key(state.secrets.internal_key.clone()));
         Ok(Self { client, _bundle: Some(file) })
     }

@@ -1,6 +1,8 @@
 //! `deisctl install`, `uninstall`, `start`, `stop`, `restart`, `scale`: the operator's wishes, written first and then met.
 
 mod banner;
+mod member;
+mod missing;
 mod scale;
 #[cfg(test)]
 mod tests;
@@ -19,6 +21,8 @@ use crate::rollout::{Patience, Rollout};
 use crate::unit::{GROUPS, Instance, Target, Unit, workload};
 
 use banner::banner;
+use member::{members, missing, refuse_stateless};
+use missing::not_offered;
 
 pub(crate) async fn run(
     platform: &Platform,
@@ -251,44 +255,6 @@ impl Operation {
     }
 }
 
-/// The units that `target` is about: whole ones, since an engine runs all instances of one alike.
-fn members(state: &State, target: &Target) -> anyhow::Result<Vec<Unit>> {
-    match target {
-        Target::Platform { stateless } => {
-            let without_database = *stateless || state.has_external_database();
-            let belongs = |unit: &Unit| *unit != Unit::Database || !without_database;
-            Ok(Unit::ALL.into_iter().filter(belongs).collect())
-        }
-        Target::Units(units) => units.iter().map(|(unit, instance)| whole(*unit, instance)).collect(),
-    }
-}
-
-fn whole(unit: Unit, instance: &Instance) -> anyhow::Result<Unit> {
-    match instance {
-        Instance::All => Ok(unit),
-        Instance::Named(name) => bail!(
-            "{unit}@{name} cannot be started or stopped alone: all of deis-{unit} run alike. Restart it with `deisctl \
-             restart {unit}@{name}`, take everything from its host with `deisctl drain HOST`, or its plane with \
-             `deisctl label HOST {}-`",
-            unit.plane().label()
-        ),
-    }
-}
-
-fn refuse_stateless(state: &State, stateless: bool) -> anyhow::Result<()> {
-    if stateless && !state.has_external_database() {
-        bail!(
-            "stateless-platform keeps no database; name one, use:\n\
-             deisctl config database set url=postgres://<user>:<password>@<host>:5432/<name>"
-        );
-    }
-    Ok(())
-}
-
-fn missing(unit: Unit) -> String {
-    format!("could not find unit: deis-{unit}; install it with `deisctl install {unit}`")
-}
-
 /// A line for each of `units`, below the titles of their groups if all of the platform is meant.
 fn tell_groups(
     target: &Target,
@@ -308,13 +274,4 @@ fn tell_groups(
 
 fn code(failed: bool) -> ExitCode {
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-}
-
-/// Why a command of the original is not offered, and what to do instead.
-fn not_offered(command: &str, words: &[String]) -> String {
-    let unit = words.first().map_or("UNIT", String::as_str);
-    format!(
-        "deisctl has no {command}: it talks to the engine and holds no keys of hosts. Look with `deisctl status {unit}` \
-         and `deisctl journal {unit}`; for more, log in to the host itself: its address is in `deisctl hosts`"
-    )
 }

@@ -1,24 +1,19 @@
 //! Moves units to what is wanted and tells how that goes: applies workloads, waits until their containers are up or gone.
 
+mod look;
+
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use deis_model::{ContainerState, Spread, Workload};
+use deis_model::{Spread, Workload};
 use deis_scheduler::SchedulerError;
 
-use crate::fleet::{Fleet, State};
+use crate::fleet::{Fleet, STOP_GRACE, State};
 use crate::sighting::{self, Sighting};
 use crate::unit::{Unit, workload};
 
-/// How long a role may take to end when it is stopped.
-const STOP_GRACE: Duration = Duration::from_secs(45);
-
-/// So many starts of a container that ended by itself each time mean that it never stays up.
-const HOPELESS_RESTARTS: u32 = 5;
-
-/// Lines of a container's output that explain why it ended.
-const REASON_LINES: usize = 5;
+use look::Look;
 
 /// How long units are waited for.
 #[derive(Clone, Copy)]
@@ -29,6 +24,8 @@ pub(crate) struct Patience {
     pub(crate) settle: Duration,
     /// After this a unit has failed.
     pub(crate) limit: Duration,
+    /// How long controllers may take to answer when they are up; zero asks none.
+    pub(crate) answer: Duration,
 }
 
 impl Default for Patience {
@@ -37,6 +34,7 @@ impl Default for Patience {
             poll: Duration::from_millis(250),
             settle: Duration::from_secs(2),
             limit: Duration::from_secs(180),
+            answer: Duration::from_secs(60),
         }
     }
 }
@@ -151,7 +149,11 @@ impl<'a> Rollout<'a> {
     }
 
     async fn await_up(&mut self, unit: Unit, workload: &Workload) -> io::Result<()> {
-        match self.watch(unit, workload, "").await {
+        let up = match self.watch(unit, workload, "").await {
+            Ok(names) => self.await_answers(unit).await.map(|()| names),
+            Err(reason) => Err(reason),
+        };
+        match up {
             Ok(names) => names.iter().try_for_each(|name| self.say(&format!("{name}: active/running"))),
             Err(reason) => self.fail(unit, "starting", &reason),
         }
@@ -176,9 +178,9 @@ impl<'a> Rollout<'a> {
         let expected = self.expected(unit, workload);
         if expected == 0 && workload.spread == Spread::Hosts {
             return Err(format!(
-                "no host of the {} takes work; give it one with `deisctl label HOST {}=true`",
-                unit.plane(),
-                unit.plane().label()
+                "no host of the {} takes work; give it one with {}",
+                unit.place(),
+                unit.cure()
             ));
         }
         let begun = Instant::now();
@@ -209,49 +211,11 @@ impl<'a> Rollout<'a> {
         }
     }
 
-    async fn look(&self, unit: Unit, workload: &Workload, gone: &str) -> Result<Look, SchedulerError> {
-        let fingerprint = workload.fingerprint();
-        let mut look = Look::default();
-        for found in self.found(unit).await? {
-            let container = &found.container;
-            let is_up = container.state == ContainerState::Up;
-            if container.fingerprint != fingerprint || container.id == gone {
-                look.has_others |= is_up;
-            } else if is_up {
-                look.up.insert(container.id.clone());
-                look.names.push(found.name());
-            } else {
-                look.is_hopeless |= container.restarts >= HOPELESS_RESTARTS;
-            }
-        }
-        Ok(look)
-    }
-
-    /// Why the unit is not up: what its containers said at last.
-    async fn explained(&self, unit: Unit, workload: &Workload, expected: usize, trouble: &str) -> String {
-        if !trouble.is_empty() {
-            return trouble.to_owned();
-        }
-        let found = self.found(unit).await.unwrap_or_default();
-        let up = found.iter().filter(|found| found.is_up()).count();
-        let mut reason = format!("{up} of {expected} are up; see `deisctl journal {unit}`");
-        let fingerprint = workload.fingerprint();
-        let fallen =
-            found.iter().filter(|found| found.container.fingerprint == fingerprint && !found.is_up());
-        for fallen in fallen.take(1) {
-            let lines = self.fleet.engine.output.tail(&fallen.container.id, REASON_LINES).await;
-            for line in lines.unwrap_or_default() {
-                reason += &format!("\n  {}: {}", fallen.name(), crate::journal::plain(&line));
-            }
-        }
-        reason
-    }
-
     /// How many containers there should be.
     fn expected(&self, unit: Unit, workload: &Workload) -> usize {
         match workload.spread {
             Spread::Replicas => workload.replicas as usize,
-            Spread::Hosts => self.state.ready(unit.plane()).count(),
+            Spread::Hosts => self.state.ready(unit).count(),
         }
     }
 
@@ -276,19 +240,4 @@ impl<'a> Rollout<'a> {
         self.failed.insert(unit);
         self.say(&format!("The service '{unit}' failed while {doing}.\n  {reason}"))
     }
-}
-
-/// What one look at a unit's containers showed.
-#[derive(Default)]
-struct Look {
-    /// Engine ids of those that are up and as described.
-    up: BTreeSet<String>,
-    /// Their names.
-    names: Vec<String>,
-    /// Whether others still are up that are to go.
-    has_others: bool,
-    /// Whether one of them ended by itself too often.
-    is_hopeless: bool,
-    /// Why nothing could be seen.
-    trouble: String,
 }

@@ -43,18 +43,22 @@ pub(crate) enum Count {
 struct Shape {
     unit: Unit,
     name: &'static str,
-    plane: Plane,
+    /// None: every host of the cluster, whatever it is for.
+    plane: Option<Plane>,
     count: Count,
     /// Whether `deisctl scale` gives it another number.
     scales: bool,
     /// Whether it works with the engine of its host.
     has_engine: bool,
+    /// Whether two of it can run on one host at a time, so that a changed one starts before the old one ends.
+    overlaps: bool,
     /// Where it listens on its host; 0 if nowhere.
     port: u16,
 }
 
 const fn shape(unit: Unit, name: &'static str, plane: Plane, count: Count) -> Shape {
-    Shape { unit, name, plane, count, scales: false, has_engine: false, port: 0 }
+    let plane = Some(plane);
+    Shape { unit, name, plane, count, scales: false, has_engine: false, overlaps: false, port: 0 }
 }
 
 const SHAPES: [Shape; 8] = [
@@ -68,8 +72,19 @@ const SHAPES: [Shape; 8] = [
         ..shape(Unit::Controller, "controller", Plane::Control, Count::EveryHost)
     },
     Shape { has_engine: true, port: 2223, ..shape(Unit::Builder, "builder", Plane::Control, Count::One) },
-    Shape { has_engine: true, ..shape(Unit::Publisher, "publisher", Plane::Data, Count::EveryHost) },
-    Shape { scales: true, port: 80, ..shape(Unit::Router, "router", Plane::Router, Count::EveryHost) },
+    // Every engine fetches and sends images through the publisher of its host.
+    Shape {
+        plane: None,
+        has_engine: true,
+        ..shape(Unit::Publisher, "publisher", Plane::Data, Count::EveryHost)
+    },
+    // Routers share their ports, and the new one takes over from the old one.
+    Shape {
+        scales: true,
+        overlaps: true,
+        port: 80,
+        ..shape(Unit::Router, "router", Plane::Router, Count::EveryHost)
+    },
 ];
 
 impl Unit {
@@ -94,9 +109,22 @@ impl Unit {
         self.shape().name
     }
 
-    /// Whose hosts it is on.
-    pub(crate) fn plane(self) -> Plane {
+    /// Whose hosts it is on; none: on every host.
+    pub(crate) fn plane(self) -> Option<Plane> {
         self.shape().plane
+    }
+
+    /// The same in words: `control plane`.
+    pub(crate) fn place(self) -> String {
+        self.plane().map_or_else(|| "cluster".to_owned(), |plane| plane.to_string())
+    }
+
+    /// What gives it one host more.
+    pub(crate) fn cure(self) -> String {
+        match self.plane() {
+            Some(plane) => format!("`deisctl label HOST {}=true`", plane.label()),
+            None => "`deisctl undrain HOST`".to_owned(),
+        }
     }
 
     /// How many there are, unless it is scaled.
@@ -112,6 +140,11 @@ impl Unit {
     /// Whether it works with the engine of its host.
     pub(crate) fn has_engine(self) -> bool {
         self.shape().has_engine
+    }
+
+    /// Whether two of it can run on one host at a time.
+    pub(crate) fn overlaps(self) -> bool {
+        self.shape().overlaps
     }
 
     /// Where it listens on its host, if anywhere.

@@ -41,6 +41,9 @@ pub(crate) struct Init {
     /// The API is deis.DOMAIN, an app APP.DOMAIN
     #[arg(long, value_name = "DOMAIN")]
     pub(crate) domain: Option<String>,
+    /// The network of apps: hosts are prepared for it as they join [default: deis]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) network: Option<String>,
     #[command(flatten)]
     pub(crate) planes: Planes,
 }
@@ -83,8 +86,15 @@ pub(crate) struct Label {
 
 #[derive(Subcommand)]
 pub(crate) enum ImageCommand {
-    /// Makes it from the programs of this host, unless it is there already
+    /// Makes it from the programs of this host, unless it is there already; on hosts of the control plane the
+    /// database's, too
     Build {
+        /// Make it anew even if it is there
+        #[arg(long)]
+        force: bool,
+    },
+    /// Makes the image that the platform's own database runs from, unless it is there already
+    Database {
         /// Make it anew even if it is there
         #[arg(long)]
         force: bool,

@@ -11,7 +11,7 @@ use deis_scheduler::{ClusterHost, HostState};
 use crate::plane::Plane;
 use crate::unit::Unit;
 
-use super::{Document, Fleet, Identities, Secrets, UnitWish, Wishes};
+use super::{APPS_NETWORK, Document, Fleet, Identities, Secrets, UnitWish, Wishes};
 
 /// The settings of every target: target → key → value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +22,11 @@ impl Settings {
     /// The value of a key, if it was set.
     pub(crate) fn value(&self, target: &str, key: &str) -> Option<&str> {
         self.0.get(target)?.get(key).map(String::as_str)
+    }
+
+    /// The network of apps.
+    pub(crate) fn network(&self) -> &str {
+        self.value("platform", "network").unwrap_or(APPS_NETWORK)
     }
 
     /// Sets a key, or takes it away.
@@ -65,14 +70,14 @@ impl State {
         Ok(Self { settings, secrets, identities, wishes, hosts: fleet.cluster.hosts().await? })
     }
 
-    /// The hosts of `plane`, whatever their state.
-    pub(crate) fn plane(&self, plane: Plane) -> impl Iterator<Item = &ClusterHost> {
-        self.hosts.iter().filter(move |host| is_of(host, plane))
+    /// The hosts that `unit` may be on, whatever their state.
+    pub(crate) fn hosts_of(&self, unit: Unit) -> impl Iterator<Item = &ClusterHost> {
+        self.hosts.iter().filter(move |host| unit.plane().is_none_or(|plane| is_of(host, plane)))
     }
 
-    /// The hosts of `plane` that take work.
-    pub(crate) fn ready(&self, plane: Plane) -> impl Iterator<Item = &ClusterHost> {
-        self.plane(plane).filter(|host| host.state == HostState::Ready)
+    /// Those of them that take work.
+    pub(crate) fn ready(&self, unit: Unit) -> impl Iterator<Item = &ClusterHost> {
+        self.hosts_of(unit).filter(|host| host.state == HostState::Ready)
     }
 
     /// What is wanted of `unit`, if it is installed.

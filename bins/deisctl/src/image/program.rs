@@ -60,6 +60,11 @@ impl Programs {
         self.own.iter().chain(&self.others).map(|(name, path)| (name.as_str(), path.as_path()))
     }
 
+    /// Where our program `name` is.
+    pub(super) fn own(&self, name: &str) -> Option<PathBuf> {
+        self.own.iter().find(|(found, _)| found == name).map(|(_, path)| path.clone())
+    }
+
     /// Names of those that are not there, though a role would have use for them.
     pub(super) fn missing(&self) -> &[String] {
         &self.missing

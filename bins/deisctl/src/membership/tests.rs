@@ -4,16 +4,27 @@ use std::time::Duration;
 
 use deis_scheduler::{Engine, pretend};
 
+use super::init::begin;
+use super::label::{give_planes, label_in};
+use super::remove::remove_from;
 use super::*;
+use crate::arguments::{Init, Label};
+use crate::fleet::{Settings, Wishes};
 use crate::rollout::Patience;
+use crate::unit::Unit;
 
-const HASTE: Patience =
-    Patience { poll: Duration::from_millis(1), settle: Duration::ZERO, limit: Duration::from_millis(50) };
+const HASTE: Patience = Patience {
+    poll: Duration::from_millis(1),
+    settle: Duration::ZERO,
+    limit: Duration::from_millis(50),
+    answer: Duration::ZERO,
+};
 
 fn nobody() -> Init {
     Init {
         address: Some("10.0.0.1".parse().expect("address")),
         domain: None,
+        network: None,
         planes: crate::arguments::Planes { planes: Vec::new() },
     }
 }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use deis_scheduler::Ticket;
 
+use crate::fleet::State;
+use crate::unit::workload::platform_image;
+
 /// What every ticket begins with, and the version of what follows.
 const PREFIX: &str = "deis1-";
 
@@ -20,6 +23,8 @@ pub(super) struct Admission {
     pub(super) worker: bool,
     /// The image that the cluster's roles run from.
     pub(super) image: String,
+    /// The network of apps.
+    pub(super) network: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -28,11 +33,13 @@ struct Written {
     token: String,
     worker: bool,
     image: String,
+    network: String,
 }
 
 impl Admission {
-    pub(super) fn new(ticket: Ticket, worker: bool, image: &str) -> Self {
-        Self { ticket, worker, image: image.to_owned() }
+    pub(super) fn new(ticket: Ticket, worker: bool, state: &State) -> Self {
+        let (image, network) = (platform_image(state).to_owned(), state.settings.network().to_owned());
+        Self { ticket, worker, image, network }
     }
 
     /// The ticket as it is printed.
@@ -42,6 +49,7 @@ impl Admission {
             token: self.ticket.token.clone(),
             worker: self.worker,
             image: self.image.clone(),
+            network: self.network.clone(),
         };
         let text = serde_json::to_vec(&written).expect("texts and a flag always serialize");
         format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(text))
@@ -52,10 +60,10 @@ impl Admission {
         const CURE: &str = "that is no ticket of this version; have one printed by `deisctl ticket` on a host of the cluster";
         let body = word.strip_prefix(PREFIX).filter(|body| body.len() <= LIMIT).context(CURE)?;
         let text = URL_SAFE_NO_PAD.decode(body).ok().context(CURE)?;
-        let Ok(Written { manager, token, worker, image }) = serde_json::from_slice(&text) else {
+        let Ok(Written { manager, token, worker, image, network }) = serde_json::from_slice(&text) else {
             bail!(CURE)
         };
-        Ok(Self { ticket: Ticket { manager, token }, worker, image })
+        Ok(Self { ticket: Ticket { manager, token }, worker, image, network })
     }
 }
 
@@ -66,10 +74,11 @@ mod tests {
     #[test]
     fn a_ticket_is_one_word_that_reads_back_as_written() {
         let ticket = Ticket { manager: "10.0.0.1:2377".into(), token: "SWMTKN-1-abc".into() };
-        let word = Admission::new(ticket.clone(), true, "deis/platform:1-abc").word();
+        let word = Admission::new(ticket.clone(), true, &crate::fleet::test_state(&["lab1"])).word();
         assert!(word.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)), "{word}");
         let read = Admission::parse(&word).expect("a ticket");
         assert_eq!((read.ticket, read.worker, read.image.as_str()), (ticket, true, "deis/platform:1-abc"));
+        assert_eq!(read.network, "deis");
     }
 
     #[test]

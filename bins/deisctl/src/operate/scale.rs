@@ -18,13 +18,12 @@ fn one(word: &str, state: &State) -> anyhow::Result<(Unit, u32)> {
         bail!("cannot scale below 0");
     }
     let number: u32 = number.parse().ok().with_context(|| format!("Could not parse: {word}"))?;
-    let hosts = state.plane(unit.plane()).count();
+    let hosts = state.hosts_of(unit).count();
     if number as usize > hosts {
         bail!(
-            "cannot scale {unit} to {number}: the {} has {hosts} hosts, each for one; add one with `deisctl label HOST \
-             {}=true`",
-            unit.plane(),
-            unit.plane().label()
+            "cannot scale {unit} to {number}: the {} has {hosts} hosts, each for one; add one with {}",
+            unit.place(),
+            unit.cure()
         );
     }
     Ok((unit, number))

@@ -10,8 +10,12 @@ use crate::fleet::Settings;
 use crate::membership::tests::cluster_of;
 
 /// Looks at once, and gives up soon.
-const HASTE: Patience =
-    Patience { poll: Duration::from_millis(1), settle: Duration::ZERO, limit: Duration::from_millis(50) };
+const HASTE: Patience = Patience {
+    poll: Duration::from_millis(1),
+    settle: Duration::ZERO,
+    limit: Duration::from_millis(50),
+    answer: Duration::ZERO,
+};
 
 fn targets(words: &[&str]) -> Targets {
     Targets { targets: words.iter().map(|word| (*word).to_owned()).collect() }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::bail;
+
 use crate::control::Control;
 use crate::fleet::{Settings, State, Wishes};
 use crate::operate::Operation;
@@ -36,6 +38,14 @@ async fn change(
 ) -> anyhow::Result<ExitCode> {
     let write = |settings: &mut Settings| {
         for (key, value) in changes {
+            if (target.0, key.as_str()) == ("platform", "network")
+                && value.as_deref() != Some(settings.network())
+            {
+                bail!(
+                    "hosts were prepared for the network {}; name another with `deisctl init --network`",
+                    settings.network()
+                );
+            }
             settings.set(target.0, key, value.as_deref());
         }
         Ok(())
@@ -80,8 +90,12 @@ mod tests {
     use crate::membership::tests::cluster_of;
     use crate::rollout::Patience;
 
-    const HASTE: Patience =
-        Patience { poll: Duration::from_millis(1), settle: Duration::ZERO, limit: Duration::from_millis(50) };
+    const HASTE: Patience = Patience {
+        poll: Duration::from_millis(1),
+        settle: Duration::ZERO,
+        limit: Duration::from_millis(50),
+        answer: Duration::ZERO,
+    };
 
     async fn operation() -> Operation {
         Operation { fleet: cluster_of(&pretend(&["lab1", "lab2"])).await, patience: HASTE }

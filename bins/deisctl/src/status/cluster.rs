@@ -135,6 +135,10 @@ async fn problems_of(
         return vec![problem(format!("its host {host} is not heard of"), cure)];
     }
     if !found.is_up() {
+        if let Some(trouble) = &found.container.trouble {
+            let cure = format!("then `deisctl restart {}`", found.unit);
+            return vec![problem(format!("cannot start: {trouble}"), cure)];
+        }
         let lines = fleet.engine.output.tail(&found.container.id, REASON_LINES).await.unwrap_or_default();
         let said = lines.iter().map(|line| crate::journal::plain(line)).collect::<Vec<_>>().join("; ");
         let code = found.container.exit_code.map(|code| format!(" with status {code}")).unwrap_or_default();
@@ -159,13 +163,13 @@ fn missing(state: &State, unit: Unit, found: &[Sighting]) -> Option<UnitProblem>
         (Err(error), _) => return problem(error.to_string(), format!("then `deisctl start {unit}`")),
         (Ok(workload), Count::One) => workload.replicas as usize,
         (Ok(workload), Count::EveryHost) if workload.spread == Spread::Replicas => workload.replicas as usize,
-        (Ok(_), Count::EveryHost) => state.ready(unit.plane()).count(),
+        (Ok(_), Count::EveryHost) => state.ready(unit).count(),
     };
     if there >= expected && expected > 0 {
         return None;
     }
-    let cure = match state.ready(unit.plane()).count() {
-        0 => format!("no host of the {} takes work: `deisctl hosts`", unit.plane()),
+    let cure = match state.ready(unit).count() {
+        0 => format!("no host of the {} takes work: `deisctl hosts`", unit.place()),
         _ => format!("`deisctl start {unit}`; see `deisctl hosts`"),
     };
     problem(format!("{there} of {expected} are there"), cure)
