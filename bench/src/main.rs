@@ -1,17 +1,36 @@
-//! Benchmarks of a whole platform on one machine: `script/bench` runs them and prints a table for `README.md`.
+//! Benchmarks: `script/bench` runs them and prints a table for `README.md`.
 //!
 //! Each figure is the median of several rounds with its range.
 
 mod crash;
 mod engine;
 mod idle;
+mod process;
 mod push;
 mod scale;
 mod series;
+mod simulation;
 
 use deis_tests::{Platform, Site};
 
 fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    // With more than one provider compiled in, rustls would refuse to choose.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match arguments[..] {
+        [] => one_machine(),
+        ["simulation"] => simulation::measure(simulation::Size::FULL),
+        ["simulation", hosts] => simulation::measure(simulation::Size::parse(hosts)),
+        ["simulated-controller", directory, address] => simulation::lead(directory, address),
+        _ => {
+            eprintln!("usage: deis-bench [simulation [HOSTS]]");
+            std::process::exit(2);
+        }
+    }
+}
+
+fn one_machine() {
     if !deis_tests::has_engine() {
         std::process::exit(2);
     }
