@@ -44,7 +44,11 @@ impl Database {
     /// - `postgres://user:password@host1:5432,host2:5432/name`, which must exist, with `sslmode`, `sslrootcert`,
     ///   `sslcert` and `sslkey` as in libpq. Of several hosts the one that takes writes is used, whichever that is at
     ///   the time.
-    pub async fn open(url: &str) -> Result<Self, DatabaseError> {
+    pub fn open(url: &str) -> BoxFuture<'_, Result<Self, DatabaseError>> {
+        Self::open_at(url).boxed()
+    }
+
+    async fn open_at(url: &str) -> Result<Self, DatabaseError> {
         let engine = match url.split_once(':').map_or("", |(scheme, _)| scheme) {
             "sqlite" => Engine::Sqlite(Arc::new(Sqlite::open(url).await?)),
             "postgres" | "postgresql" => Engine::Postgres(Arc::new(Postgres::new(url)?)),
@@ -61,8 +65,11 @@ impl Database {
     async fn migrate(&self) -> Result<(), DatabaseError> {
         match &self.engine {
             Engine::Sqlite(file) => {
-                let migrated = migrations::for_sqlite().run(file.writing_pool()).await;
-                migrated.map_err(|error| DatabaseError::Migrate {
+                let migrate = async {
+                    let mut connection = file.writing_pool().acquire().await?;
+                    migrations::for_sqlite().run_direct(None, &mut *connection, false).await
+                };
+                migrate.await.map_err(|error| DatabaseError::Migrate {
                     path: file.path().to_owned(),
                     reason: error.to_string(),
                 })

@@ -76,7 +76,7 @@ impl Postgres {
         let primary = self.primary(deadline).await?;
         let mut connection =
             primary.connect_patiently().await.map_err(|error| self.away(error.to_string()))?;
-        let migrated = migrations::for_postgres().run(&mut connection).await;
+        let migrated = migrations::for_postgres().run_direct(None, &mut connection, false).await;
         // The schema is as it is; a connection that does not end politely changes nothing.
         let _ = connection.close().await;
         migrated.map_err(|error| match error {

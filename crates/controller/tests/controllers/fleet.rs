@@ -244,8 +244,7 @@ impl Running {
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let (shutdown, (told, address)) = (Shutdown::new(), oneshot::channel());
         let ending = shutdown.clone();
-        let handle = runtime.handle().clone();
-        let opening = tokio::task::spawn_blocking(move || handle.block_on(Database::open(&database)));
+        let opening = runtime.spawn(async move { Database::open(&database).await });
         let database = opening.await.unwrap().unwrap();
         let ended = runtime.spawn(async move {
             let controller = Controller::bind(config(number, database, engine)).await.unwrap();
