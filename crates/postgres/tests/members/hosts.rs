@@ -32,7 +32,9 @@ impl Hosts {
         let wanted = std::env::var_os("DEIS_TEST_LAB").is_some();
         let programs = [PSQL, "/usr/bin/etcd", "/usr/bin/patroni"];
         if !wanted || !programs.iter().all(|program| Path::new(program).exists()) {
-            eprintln!("skipped: DEIS_TEST_LAB is not set, or etcd, patroni or postgresql-15 is not installed");
+            eprintln!(
+                "skipped: DEIS_TEST_LAB is not set, or etcd, patroni or postgresql-15 is not installed"
+            );
             return None;
         }
         let directory = tempfile::Builder::new().prefix("deis-pg-").tempdir().unwrap();
