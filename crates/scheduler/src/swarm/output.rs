@@ -17,6 +17,9 @@ use crate::{ContainerOutput, OutputFrame, SchedulerError};
 /// How long a host may take to answer with the end of an output.
 const TAIL_WITHIN: Duration = Duration::from_secs(10);
 
+/// How a frame begins in which a manager tells why it has no more of an output.
+const MANAGER_SAYS: [u8; 4] = [3, 0, 0, 0];
+
 /// How many tasks in one place are asked what they printed.
 const TASKS_ASKED: usize = 3;
 
@@ -46,10 +49,9 @@ impl ContainerOutput for Swarm {
     }
 
     async fn tail(&self, id: &str, lines: usize) -> Result<Vec<String>, SchedulerError> {
-        let tasks = self.tasks_until(id).await?;
-        if tasks.is_empty() {
+        let Some(tasks) = self.tasks_until(id).await? else {
             return self.local.tail(id, lines).await;
-        }
+        };
         for task in tasks {
             let told = self.tail_of(&task, lines).await;
             if !told.is_empty() {
@@ -69,22 +71,24 @@ impl Swarm {
         Ok(found.and_then(|task| task.id))
     }
 
-    /// The task that a container's status was told of by `id`, then those that ran in its place before, newest first:
-    /// where one container starts again and again, all it printed would be told. Few, as each is asked for.
-    async fn tasks_until(&self, id: &str) -> Result<Vec<String>, SchedulerError> {
+    /// The task that a container's status was told of by `id`, then those that ran in its place before, newest first; none if
+    /// there is no such task: where one container starts again and again, all it printed would be told. Few, as each is asked for.
+    async fn tasks_until(&self, id: &str) -> Result<Option<Vec<String>>, SchedulerError> {
         let services = self.services(&[]).await?;
         let tasks = self.tasks_of(&services).await?;
         let is_told =
             |task: &&Task| container_id(task).as_deref() == Some(id) || task.id.as_deref() == Some(id);
-        let Some(told) = tasks.iter().find(is_told) else { return Ok(Vec::new()) };
+        let Some(told) = tasks.iter().find(is_told) else { return Ok(None) };
         let is_place = |task: &&Task| {
             let place = |task: &Task| (task.service_id.clone(), task.slot);
             let on_each_host = task.slot.is_none() && task.node_id != told.node_id;
             place(task) == place(told) && !on_each_host && created(task) <= created(told)
         };
-        let mut place: Vec<&Task> = tasks.iter().filter(is_place).collect();
+        // One without a container has printed nothing, and its host would say so in words of its own.
+        let ran = |task: &&Task| container_id(task).is_some();
+        let mut place: Vec<&Task> = tasks.iter().filter(is_place).filter(ran).collect();
         place.sort_by_key(|task| std::cmp::Reverse(created(task)));
-        Ok(place.into_iter().take(TASKS_ASKED).filter_map(|task| task.id.clone()).collect())
+        Ok(Some(place.into_iter().take(TASKS_ASKED).filter_map(|task| task.id.clone()).collect()))
     }
 
     /// A host that does not answer has nothing to say.
@@ -92,7 +96,9 @@ impl Swarm {
         let frames = self.client().task_logs(task, Some(last_lines(lines)));
         let frames = frames.take_while(|frame| std::future::ready(frame.is_ok()));
         let frames = frames.filter_map(|frame| std::future::ready(frame.ok()));
-        let told = frames.map(|frame| readable(&frame.into_bytes())).collect::<Vec<_>>();
+        let frames = frames.map(|frame| frame.into_bytes());
+        let frames = frames.filter(|bytes| std::future::ready(!bytes.starts_with(&MANAGER_SAYS)));
+        let told = frames.map(|bytes| readable(&bytes)).collect::<Vec<_>>();
         tokio::time::timeout(TAIL_WITHIN, told).await.unwrap_or_default()
     }
 }
