@@ -26,9 +26,6 @@ pub(crate) use units::{UnitWish, Wishes};
 /// Names the platform's own containers on an engine: never mixed with those of apps.
 pub(crate) const PLATFORM: &str = "deis-platform";
 
-/// The network of apps unless `platform network` says otherwise: hosts are prepared for it. Roles use that of their host.
-pub(crate) const APPS_NETWORK: &str = "deis";
-
 /// How long a role may take to end when it is stopped: a router waits for requests under way.
 pub(crate) const STOP_GRACE: Duration = Duration::from_secs(45);
 
@@ -52,17 +49,7 @@ impl Fleet {
 
     /// The engine of this host, whether or not it is part of a cluster yet.
     pub(crate) async fn open(platform: &Platform) -> anyhow::Result<Self> {
-        Self::open_for(platform, APPS_NETWORK).await
-    }
-
-    /// The same, to prepare this host for a network of apps of that name.
-    pub(crate) async fn open_for(platform: &Platform, network: &str) -> anyhow::Result<Self> {
-        let options = Options {
-            platform: PLATFORM.to_owned(),
-            network: network.to_owned(),
-            registry: None,
-            stop_grace: STOP_GRACE,
-        };
+        let options = Options { platform: PLATFORM.to_owned(), stop_grace: STOP_GRACE, ..Options::default() };
         let url = cluster_url(platform.scheduler());
         let engine = deis_scheduler::open(&url, options).await?;
         Self::new(engine)

@@ -1,4 +1,5 @@
-//! Keeps apps away from the platform: what their containers send to a port of a role is refused by the host's firewall.
+//! Keeps apps away from the platform and from each other: what their containers send to a port of a role is refused by the
+//! host's firewall, and what they send to other containers on their bridge is dropped.
 //!
 //! The roles authenticate every caller anyway; this takes away the chance to try.
 
@@ -19,6 +20,11 @@ const CHAIN: &str = "DEIS-PLATFORM";
 const ASKED_FROM: [&str; 2] = ["INPUT", "FORWARD"];
 /// The engine's bridges, on which containers send: its default ones, those it names itself, and the platform's own.
 const BRIDGES: [&str; 3] = ["docker+", "br-+", "deis+"];
+/// The bridge that engines in a cluster attach apps to.
+const APPS: &str = "docker0";
+/// Whether packets between containers on one bridge pass the firewall: `1`. Absent as long as the kernel's part for it is
+/// not loaded, which engines see to when they become part of a cluster.
+const PASSED: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 /// How often the rules are looked after: an engine that starts again puts its own before them.
 const LOOK_AFTER: Duration = Duration::from_secs(20);
 /// How long the firewall's own lock is waited for, in seconds.
@@ -35,6 +41,9 @@ pub enum FirewallError {
         /// Why.
         source: std::io::Error,
     },
+    /// The kernel does not ask the firewall about packets on a bridge.
+    #[error("containers on this host reach each other: {PASSED} is not 1")]
+    Passed,
     /// The program refused.
     #[error("{program} {arguments} failed: {reason}")]
     Refused {
@@ -45,6 +54,18 @@ pub enum FirewallError {
         /// What it said.
         reason: String,
     },
+}
+
+impl FirewallError {
+    fn cure(&self) -> &'static str {
+        match self {
+            Self::Passed => {
+                "run `modprobe br_netfilter && sysctl -w net.bridge.bridge-nf-call-iptables=1` on this host, and make \
+                 both permanent"
+            }
+            Self::Start { .. } | Self::Refused { .. } => "give this role NET_ADMIN and install iptables",
+        }
+    }
 }
 
 /// The rules of one host.
@@ -68,27 +89,34 @@ impl Firewall {
     pub async fn run(self, shutdown: Shutdown) -> anyhow::Result<()> {
         let mut is_well = false;
         loop {
-            match self.set().await {
+            match self.hold().await {
                 Ok(()) => {
                     self.status.well("firewall");
                     if !std::mem::replace(&mut is_well, true) {
-                        info!(ports = self.closed.len(), "apps are kept away from the platform's ports");
+                        info!(
+                            ports = self.closed.len(),
+                            "apps are kept away from the platform's ports and from each other"
+                        );
                     }
                 }
                 Err(failure) => {
                     is_well = false;
-                    warn!(error = %failure, "failed to keep apps away from the platform's ports");
-                    self.status.trouble(
-                        "firewall",
-                        &failure,
-                        "give this role NET_ADMIN and install iptables",
-                    );
+                    warn!(error = %failure, "failed to keep apps away from the platform's ports and from each other");
+                    self.status.trouble("firewall", &failure, failure.cure());
                 }
             }
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
                 () = tokio::time::sleep(LOOK_AFTER) => {}
             }
+        }
+    }
+
+    async fn hold(&self) -> Result<(), FirewallError> {
+        self.set().await?;
+        match tokio::fs::read_to_string(PASSED).await {
+            Ok(text) if text.trim() == "1" => Ok(()),
+            _ => Err(FirewallError::Passed),
         }
     }
 
@@ -122,7 +150,7 @@ fn rules(closed: &BTreeSet<SocketAddr>) -> String {
         format!("-A {CHAIN} -d {host} -p tcp -m tcp --dport {port} -j REJECT --reject-with tcp-reset\n")
     };
     let rules: String = closed.iter().map(rule).collect();
-    format!("*filter\n:{CHAIN} - [0:0]\n{rules}COMMIT\n")
+    format!("*filter\n:{CHAIN} - [0:0]\n-A {CHAIN} -i {APPS} -o {APPS} -j DROP\n{rules}COMMIT\n")
 }
 
 async fn restore(rules: &str) -> Result<(), FirewallError> {
@@ -166,7 +194,7 @@ mod tests {
         let closed = ["10.0.0.1:8000", "10.0.0.2:5001"].map(|text| text.parse().unwrap()).into();
         assert_eq!(
             rules(&closed),
-            "*filter\n:DEIS-PLATFORM - [0:0]\n\
+            "*filter\n:DEIS-PLATFORM - [0:0]\n-A DEIS-PLATFORM -i docker0 -o docker0 -j DROP\n\
              -A DEIS-PLATFORM -d 10.0.0.1 -p tcp -m tcp --dport 8000 -j REJECT --reject-with tcp-reset\n\
              -A DEIS-PLATFORM -d 10.0.0.2 -p tcp -m tcp --dport 5001 -j REJECT --reject-with tcp-reset\nCOMMIT\n"
         );

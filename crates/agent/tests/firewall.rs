@@ -40,6 +40,7 @@ async fn set_lose_and_set_again() {
     for rule in [
         "-A INPUT -i docker+ -j DEIS-PLATFORM",
         "-A FORWARD -i br-+ -j DEIS-PLATFORM",
+        "-A DEIS-PLATFORM -i docker0 -o docker0 -j DROP",
         "-A DEIS-PLATFORM -d 10.0.0.1/32 -p tcp -m tcp --dport 8000 -j REJECT --reject-with tcp-reset",
     ] {
         assert_eq!(first.lines().filter(|line| *line == rule).count(), 1, "{rule} in\n{first}");

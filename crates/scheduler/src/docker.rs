@@ -31,5 +31,4 @@ pub(crate) use failure::{away, present, status, words};
 pub(crate) use inspection::nanoseconds;
 pub(crate) use job::{KEPT_FOR, now, overdue, unstamped};
 pub(crate) use logs::{newer, readable, stamped};
-pub(crate) use network::{device_name, uplink_mtu};
 pub(crate) use pull::engine_credentials;

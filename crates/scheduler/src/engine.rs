@@ -17,7 +17,8 @@ const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 pub struct Options {
     /// Names this platform on the engine: containers of other platforms are never seen or touched.
     pub platform: String,
-    /// The name of the network that apps are attached to; at most 12 characters of it name the bridge.
+    /// The name of the network that apps are attached to; at most 12 characters of it name the bridge. Docker Swarm
+    /// attaches apps to the bridge that every engine has; builds take this one there too.
     pub network: String,
     /// The platform's own registry as it appears in image names (`127.0.0.1:5000`), and who to be there.
     pub registry: Option<(String, Credentials)>,

@@ -14,7 +14,6 @@ mod failure;
 mod history;
 mod job;
 mod member;
-mod network;
 mod node;
 mod observe;
 mod output;

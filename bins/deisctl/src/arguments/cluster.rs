@@ -41,9 +41,6 @@ pub(crate) struct Init {
     /// The API is deis.DOMAIN, an app APP.DOMAIN
     #[arg(long, value_name = "DOMAIN")]
     pub(crate) domain: Option<String>,
-    /// The network of apps: hosts are prepared for it as they join [default: deis]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) network: Option<String>,
     #[command(flatten)]
     pub(crate) planes: Planes,
 }

@@ -11,7 +11,7 @@ use deis_scheduler::{ClusterHost, HostState};
 use crate::plane::Plane;
 use crate::unit::Unit;
 
-use super::{APPS_NETWORK, Document, Fleet, Identities, Secrets, UnitWish, Wishes};
+use super::{Document, Fleet, Identities, Secrets, UnitWish, Wishes};
 
 /// The settings of every target: target → key → value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,11 +22,6 @@ impl Settings {
     /// The value of a key, if it was set.
     pub(crate) fn value(&self, target: &str, key: &str) -> Option<&str> {
         self.0.get(target)?.get(key).map(String::as_str)
-    }
-
-    /// The network of apps.
-    pub(crate) fn network(&self) -> &str {
-        self.value("platform", "network").unwrap_or(APPS_NETWORK)
     }
 
     /// Sets a key, or takes it away.

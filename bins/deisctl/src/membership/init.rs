@@ -2,12 +2,12 @@
 
 use std::io::Write;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use deis_scheduler::SchedulerError;
 
 use crate::arguments::Init;
-use crate::fleet::{APPS_NETWORK, Fleet, Identities, Secrets, Settings, State, Wishes};
+use crate::fleet::{Fleet, Identities, Secrets, Settings, State, Wishes};
 use crate::image;
 use crate::plane::{self, Plane};
 use crate::platform::Platform;
@@ -19,8 +19,7 @@ use super::{address, host, planes_or};
 
 /// `deisctl init`. Harmless twice: what is there stays as it is.
 pub(super) async fn init(platform: &Platform, command: &Init, out: &mut dyn Write) -> anyhow::Result<()> {
-    let network = network(platform, command).await?;
-    let fleet = Fleet::open_for(platform, &network).await?;
+    let fleet = Fleet::open(platform).await?;
     let image = image::ensure(&fleet.engine, out).await?;
     begin(&fleet, command, &image).await?;
     let state = State::read(&fleet).await?;
@@ -54,38 +53,9 @@ pub(super) async fn begin(fleet: &Fleet, command: &Init, image: &str) -> anyhow:
             if let Some(domain) = &command.domain {
                 settings.set("platform", "domain", Some(&domain.to_ascii_lowercase()));
             }
-            if let Some(network) = &command.network {
-                settings.set("platform", "network", Some(network));
-            }
             Ok(())
         })
         .await
-}
-
-/// The network of apps that hosts are prepared for as they join: chosen once.
-async fn network(platform: &Platform, command: &Init) -> anyhow::Result<String> {
-    let asked = command.network.as_deref();
-    if let Some(asked) = asked.filter(|name| !is_network(name)) {
-        bail!(
-            "{asked:?} is no name of a network: 1 to 32 lower-case letters, digits and hyphens, a letter first"
-        );
-    }
-    let settings = match Fleet::open(platform).await?.documents.read::<Settings>().await {
-        Err(SchedulerError::NoManager) => None,
-        settings => settings?,
-    };
-    let kept = settings.as_ref().map(Settings::network);
-    match (asked, kept) {
-        (Some(asked), Some(kept)) if asked != kept => {
-            bail!("hosts of this cluster were prepared for the network {kept}; it cannot be changed any more")
-        }
-        (asked, kept) => Ok(kept.or(asked).unwrap_or(APPS_NETWORK).to_owned()),
-    }
-}
-
-fn is_network(name: &str) -> bool {
-    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    name.len() <= 32 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(letters)
 }
 
 /// What is left to do until the platform runs.
@@ -99,19 +69,4 @@ fn next_steps(state: &State) -> Vec<&'static str> {
     }
     steps.extend(["deisctl install platform", "deisctl start platform"]);
     steps
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_of_networks_are_what_every_engine_takes() {
-        for name in ["deis", "a", "deis-2"] {
-            assert!(is_network(name), "{name}");
-        }
-        for name in ["", "2", "Deis", "a b", "-a", "a_b", &"a".repeat(33)] {
-            assert!(!is_network(name), "{name}");
-        }
-    }
 }

@@ -28,7 +28,7 @@ pub(super) async fn join(
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
     let admission = Admission::parse(&command.ticket)?;
-    let fleet = Fleet::open_for(platform, &admission.network).await?;
+    let fleet = Fleet::open(platform).await?;
     let image = image::ensure(&fleet.engine, out).await?;
     if tag(&image) != tag(&admission.image) {
         bail!(

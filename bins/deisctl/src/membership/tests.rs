@@ -24,7 +24,6 @@ fn nobody() -> Init {
     Init {
         address: Some("10.0.0.1".parse().expect("address")),
         domain: None,
-        network: None,
         planes: crate::arguments::Planes { planes: Vec::new() },
     }
 }

@@ -23,8 +23,6 @@ pub(super) struct Admission {
     pub(super) worker: bool,
     /// The image that the cluster's roles run from.
     pub(super) image: String,
-    /// The network of apps.
-    pub(super) network: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -33,13 +31,11 @@ struct Written {
     token: String,
     worker: bool,
     image: String,
-    network: String,
 }
 
 impl Admission {
     pub(super) fn new(ticket: Ticket, worker: bool, state: &State) -> Self {
-        let (image, network) = (platform_image(state).to_owned(), state.settings.network().to_owned());
-        Self { ticket, worker, image, network }
+        Self { ticket, worker, image: platform_image(state).to_owned() }
     }
 
     /// The ticket as it is printed.
@@ -49,7 +45,6 @@ impl Admission {
             token: self.ticket.token.clone(),
             worker: self.worker,
             image: self.image.clone(),
-            network: self.network.clone(),
         };
         let text = serde_json::to_vec(&written).expect("texts and a flag always serialize");
         format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(text))
@@ -60,10 +55,10 @@ impl Admission {
         const CURE: &str = "that is no ticket of this version; have one printed by `deisctl ticket` on a host of the cluster";
         let body = word.strip_prefix(PREFIX).filter(|body| body.len() <= LIMIT).context(CURE)?;
         let text = URL_SAFE_NO_PAD.decode(body).ok().context(CURE)?;
-        let Ok(Written { manager, token, worker, image, network }) = serde_json::from_slice(&text) else {
+        let Ok(Written { manager, token, worker, image }) = serde_json::from_slice(&text) else {
             bail!(CURE)
         };
-        Ok(Self { ticket: Ticket { manager, token }, worker, image, network })
+        Ok(Self { ticket: Ticket { manager, token }, worker, image })
     }
 }
 
@@ -78,7 +73,6 @@ mod tests {
         assert!(word.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)), "{word}");
         let read = Admission::parse(&word).expect("a ticket");
         assert_eq!((read.ticket, read.worker, read.image.as_str()), (ticket, true, "deis/platform:1-abc"));
-        assert_eq!(read.network, "deis");
     }
 
     #[test]

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::bail;
-
 use crate::control::Control;
 use crate::fleet::{Settings, State, Wishes};
 use crate::operate::Operation;
@@ -38,14 +36,6 @@ async fn change(
 ) -> anyhow::Result<ExitCode> {
     let write = |settings: &mut Settings| {
         for (key, value) in changes {
-            if (target.0, key.as_str()) == ("platform", "network")
-                && value.as_deref() != Some(settings.network())
-            {
-                bail!(
-                    "hosts were prepared for the network {}; name another with `deisctl init --network`",
-                    settings.network()
-                );
-            }
             settings.set(target.0, key, value.as_deref());
         }
         Ok(())

@@ -29,7 +29,6 @@ const WITH_ENGINE: &[Unit] = &[Controller, Builder, Publisher, Logspout];
 /// All of them. Settings that are not here are kept for the controller, which takes them while it runs.
 pub(crate) const VARIABLES: &[Variable] = &[
     variable("platform", "domain", "DEIS_DOMAIN", &[Controller, Builder, Router]),
-    variable("platform", "network", "DEIS_NETWORK", WITH_ENGINE),
     variable("router", "http", "DEIS_HTTP", &[Router, Builder]),
     variable("router", "git", "DEIS_GIT", &[Router]),
     variable("router", "health", "DEIS_HEALTH", &[Router]),

@@ -67,7 +67,7 @@ fn description(name: &str, mtu: Option<u32>) -> NetworkCreateRequest {
 }
 
 /// `br-` and the name; one too long is cut and told from others that begin alike by a checksum.
-pub(crate) fn device_name(name: &str) -> String {
+fn device_name(name: &str) -> String {
     let device = format!("br-{name}");
     if device.len() <= DEVICE_NAME_LIMIT {
         return device;
@@ -81,7 +81,7 @@ pub(crate) fn device_name(name: &str) -> String {
 }
 
 /// The MTU of the device that holds the default route; none if there is no such route.
-pub(crate) fn uplink_mtu() -> Option<u32> {
+fn uplink_mtu() -> Option<u32> {
     let routes = fs::read_to_string("/proc/net/route").ok()?;
     let mtu = fs::read_to_string(format!("/sys/class/net/{}/mtu", default_device(&routes)?)).ok()?;
     mtu.trim().parse().ok()

@@ -94,9 +94,6 @@ impl Swarm {
         workload: &Workload,
     ) -> Result<Vec<TaskSpecContainerSpecSecrets>, SchedulerError> {
         self.local.prepare_image(&workload.image).await?;
-        if workload.host.as_ref().is_none_or(|access| !access.network) {
-            self.ensure_network().await?;
-        }
         self.secrets(workload).await
     }
 

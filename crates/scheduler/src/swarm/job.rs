@@ -31,6 +31,10 @@ const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(200);
 /// Between looks at the job's host.
 const HOST_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
+/// How long the managers may take a job's host for lost before that is believed: one that was connected to a leader that
+/// is gone is thought lost until it has found the next.
+const LOST_FOR: Duration = Duration::from_secs(15);
+
 /// How long a job may wait for a host that can take it, while the manager says that none can.
 const PLACED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -44,7 +48,6 @@ impl Swarm {
         attachment: Attachment,
     ) -> Result<JobOutcome, SchedulerError> {
         self.fitting_nodes(&job.tags).await?;
-        self.ensure_network().await?;
         let deadline = now().as_secs().saturating_add(attachment.timeout.as_secs());
         let runs = Runs::One(job.name.clone());
         let created = self.create_service(&runs, &job.image, self.once(job, deadline)).await?;
@@ -77,7 +80,7 @@ impl Swarm {
         job: &Job,
         output: Sender<OutputFrame>,
     ) -> Result<JobOutcome, SchedulerError> {
-        let mut watch = Watch { swarm: self, id, job, begun: Instant::now(), host_seen: Instant::now() };
+        let mut watch = Watch::new(self, id, job);
         let started = watch.until(|task| is_over(task) || state_of(task) == Some(TaskState::RUNNING)).await?;
         let task = started.id.clone().unwrap_or_default();
         let (handed, ended) = if is_over(&started) {
@@ -127,9 +130,15 @@ struct Watch<'a> {
     job: &'a Job,
     begun: Instant,
     host_seen: Instant,
+    host_lost: Option<Instant>,
 }
 
-impl Watch<'_> {
+impl<'a> Watch<'a> {
+    fn new(swarm: &'a Swarm, id: &'a str, job: &'a Job) -> Self {
+        let now = Instant::now();
+        Self { swarm, id, job, begun: now, host_seen: now, host_lost: None }
+    }
+
     /// The job's task as soon as it is as `wanted`.
     async fn until(&mut self, wanted: impl Fn(&Task) -> bool) -> Result<Task, SchedulerError> {
         loop {
@@ -193,10 +202,18 @@ impl Watch<'_> {
         };
         match hosts.iter().find(|host| host.id == *id) {
             Some(host) if host.state == HostState::Down => {
-                Err(self.lost(&format!("its host {} was lost; it is not started again", host.name)))
+                match self.host_lost.get_or_insert_with(Instant::now).elapsed() >= LOST_FOR {
+                    true => {
+                        Err(self.lost(&format!("its host {} was lost; it is not started again", host.name)))
+                    }
+                    false => Ok(()),
+                }
             }
             None => Err(self.lost("its host was removed; it is not started again")),
-            Some(_) => Ok(()),
+            Some(_) => {
+                self.host_lost = None;
+                Ok(())
+            }
         }
     }
 

@@ -40,7 +40,6 @@ impl Swarm {
         if is_active(&member) && member.control_available != Some(true) {
             return Err(SchedulerError::NoManager);
         }
-        self.describe_bridge().await?;
         if is_active(&member) {
             return Ok(());
         }
@@ -65,7 +64,6 @@ impl Swarm {
 
     pub(super) async fn join_cluster(&self, ticket: &Ticket, address: IpAddr) -> Result<(), SchedulerError> {
         let member = self.member().await?;
-        self.describe_bridge().await?;
         if is_active(&member) {
             return match manages(&member, &ticket.manager) {
                 true => Ok(()),

@@ -23,6 +23,10 @@ use crate::labels;
 /// How long a job may take to end after it was asked to: nobody waits for what it would still do.
 const JOB_GRACE: Duration = Duration::from_secs(1);
 
+/// What containers of apps attach to: the bridge that every engine makes for itself and makes anew when it starts. Of a
+/// bridge that the cluster describes an engine keeps a record, which stands in its own way after it ended without warning.
+const APPS_NETWORK: &str = "bridge";
+
 /// Every container of a service that runs one.
 const ONE: ServiceSpecModeReplicated = ServiceSpecModeReplicated { replicas: Some(1) };
 
@@ -62,7 +66,7 @@ impl Swarm {
                 ..Default::default()
             }),
             placement: Some(placement(tagged(&job.tags))),
-            networks: Some(vec![attachment(&self.network())]),
+            networks: Some(vec![attachment(APPS_NETWORK)]),
             log_driver: self.log_driver(),
             ..Default::default()
         };
@@ -88,13 +92,13 @@ impl Swarm {
         let on_host_network = access.is_some_and(|access| access.network);
         let Workload { image, command, environment, .. } = workload;
         let container = container(image, command, environment, labels.clone(), self.stop_grace());
-        let network = if on_host_network { "host".to_owned() } else { self.network() };
+        let network = if on_host_network { "host" } else { APPS_NETWORK };
         let task_template = TaskSpec {
             container_spec: Some(with_access(container, access, secrets)),
             resources: Some(resources(workload.limits, access.is_none())),
             restart_policy: Some(restart()),
             placement: Some(placement(constraints)),
-            networks: Some(vec![attachment(&network)]),
+            networks: Some(vec![attachment(network)]),
             log_driver: self.log_driver(),
             ..Default::default()
         };
