@@ -1,8 +1,10 @@
 //! `deisctl journal`: what roles wrote into their journal, on this machine or on any host of its cluster.
 
 mod cluster;
+mod follow;
 mod record;
 mod source;
+mod tail;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

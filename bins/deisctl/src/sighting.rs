@@ -26,6 +26,11 @@ impl Sighting {
         }
     }
 
+    /// The same without its end: `deis-router@lab1`.
+    pub(crate) fn short_name(&self) -> String {
+        self.name().trim_end_matches(".service").to_owned()
+    }
+
     /// Whether it runs.
     pub(crate) fn is_up(&self) -> bool {
         self.container.state == ContainerState::Up

@@ -1,25 +1,25 @@
 //! What roles printed on any host of the cluster: the engine keeps it with their containers.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::bail;
-use futures::StreamExt;
-use tokio::sync::mpsc;
+use futures::{StreamExt, stream};
 
 use crate::arguments::JournalCommand;
 use crate::fleet::{Fleet, State};
 use crate::sighting::{self, Sighting};
 use crate::unit::{Instance, Unit, named};
 
+use super::follow::Follow;
 use super::plain;
+use super::tail::{Tail, in_order};
 
-/// How often containers that are new are looked for while the journal is followed.
-const LOOK_AFTER: Duration = Duration::from_secs(1);
+/// How long a host may take to tell what one container printed.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
-/// Lines on their way to be printed.
-const BACKLOG: usize = 1024;
+/// How many containers are asked at once.
+const ASKED_AT_ONCE: usize = 32;
 
 pub(super) async fn run(fleet: &Fleet, command: &JournalCommand, out: &mut dyn Write) -> anyhow::Result<()> {
     let wanted = named(&command.units)?;
@@ -30,63 +30,65 @@ pub(super) async fn run(fleet: &Fleet, command: &JournalCommand, out: &mut dyn W
     if found.is_empty() && !command.follow {
         bail!("nothing of that is there; see `deisctl list`");
     }
-    for found in &found {
-        for line in fleet.engine.output.tail(&found.container.id, command.lines).await? {
-            writeln!(out, "{}", shown(found, &line))?;
-        }
-    }
-    out.flush()?;
+    print_tails(fleet, found, command.lines, out).await?;
     match command.follow {
-        true => follow(fleet, &wanted, now, out).await,
+        true => Follow::new(fleet, &wanted, now).run(out).await,
         false => Ok(()),
     }
 }
 
-async fn chosen(fleet: &Fleet, wanted: &[(Unit, Instance)]) -> anyhow::Result<Vec<Sighting>> {
+/// One container that is meant, and why nothing can be had from it.
+pub(super) struct Chosen {
+    pub(super) found: Sighting,
+    pub(super) silence: Option<String>,
+}
+
+/// The containers that an operator means.
+pub(super) async fn chosen(fleet: &Fleet, wanted: &[(Unit, Instance)]) -> anyhow::Result<Vec<Chosen>> {
     let state = State::read(fleet).await?;
     let means = |found: &Sighting| wanted.iter().any(|(unit, which)| found.unit == *unit && found.is(which));
-    Ok(sighting::all(fleet, &state).await?.into_iter().filter(means).collect())
+    let found = sighting::all(fleet, &state).await?.into_iter().filter(means);
+    let chosen = |found: Sighting| Chosen { silence: silence(&found, &state), found };
+    Ok(found.map(chosen).collect())
 }
 
-/// Prints what comes, for ever, also from containers that are new.
-async fn follow(
+fn silence(found: &Sighting, state: &State) -> Option<String> {
+    let host = found.host.as_deref().filter(|_| found.is_lost(state))?;
+    Some(format!("its host {host} is not heard of, so what it printed cannot be read now"))
+}
+
+/// The last lines of all of them, by time, then who could not be asked.
+async fn print_tails(
     fleet: &Fleet,
-    wanted: &[(Unit, Instance)],
-    after: i64,
+    chosen: Vec<Chosen>,
+    lines: usize,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let (lines, mut arriving) = mpsc::channel(BACKLOG);
-    let mut followed = BTreeSet::new();
-    let mut look = tokio::time::interval(LOOK_AFTER);
-    loop {
-        tokio::select! {
-            Some(line) = arriving.recv() => {
-                writeln!(out, "{line}")?;
-                out.flush()?;
-            }
-            _ = look.tick() => {
-                // A cluster that elects another leader is asked again before long.
-                for found in chosen(fleet, wanted).await.unwrap_or_default() {
-                    if followed.insert(found.container.id.clone()) {
-                        tokio::spawn(relay(fleet.clone(), found, after, lines.clone()));
-                    }
-                }
-            }
+    let asked = stream::iter(chosen).map(|chosen| tail(fleet, chosen, lines));
+    let (mut tails, mut silent) = (Vec::new(), Vec::new());
+    for (name, told) in asked.buffered(ASKED_AT_ONCE).collect::<Vec<_>>().await {
+        match told {
+            Ok(lines) => tails.push(Tail { name, lines }),
+            Err(reason) => silent.push(format!("{name}: {reason}")),
         }
     }
-}
-
-/// Hands on the lines of one container until it ends.
-async fn relay(fleet: Fleet, found: Sighting, after: i64, lines: mpsc::Sender<String>) {
-    let Ok(mut frames) = fleet.engine.output.follow(&found.container.id, after).await else { return };
-    while let Some(Ok(frame)) = frames.next().await {
-        if lines.send(shown(&found, &String::from_utf8_lossy(&frame.bytes))).await.is_err() {
-            return;
-        }
+    for (name, line) in in_order(&tails) {
+        writeln!(out, "{name}: {}", plain(line))?;
     }
+    silent.iter().try_for_each(|line| writeln!(out, "{line}"))?;
+    Ok(out.flush()?)
 }
 
-/// `deis-router@lab1: 2026-11-22 … started`
-fn shown(found: &Sighting, line: &str) -> String {
-    format!("{}: {}", found.name().trim_end_matches(".service"), plain(line))
+/// What one container printed at last, or why that is not known.
+async fn tail(fleet: &Fleet, chosen: Chosen, lines: usize) -> (String, Result<Vec<String>, String>) {
+    let name = chosen.found.short_name();
+    if let Some(silence) = chosen.silence {
+        return (name, Err(silence));
+    }
+    let asked = fleet.engine.output.tail(&chosen.found.container.id, lines);
+    let told = match tokio::time::timeout(ANSWER_WITHIN, asked).await {
+        Ok(told) => told.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("its host did not answer within {} s", ANSWER_WITHIN.as_secs())),
+    };
+    (name, told)
 }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bollard::container::LogOutput;
+use bollard::errors::Error;
 use bollard::models::Task;
 use bollard::query_parameters::LogsOptionsBuilder;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
 
 use super::Swarm;
 use super::history::{container_id, created, is_over};
@@ -16,9 +18,6 @@ use crate::{ContainerOutput, OutputFrame, SchedulerError};
 
 /// How long a host may take to answer with the end of an output.
 const TAIL_WITHIN: Duration = Duration::from_secs(10);
-
-/// How a frame begins in which a manager tells why it has no more of an output.
-const MANAGER_SAYS: [u8; 4] = [3, 0, 0, 0];
 
 /// How many tasks in one place are asked what they printed.
 const TASKS_ASKED: usize = 3;
@@ -41,9 +40,7 @@ impl ContainerOutput for Swarm {
             LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(true).since(since).follow(true);
         let ended = ended(self.client().clone(), task.clone());
         let frames = self.client().clone().task_logs(&task, Some(options.build())).boxed();
-        let frames = frames.take_while(|frame| std::future::ready(frame.is_ok()));
-        let frames =
-            frames.filter_map(|frame| std::future::ready(frame.ok().map(|frame| Ok(stamped(frame)))));
+        let frames = printed(frames).map(|frame| Ok(stamped(frame)));
         let frames = frames.filter(move |frame| std::future::ready(newer(frame, after)));
         Ok(frames.take_until(ended).boxed())
     }
@@ -94,13 +91,25 @@ impl Swarm {
     /// A host that does not answer has nothing to say.
     async fn tail_of(&self, task: &str, lines: usize) -> Vec<String> {
         let frames = self.client().task_logs(task, Some(last_lines(lines)));
-        let frames = frames.take_while(|frame| std::future::ready(frame.is_ok()));
-        let frames = frames.filter_map(|frame| std::future::ready(frame.ok()));
-        let frames = frames.map(|frame| frame.into_bytes());
-        let frames = frames.filter(|bytes| std::future::ready(!bytes.starts_with(&MANAGER_SAYS)));
-        let told = frames.map(|bytes| readable(&bytes)).collect::<Vec<_>>();
+        let told = printed(frames).map(|frame| readable(&frame.into_bytes())).collect::<Vec<_>>();
         tokio::time::timeout(TAIL_WITHIN, told).await.unwrap_or_default()
     }
+}
+
+/// What containers printed of what a manager sends, until it breaks off.
+///
+/// A manager that cannot have all of an output says so among it, in frames of a third kind. The client does not know that
+/// kind and hands on their bytes as they are, cut at every byte that is a line end, be it in a frame's header: never as one
+/// of the streams of a container.
+pub(super) fn printed(
+    frames: impl Stream<Item = Result<LogOutput, Error>> + Send,
+) -> impl Stream<Item = LogOutput> + Send {
+    let frames = frames.take_while(|frame| std::future::ready(frame.is_ok()));
+    frames.filter_map(|frame| {
+        let is_printed =
+            |frame: &LogOutput| matches!(frame, LogOutput::StdOut { .. } | LogOutput::StdErr { .. });
+        std::future::ready(frame.ok().filter(is_printed))
+    })
 }
 
 /// Until the task is over and its last words have had time to come, or it is gone.
@@ -114,5 +123,26 @@ async fn ended(client: bollard::Docker, task: String) {
             // Managers that choose a leader tell nothing for a while.
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_a_manager_says_is_not_taken_for_output() {
+        let frame = |make: fn(bytes::Bytes) -> LogOutput, text: &'static [u8]| Ok(make(text.into()));
+        let frames = [
+            frame(|message| LogOutput::StdOut { message }, b"one\n"),
+            // As the client cuts a frame of ten bytes.
+            frame(|message| LogOutput::Console { message }, b"\x03\0\0\0\0\0\0\n"),
+            frame(|message| LogOutput::Console { message }, b"Error: no\n"),
+            frame(|message| LogOutput::StdErr { message }, b"two\n"),
+            Err(Error::RequestTimeoutError),
+            frame(|message| LogOutput::StdOut { message }, b"three\n"),
+        ];
+        let told = printed(futures::stream::iter(frames)).map(|frame| frame.to_string()).collect::<Vec<_>>();
+        assert_eq!(told.await, ["one\n", "two\n"]);
     }
 }
