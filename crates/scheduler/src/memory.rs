@@ -6,6 +6,8 @@
 //! |---|---|
 //! | `missing` | is not found |
 //! | `crash` | containers crash at once with status 1; each look at them finds one restart more |
+//! | `stuck` | the containers' host is in trouble and cannot start them |
+//! | `reluctant` | the same until the tenth look at each |
 //! | `fail` | builds, imports and jobs fail |
 //!
 //! Tags count once the engine's host is part of a cluster: its labels are the hosts'.
@@ -15,6 +17,7 @@ mod containers;
 mod hosts;
 mod image;
 mod output;
+mod scheduler;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -70,13 +73,21 @@ impl Memory {
 enum Behaviour {
     Missing,
     Crashes,
+    Stuck,
+    Reluctant,
     Fails,
     Well,
 }
 
 impl Behaviour {
     fn of(image: &str) -> Self {
-        let by_name = [("missing", Self::Missing), ("crash", Self::Crashes), ("fail", Self::Fails)];
+        let by_name = [
+            ("missing", Self::Missing),
+            ("crash", Self::Crashes),
+            ("stuck", Self::Stuck),
+            ("reluctant", Self::Reluctant),
+            ("fail", Self::Fails),
+        ];
         by_name.iter().find(|(part, _)| image.contains(part)).map_or(Self::Well, |(_, behaviour)| *behaviour)
     }
 }

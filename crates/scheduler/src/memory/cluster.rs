@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::Memory;
 use crate::cluster::check_document;
-use crate::{Cluster, ClusterHost, HostState, SchedulerError, Ticket};
+use crate::{Change, Cluster, ClusterHost, HostState, SchedulerError, Ticket};
 
 #[async_trait]
 impl Cluster for Memory {
@@ -75,7 +75,7 @@ impl Cluster for Memory {
 
     async fn placements(&self) -> Result<BTreeMap<String, String>, SchedulerError> {
         Memory::hosts(self).manager(&self.host)?;
-        Ok(self.containers().placed.clone())
+        Ok(self.containers().placements())
     }
 
     async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, SchedulerError> {
@@ -103,8 +103,13 @@ impl Cluster for Memory {
 
 impl Memory {
     fn change(&self, host: &str, change: impl FnOnce(&mut ClusterHost)) -> Result<(), SchedulerError> {
-        let mut hosts = Memory::hosts(self);
-        hosts.manager(&self.host)?;
-        hosts.change(host, change)
+        {
+            let mut hosts = Memory::hosts(self);
+            hosts.manager(&self.host)?;
+            hosts.change(host, change)?;
+        }
+        // Nobody may be watching.
+        let _ = self.shared.changes.send(Change::All);
+        Ok(())
     }
 }

@@ -1,204 +1,171 @@
-//! The scheduler of the fake.
+//! The containers of the fake: what there is of each app, and where.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use futures::stream::{self, BoxStream, StreamExt};
-use tokio::sync::broadcast::error::RecvError;
+use deis_model::{AppId, ContainerName, ContainerState, ContainerStatus, Workload, WorkloadId};
 
-use deis_model::{
-    AppId, Command, ContainerName, ContainerState, ContainerStatus, Environment, Job, Workload, WorkloadId,
-};
+use super::Behaviour;
+use crate::placement::{Held, surplus};
 
-use super::{Behaviour, Memory};
-use crate::{
-    Attachment, Change, ImageFacts, JobOutcome, OutputFrame, OutputStream, Scheduler, SchedulerError,
-};
+/// How often reluctant containers are looked at before they start.
+const RELUCTANCE: u32 = 10;
 
-/// Pretended containers, and what numbers them.
+/// What is said of a container that its host cannot start.
+const TROUBLE: &str = "failed to set up container networking";
+
+/// Names hosts that take work and carry the labels.
+type Carrying<'a> = &'a dyn Fn(&BTreeMap<String, String>) -> Vec<String>;
+
+/// Pretended containers by app, and what numbers them.
 #[derive(Default)]
 pub(super) struct Containers {
-    pub(super) present: BTreeMap<ContainerName, ContainerStatus>,
-    /// The hosts of those that are on hosts of a cluster, by id.
-    pub(super) placed: BTreeMap<String, String>,
+    apps: BTreeMap<AppId, BTreeMap<ContainerName, Pretended>>,
     made: u64,
 }
 
+struct Pretended {
+    status: ContainerStatus,
+    behaviour: Behaviour,
+    /// How often it was looked at.
+    looks: u32,
+    /// What its host must carry.
+    tags: BTreeMap<String, String>,
+    /// The host of the cluster that it is on, if there is a cluster.
+    host: Option<String>,
+}
+
 impl Containers {
-    /// Makes what `workload` lacks and removes what it has too much; answers whether anything changed.
-    fn apply(&mut self, workload: &Workload, replicas: u32) -> bool {
+    /// Makes what `workload` lacks on `hosts` and removes what it has too much; answers whether anything changed.
+    pub(super) fn apply(&mut self, workload: &Workload, replicas: u32, hosts: &[String]) -> bool {
         let fingerprint = workload.fingerprint();
-        let before = self.present.len();
-        self.present.retain(|name, container| {
-            name.workload != workload.id || (name.number <= replicas && container.fingerprint == fingerprint)
-        });
-        let mut changed = before != self.present.len();
+        let removed = self
+            .remove(&workload.id, |found| found.name.number > replicas || found.fingerprint != fingerprint);
+        let mut containers = self.apps.remove(&workload.id.app).unwrap_or_default();
+        let before = containers.len();
         for number in 1..=replicas {
             let name = ContainerName { workload: workload.id.clone(), number };
-            if !self.present.contains_key(&name) {
-                let container = self.make(&name, workload, &fingerprint);
-                self.present.insert(name, container);
-                changed = true;
-            }
+            containers.entry(name.clone()).or_insert_with(|| self.make(name, workload, &fingerprint, hosts));
+        }
+        let added = containers.len() != before;
+        if !containers.is_empty() {
+            self.apps.insert(workload.id.app.clone(), containers);
+        }
+        removed || added
+    }
+
+    /// Removes those of `workload` that are `gone`; answers whether there were any.
+    pub(super) fn remove(&mut self, workload: &WorkloadId, gone: impl Fn(&ContainerStatus) -> bool) -> bool {
+        let Some(containers) = self.apps.get_mut(&workload.app) else { return false };
+        let before = containers.len();
+        containers.retain(|name, found| name.workload != *workload || !gone(&found.status));
+        let changed = containers.len() != before;
+        if containers.is_empty() {
+            self.apps.remove(&workload.app);
         }
         changed
     }
 
-    /// Spreads those of `workload` that have no host yet over `hosts`, by their numbers.
-    fn place(&mut self, workload: &WorkloadId, hosts: &[String]) {
-        self.placed.retain(|id, _| self.present.values().any(|container| container.id == *id));
-        for (name, container) in self.present.iter().filter(|(name, _)| name.workload == *workload) {
-            let turn = usize::try_from(name.number - 1).unwrap_or(0).checked_rem(hosts.len());
-            if let Some(host) = turn.and_then(|turn| hosts.get(turn)) {
-                self.placed.entry(container.id.clone()).or_insert_with(|| host.clone());
+    /// What there is of `app`, or of all; `carrying` names hosts of the cluster.
+    pub(super) fn observe(&mut self, app: Option<&AppId>, carrying: Carrying) -> Vec<ContainerStatus> {
+        match app {
+            Some(app) => {
+                self.apps.get_mut(app).map_or(Vec::new(), |containers| look_at(containers, carrying))
             }
+            None => self.apps.values_mut().flat_map(|containers| look_at(containers, carrying)).collect(),
         }
     }
 
-    fn make(&mut self, name: &ContainerName, workload: &Workload, fingerprint: &str) -> ContainerStatus {
+    /// The container that the engine calls `id`.
+    pub(super) fn find(&self, id: &str) -> Option<&ContainerStatus> {
+        self.all().map(|found| &found.status).find(|found| found.id == id)
+    }
+
+    /// The hosts of those that are on hosts of a cluster, by id.
+    pub(super) fn placements(&self) -> BTreeMap<String, String> {
+        self.all().filter_map(|found| Some((found.status.id.clone(), found.host.clone()?))).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Pretended> {
+        self.apps.values().flat_map(BTreeMap::values)
+    }
+
+    /// On one of `hosts`, by its number.
+    fn make(
+        &mut self,
+        name: ContainerName,
+        workload: &Workload,
+        fingerprint: &str,
+        hosts: &[String],
+    ) -> Pretended {
         self.made += 1;
-        let crashes = Behaviour::of(&workload.image) == Behaviour::Crashes;
-        let address = workload.port.filter(|_| !crashes).map(|_| fake_address(self.made));
-        ContainerStatus {
-            name: name.clone(),
+        let behaviour = Behaviour::of(&workload.image);
+        let state = match behaviour {
+            Behaviour::Crashes => ContainerState::Crashed,
+            Behaviour::Stuck | Behaviour::Reluctant => ContainerState::Created,
+            Behaviour::Missing | Behaviour::Fails | Behaviour::Well => ContainerState::Up,
+        };
+        let turn = usize::try_from(name.number - 1).unwrap_or(0).checked_rem(hosts.len());
+        let host = turn.and_then(|turn| hosts.get(turn)).cloned();
+        let status = ContainerStatus {
+            name,
             id: format!("{:064x}", self.made),
-            state: if crashes { ContainerState::Crashed } else { ContainerState::Up },
-            address,
+            state,
+            address: workload.port.map(|_| fake_address(self.made)),
             health_check: workload.health_check.clone(),
             restarts: 0,
             started_at: now(),
-            exit_code: crashes.then_some(1),
+            exit_code: (state == ContainerState::Crashed).then_some(1),
             out_of_memory: false,
-            trouble: None,
+            trouble: (state == ContainerState::Created).then(|| TROUBLE.to_owned()),
             misplaced: false,
             fingerprint: fingerprint.to_owned(),
-        }
+        };
+        Pretended { status, behaviour, looks: 0, tags: workload.tags.clone(), host }
     }
+}
 
-    fn remove(&mut self, gone: impl Fn(&ContainerName) -> bool) -> bool {
-        let before = self.present.len();
-        self.present.retain(|name, _| !gone(name));
-        before != self.present.len()
-    }
-
-    fn observe(&mut self, app: Option<&AppId>) -> Vec<ContainerStatus> {
-        let wanted = self.present.values_mut();
-        let wanted = wanted.filter(|container| app.is_none_or(|app| container.name.workload.app == *app));
-        let seen = wanted.map(|container| {
-            if container.state == ContainerState::Crashed {
-                container.restarts += 1;
+impl Pretended {
+    fn look(&mut self) -> ContainerStatus {
+        self.looks = self.looks.saturating_add(1);
+        match self.behaviour {
+            Behaviour::Crashes => self.status.restarts = self.looks,
+            Behaviour::Reluctant if self.looks == RELUCTANCE => {
+                self.status.state = ContainerState::Up;
+                self.status.trouble = None;
             }
-            container.clone()
-        });
-        seen.collect()
+            _ => {}
+        }
+        let address = self.status.address.filter(|_| self.status.state == ContainerState::Up);
+        ContainerStatus { address, ..self.status.clone() }
     }
 }
 
-#[async_trait]
-impl Scheduler for Memory {
-    async fn prepare(&self, image: &str) -> Result<ImageFacts, SchedulerError> {
-        match Behaviour::of(image) {
-            Behaviour::Missing => Err(no_image(image)),
-            _ => Ok(self.shelf().facts(image).unwrap_or_else(|| pretended(image))),
-        }
-    }
-
-    async fn apply(&self, workload: &Workload) -> Result<(), SchedulerError> {
-        if Behaviour::of(&workload.image) == Behaviour::Missing {
-            return Err(no_image(&workload.image));
-        }
-        let (replicas, hosts) = {
-            let hosts = self.hosts();
-            (hosts.replicas(workload)?, hosts.names_carrying(&workload.tags))
-        };
-        let changed = {
-            let mut containers = self.containers();
-            let changed = containers.apply(workload, replicas);
-            containers.place(&workload.id, &hosts);
-            changed
-        };
-        self.tell(changed, &workload.id.app);
-        Ok(())
-    }
-
-    async fn remove(&self, id: &WorkloadId, _grace: Duration) -> Result<(), SchedulerError> {
-        let changed = self.containers().remove(|name| name.workload == *id);
-        self.tell(changed, &id.app);
-        Ok(())
-    }
-
-    async fn remove_container(&self, name: &ContainerName, _grace: Duration) -> Result<(), SchedulerError> {
-        let changed = self.containers().remove(|other| other == name);
-        self.tell(changed, &name.workload.app);
-        Ok(())
-    }
-
-    async fn observe(&self, app: Option<&AppId>) -> Result<Vec<ContainerStatus>, SchedulerError> {
-        Ok(self.containers().observe(app))
-    }
-
-    /// Prints its command, a word per line.
-    async fn run(&self, job: &Job, attachment: Attachment) -> Result<JobOutcome, SchedulerError> {
-        self.hosts().carrying(&job.tags)?;
-        let words = match (Behaviour::of(&job.image), &job.command) {
-            (Behaviour::Missing, _) => return Err(no_image(&job.image)),
-            (_, Command::Image) => &Vec::new(),
-            (_, Command::Words(words)) => words,
-        };
-        for word in words {
-            let bytes = Bytes::from(format!("{word}\n"));
-            let frame = OutputFrame { stream: OutputStream::Stdout, timestamp: 0, bytes, is_partial: false };
-            let _ = attachment.output.send(frame).await;
-        }
-        let well = Behaviour::of(&job.image) == Behaviour::Well;
-        Ok(JobOutcome { exit_code: if well { 0 } else { 1 } })
-    }
-
-    async fn sweep_jobs(&self) -> Result<usize, SchedulerError> {
-        Ok(0)
-    }
-
-    async fn version(&self) -> Result<String, SchedulerError> {
-        Ok("memory".to_owned())
-    }
-
-    fn watch(&self) -> BoxStream<'static, Change> {
-        let changes = self.shared.changes.subscribe();
-        let watched = stream::unfold(changes, |mut changes| async move {
-            match changes.recv().await {
-                Ok(change) => Some((change, changes)),
-                Err(RecvError::Lagged(_)) => Some((Change::All, changes)),
-                Err(RecvError::Closed) => futures::future::pending().await,
-            }
-        });
-        watched.boxed()
-    }
+/// The containers of one app as they are told of.
+fn look_at(containers: &mut BTreeMap<ContainerName, Pretended>, carrying: Carrying) -> Vec<ContainerStatus> {
+    let misplaced = misplaced(containers, carrying);
+    let told = containers.values_mut().map(Pretended::look);
+    told.map(|one| ContainerStatus { misplaced: misplaced.contains(&one.name), ..one }).collect()
 }
 
-impl Memory {
-    fn tell(&self, changed: bool, app: &AppId) {
-        if changed {
-            // Nobody may be watching.
-            let _ = self.shared.changes.send(Change::App(app.clone()));
-        }
+fn misplaced(containers: &BTreeMap<ContainerName, Pretended>, carrying: Carrying) -> Vec<ContainerName> {
+    let mut workloads: BTreeMap<&WorkloadId, Vec<&Pretended>> = BTreeMap::new();
+    for (name, found) in containers.iter().filter(|(_, found)| found.host.is_some()) {
+        workloads.entry(&name.workload).or_default().push(found);
     }
+    let surplus = workloads.into_iter().filter_map(|(workload, group)| {
+        let up = group.iter().filter(|found| found.status.state == ContainerState::Up);
+        let placed: Vec<Held> = up.filter_map(|found| found.held()).collect();
+        let number = surplus(&placed, group.len(), &carrying(&group.first()?.tags))?;
+        Some(ContainerName { workload: workload.clone(), number })
+    });
+    surplus.collect()
 }
 
-pub(super) fn no_image(image: &str) -> SchedulerError {
-    SchedulerError::NoImage { image: image.to_owned(), reason: "no such image".to_owned() }
-}
-
-/// An image that nobody made: it exists all the same, and exposes a port as app images do.
-fn pretended(image: &str) -> ImageFacts {
-    ImageFacts {
-        id: format!("sha256:{image}"),
-        ports: vec![5000],
-        size_bytes: 1,
-        environment: Environment::default(),
-        has_command: true,
+impl Pretended {
+    fn held(&self) -> Option<Held> {
+        Some(Held { number: self.status.name.number, host: self.host.clone()? })
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::io::AsyncRead;
 
 use deis_model::Environment;
 
-use super::containers::no_image;
+use super::scheduler::no_image;
 use super::{Behaviour, Memory};
 use crate::{BuildContainer, BuildOutcome, Credentials, ImageFacts, Images, Progress, SchedulerError};
 

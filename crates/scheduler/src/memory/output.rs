@@ -33,7 +33,7 @@ impl ContainerOutput for Memory {
 
 impl Memory {
     fn find(&self, id: &str) -> Option<ContainerStatus> {
-        self.containers().present.values().find(|container| container.id == id).cloned()
+        self.containers().find(id).cloned()
     }
 
     /// Yields nothing and ends with the next change: whoever follows looks again then.

@@ -13,10 +13,11 @@ use super::failure::refused;
 use super::plan::{Step, plan};
 use super::secret::{check_files, used_by};
 use super::service::{Owned, Runs};
-use super::spread::{Held, crowded, held};
+use super::spread::{crowded, held};
 use super::trouble::trouble;
 use crate::SchedulerError;
 use crate::labels;
+use crate::placement::Held;
 
 /// How many services are made or removed at a time where their order does not matter.
 pub(super) const PARALLEL: usize = 8;

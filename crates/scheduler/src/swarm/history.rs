@@ -1,7 +1,7 @@
 //! What the tasks that followed each other in one place say of the container there: decisions only.
 //!
 //! Docker Swarm never starts a container again, it makes another task; a restart is a task before the present one that
-//! ended by itself.
+//! ended by itself. One that a host turned away never ran: that is trouble, and no restart.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -9,7 +9,7 @@ use bollard::models::{Task, TaskState};
 
 use deis_model::{ContainerName, ContainerState, ContainerStatus};
 
-use super::trouble::trouble;
+use super::trouble::{is_turned_away, trouble};
 use crate::docker::nanoseconds;
 use crate::labels;
 
@@ -36,7 +36,8 @@ pub(super) fn tell(
     let mut tasks = tasks.to_vec();
     tasks.sort_by_key(|task| std::cmp::Reverse(created(task)));
     let present = tasks.iter().position(|task| is_wanted(task));
-    let present = present.or_else(|| tasks.iter().position(|task| ended_by_itself(task)))?;
+    let is_last = |task: &&Task| ended_by_itself(task) || is_turned_away(task);
+    let present = present.or_else(|| tasks.iter().position(is_last))?;
     let task = tasks[present];
     let ended: Vec<&Task> = ends(&tasks[present..]);
     let last = ended.first();
@@ -61,7 +62,7 @@ pub(super) fn tell(
         started_at: if runs { told(task) } else { created(task) },
         exit_code: last.map(|task| exit_code(task)),
         out_of_memory: last.is_some_and(|task| was_out_of_memory(task)),
-        trouble: [Some(&task), last].into_iter().flatten().find_map(|task| trouble(task)).filter(|_| !runs),
+        trouble: last_attempts(&tasks[present..]).find_map(trouble).filter(|_| !runs),
         misplaced: false,
         fingerprint: fingerprint(task).to_owned(),
     })
@@ -73,9 +74,9 @@ pub(super) fn is_over(task: &Task) -> bool {
     matches!(state_of(task), Some(COMPLETE | FAILED | ORPHANED | REJECTED | REMOVE | SHUTDOWN))
 }
 
-/// Whether it is over without having been asked to end.
+/// Whether it is over without having been asked to end; one that its host turned away never began.
 pub(super) fn ended_by_itself(task: &Task) -> bool {
-    matches!(state_of(task), Some(TaskState::COMPLETE | TaskState::FAILED | TaskState::REJECTED))
+    matches!(state_of(task), Some(TaskState::COMPLETE | TaskState::FAILED)) && !is_turned_away(task)
 }
 
 /// What the task is doing.
@@ -119,6 +120,13 @@ fn is_wanted(task: &Task) -> bool {
     matches!(task.desired_state, Some(TaskState::RUNNING | TaskState::READY)) && !is_over(task)
 }
 
+/// The first of `tasks` and the one before it, if that was made from the same description: while another attempt is
+/// prepared, what became of the last one is what there is to say.
+fn last_attempts<'a>(tasks: &[&'a Task]) -> impl Iterator<Item = &'a Task> {
+    let same = fingerprint(tasks[0]);
+    tasks.iter().take(2).copied().filter(move |task| fingerprint(task) == same)
+}
+
 /// Those of `tasks`, newest first, that ended by themselves and were made from the same description as the first.
 fn ends<'a>(tasks: &[&'a Task]) -> Vec<&'a Task> {
     let same = |task: &Task| fingerprint(task) == fingerprint(tasks[0]);
@@ -159,88 +167,4 @@ fn container_labels(task: &Task) -> std::collections::HashMap<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use bollard::models::{
-        ContainerStatus as Ended, Limit, TaskSpec, TaskSpecContainerSpec, TaskSpecResources, TaskStatus,
-    };
-    use std::collections::HashMap;
-
-    use super::*;
-
-    /// `created state exit told fingerprint` as in `1 failed 3 2 a`; the times are seconds.
-    fn task(text: &str) -> Task {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let time = |seconds: &str| format!("1970-01-01T00:00:{:0>2}Z", seconds);
-        let (state, desired) = match words[1] {
-            "running" => (TaskState::RUNNING, TaskState::RUNNING),
-            "pending" => (TaskState::PENDING, TaskState::RUNNING),
-            "failed" => (TaskState::FAILED, TaskState::SHUTDOWN),
-            "rejected" => (TaskState::REJECTED, TaskState::SHUTDOWN),
-            "complete" => (TaskState::COMPLETE, TaskState::SHUTDOWN),
-            "lost" => (TaskState::RUNNING, TaskState::SHUTDOWN),
-            _ => (TaskState::SHUTDOWN, TaskState::SHUTDOWN),
-        };
-        let labels = HashMap::from([(labels::FINGERPRINT.to_owned(), words[4].to_owned())]);
-        let container = TaskSpecContainerSpec { labels: Some(labels), ..Default::default() };
-        let limits = Limit { memory_bytes: Some(1), ..Default::default() };
-        let resources = TaskSpecResources { limits: Some(limits), ..Default::default() };
-        let exit_code = words[2].parse().ok();
-        Task {
-            node_id: Some(if words[4] == "away" { "away" } else { "host" }.to_owned()),
-            id: Some(text.to_owned()),
-            created_at: Some(time(words[0])),
-            desired_state: Some(desired),
-            spec: Some(TaskSpec {
-                container_spec: Some(container),
-                resources: Some(resources),
-                ..Default::default()
-            }),
-            status: Some(TaskStatus {
-                timestamp: Some(time(words[3])),
-                state: Some(state),
-                container_status: Some(Ended { exit_code, ..Default::default() }),
-                ..Default::default()
-            }),
-            ..Default::default()
-        }
-    }
-
-    fn check(tasks: &[&str], expected: &str) {
-        let tasks: Vec<_> = tasks.iter().map(|text| task(text)).collect();
-        let name = ContainerName::parse("blog_v2.web.1").expect("valid");
-        let host = |id: &str| (id == "host").then_some(std::net::Ipv4Addr::LOCALHOST.into());
-        let told = tell(name, &tasks.iter().collect::<Vec<_>>(), false, host).map(|one| {
-            let code = one.exit_code.map_or("-".to_owned(), |code| code.to_string());
-            let memory = if one.out_of_memory { " oom" } else { "" };
-            format!("{} restarts={} exit={code}{memory}", one.state.as_str(), one.restarts)
-        });
-        assert_eq!(told.as_deref().unwrap_or("none"), expected, "{tasks:?}");
-    }
-
-    #[test]
-    fn restarts_are_tasks_that_ended_by_themselves() {
-        check(&["1 running - 2 a"], "up restarts=0 exit=-");
-        check(&["1 pending - 2 a"], "created restarts=0 exit=-");
-        check(&["1 failed 3 5 a", "5 running - 6 a"], "up restarts=1 exit=3");
-        check(&["1 failed 3 5 a", "5 failed 4 6 a", "6 pending - 6 a"], "crashed restarts=2 exit=4");
-        check(&["1 complete 0 5 a", "5 pending - 6 a"], "down restarts=1 exit=0");
-        check(&["1 failed 137 5 a", "5 pending - 6 a"], "crashed restarts=1 exit=137 oom");
-        check(&["1 rejected - 5 a", "5 pending - 6 a"], "crashed restarts=1 exit=125");
-        check(&["1 failed 7 5 a"], "crashed restarts=0 exit=7");
-    }
-
-    #[test]
-    fn nobody_vouches_for_what_a_lost_host_runs() {
-        check(&["1 running - 2 away"], "error restarts=0 exit=-");
-    }
-
-    #[test]
-    fn what_the_cluster_ended_is_no_restart() {
-        check(&["1 shutdown - 5 a", "5 running - 6 a"], "up restarts=0 exit=-");
-        check(&["1 lost - 2 a", "5 running - 6 a"], "up restarts=0 exit=-");
-        check(&["1 failed 137 20 a", "5 running - 6 a"], "up restarts=0 exit=-");
-        check(&["1 failed 3 5 old", "5 running - 6 a"], "up restarts=0 exit=-");
-        check(&["1 lost - 2 a"], "none");
-        check(&[], "none");
-    }
-}
+mod tests;

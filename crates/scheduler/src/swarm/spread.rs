@@ -10,17 +10,11 @@ use deis_model::{ProcessType, WorkloadId};
 use super::Swarm;
 use super::service::{Owned, Runs};
 use super::spec::avoid;
+use crate::placement::Held;
 use crate::{ClusterHost, HostState, SchedulerError};
 
 /// Larger workloads spread well enough by themselves: Docker Swarm prefers the host with the fewest containers.
 const WATCHED_LIMIT: usize = 8;
-
-/// A container that has a host.
-pub(super) struct Held {
-    pub(super) number: u32,
-    /// The engine's id of it.
-    pub(super) host: String,
-}
 
 /// The service's container, if it has a host.
 pub(super) fn held(service: &Owned, tasks: &[Task]) -> Option<Held> {

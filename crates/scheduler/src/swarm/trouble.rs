@@ -5,6 +5,7 @@ use bollard::models::{Task, TaskState};
 use super::failure::refused;
 use super::history::state_of;
 use crate::SchedulerError;
+use crate::error::is_hosts_trouble;
 
 /// Words are cut after so many characters: they may quote what an app brought.
 const LIMIT: usize = 500;
@@ -30,6 +31,16 @@ pub(super) fn trouble(task: &Task) -> Option<String> {
     match reason.contains(NO_IMAGE) {
         true => Some(no_image(task, reason).to_string()),
         false => Some(reason),
+    }
+}
+
+/// Whether its host could not run it for a reason that is not the app's: it never started, and another attempt is made,
+/// there or elsewhere.
+pub(super) fn is_turned_away(task: &Task) -> bool {
+    match state_of(task) {
+        Some(TaskState::REJECTED) => true,
+        Some(TaskState::FAILED) => words(task).is_some_and(|words| is_hosts_trouble(&words)),
+        _ => false,
     }
 }
 
@@ -112,6 +123,20 @@ mod tests {
         let nowhere = "no suitable node (insufficient resources on 3 nodes)";
         let told = "no host can take it (insufficient resources on 3 nodes)";
         check(TaskState::PENDING, "pending task scheduling", nowhere, Some(told));
+    }
+
+    #[test]
+    fn a_host_in_trouble_turns_tasks_away_and_a_bad_command_fails() {
+        let check = |state, error, expected| {
+            assert_eq!(is_turned_away(&task(state, "starting", error)), expected, "{error}");
+        };
+        check(TaskState::REJECTED, "No such image: blog:v2", true);
+        let network =
+            "starting container failed: driver failed programming external connectivity on endpoint a";
+        check(TaskState::FAILED, network, true);
+        check(TaskState::FAILED, "starting container failed: exec: \"a\": not found", false);
+        check(TaskState::FAILED, "task: non-zero exit (3)", false);
+        check(TaskState::RUNNING, "", false);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::fixture::{Fixture, archive};
+use crate::trouble::what_its_host_cannot_start_has_not_crashed;
 use deis_model::ContainerState;
 use deis_scheduler::{Attachment, Change, SchedulerError};
 use futures::StreamExt;
@@ -49,6 +50,7 @@ cases!(
     removing_what_is_absent_is_success,
     a_missing_image_is_told,
     crashing_containers_show_their_restarts,
+    what_its_host_cannot_start_has_not_crashed,
     a_job_tells_its_output_and_status,
     changes_are_watched,
     images_are_named_listed_and_removed,

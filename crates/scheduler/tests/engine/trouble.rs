@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use deis_model::{ContainerState, Job, Limits, Workload};
+use deis_model::{ContainerState, ContainerStatus, HostAccess, Job, Limits, Mount, Workload};
 use deis_scheduler::{Attachment, SchedulerError};
 use tokio::sync::mpsc;
 
-use crate::fixture::{Fixture, archive};
+use crate::fixture::{Fixture, archive, unique};
 
 const MISSING: &str = "127.0.0.1:9/nobody:v1";
 
@@ -26,6 +26,41 @@ async fn refused(fixture: &Fixture, job: &Job) -> SchedulerError {
     let (output, _frames) = mpsc::channel(100);
     let attachment = Attachment { output, timeout: Duration::from_secs(100) };
     fixture.engine.scheduler.run(job, attachment).await.expect_err("it cannot run")
+}
+
+/// A container whose host cannot start it for the moment is in trouble, which is told, and starts when that has passed.
+/// An engine that starts containers itself is asked again; one that has others do it goes on by itself.
+pub(crate) async fn what_its_host_cannot_start_has_not_crashed(fixture: &Fixture) {
+    let obstacle = std::env::temp_dir().join(format!("deis-{}", unique("obstacle")));
+    std::fs::write(&obstacle, "no folder").expect("write");
+    let workload = hindered(fixture, &obstacle.join("folder").display().to_string());
+    let refused = fixture.engine.scheduler.apply(&workload).await.err();
+    match &refused {
+        Some(error) => assert!(error.may_pass(), "{error}"),
+        None => {
+            fixture.until("blog", |one| one.trouble.is_some()).await;
+        }
+    }
+    for one in fixture.observe("blog").await {
+        assert_eq!((one.state, one.restarts, one.exit_code), (ContainerState::Created, 0, None), "{one:?}");
+    }
+    std::fs::remove_file(&obstacle).expect("remove");
+    std::fs::create_dir_all(obstacle.join("folder")).expect("make");
+    fixture.engine.scheduler.apply(&workload).await.expect("apply again");
+    let one: ContainerStatus = fixture.until("blog", |one| one.state == ContainerState::Up).await;
+    assert_eq!((one.restarts, one.trouble), (0, None));
+    fixture.engine.scheduler.remove(&workload.id, Duration::ZERO).await.expect("remove");
+    std::fs::remove_dir_all(&obstacle).expect("remove");
+}
+
+/// A workload that cannot start before `folder` can be mounted.
+fn hindered(fixture: &Fixture, folder: &str) -> Workload {
+    let workload = fixture.web("blog", 1, 1);
+    if !fixture.real {
+        return Workload { image: "reluctant".to_owned(), ..workload };
+    }
+    let mount = Mount { source: folder.to_owned(), target: "/mnt".to_owned(), read_only: true };
+    Workload { host: Some(HostAccess { mounts: vec![mount], ..HostAccess::default() }), ..workload }
 }
 
 /// Jobs that cannot start fail with the engine's reason.
