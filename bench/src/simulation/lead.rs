@@ -103,6 +103,7 @@ fn config(listen: SocketAddr, database: Database, engine: Engine, keys: Secrets)
             drain_timeout: Duration::from_secs(30),
             stop_grace: Duration::from_secs(10),
             job_timeout: Duration::from_secs(1200),
+            move_pause: Duration::from_secs(60),
         },
         registry: "127.0.0.1:5000".to_owned(),
         registry_client: InternalClient::of_registry(NOWHERE, "deis", &keys.registry_password),

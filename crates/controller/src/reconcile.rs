@@ -5,14 +5,17 @@
 
 mod answer;
 mod app_state;
+mod deployed;
 mod failure;
 mod image;
+mod moving;
 mod pass;
 mod patience;
 mod pending;
 mod restart;
 mod resync;
 mod retire;
+mod standing;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
@@ -32,6 +35,7 @@ use crate::observation::Observation;
 use crate::routes::Routing;
 use crate::steady::steadily;
 use app_state::{AppState, Next};
+use moving::MOVES;
 
 pub(crate) use answer::ROUTERS_TIMEOUT;
 pub(crate) use restart::BATCHES;
@@ -55,6 +59,9 @@ pub struct DeploySettings {
     pub stop_grace: Duration,
     /// How long a one-off command may run.
     pub job_timeout: Duration,
+    /// How long an app must be well before one of its containers moves to a better host. The pause grows while moves are
+    /// in vain.
+    pub move_pause: Duration,
 }
 
 /// Deploys, scales, restarts and removes. Cheap to clone.
@@ -73,6 +80,7 @@ struct Shared {
     shutdown: Shutdown,
     tasks: TaskTracker,
     turns: Semaphore,
+    moves: Arc<Semaphore>,
     /// Set once publishers have said what runs: no pass begins before.
     heard: SetOnce<()>,
     apps: Mutex<HashMap<AppId, Arc<AppState>>>,
@@ -102,7 +110,8 @@ impl Reconciler {
     /// A reconciler at rest: [`Reconciler::run`] sets it to work.
     pub fn new(parts: Parts) -> Self {
         let Parts { database, scheduler, output, routing, events, settings, shutdown, tasks } = parts;
-        let (turns, heard, apps) = (Semaphore::new(PASSES), SetOnce::new(), Mutex::default());
+        let (turns, moves) = (Semaphore::new(PASSES), Arc::new(Semaphore::new(MOVES)));
+        let (heard, apps) = (SetOnce::new(), Mutex::default());
         Self {
             shared: Arc::new(Shared {
                 database,
@@ -114,6 +123,7 @@ impl Reconciler {
                 shutdown,
                 tasks,
                 turns,
+                moves,
                 heard,
                 apps,
             }),

@@ -5,6 +5,10 @@
 
 #[path = "reconcile/bench.rs"]
 mod bench;
+#[path = "reconcile/moving.rs"]
+mod moving;
+#[path = "reconcile/trouble.rs"]
+mod trouble;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

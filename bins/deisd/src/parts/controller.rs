@@ -14,6 +14,8 @@ use super::{Parts, Running};
 
 /// How long a one-off command may run.
 const JOB_TIMEOUT: Duration = Duration::from_secs(20 * 60);
+/// How long an app must be well before one of its containers moves to a better host: one that came back may go again.
+const MOVE_PAUSE: Duration = Duration::from_secs(60);
 
 impl Parts {
     pub(super) async fn controller(&self, engine: Engine, status: StatusBoard) -> anyhow::Result<Running> {
@@ -77,6 +79,7 @@ impl Parts {
             drain_timeout: self.settings.drain_timeout,
             stop_grace: self.settings.stop_grace,
             job_timeout: JOB_TIMEOUT,
+            move_pause: MOVE_PAUSE,
         }
     }
 }

@@ -9,7 +9,8 @@ use deis_model::{AppId, ContainerName, Formation, ReleaseState, ReleaseVersion};
 use deis_scheduler::SchedulerError;
 
 use super::Reconciler;
-use super::app_state::{AppState, Standing};
+use super::app_state::AppState;
+use super::standing::Standing;
 
 /// How long is waited for routers to acknowledge what is already in force for new ones.
 pub(crate) const ROUTERS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -106,7 +107,11 @@ impl Reconciler {
         }
         self.wake_app(app);
         let is_over = |standing: &Standing| {
-            (!standing.restarting && standing.routed > begun).then(|| settled(standing)).flatten()
+            // Whatever the refusal, the restart was given up.
+            let refused =
+                standing.refusal.as_ref().map(|refusal| DeployAnswer::Failed(refusal.reason.clone()));
+            let is_newer = !standing.restarting && standing.routed > begun;
+            is_newer.then(|| refused.or_else(|| settled(standing))).flatten()
         };
         self.await_standing(app, hold, is_over).await
     }
@@ -153,7 +158,10 @@ impl Reconciler {
     }
 
     async fn why_waiting(&self, app: &AppId) -> String {
-        let verdict = self.state(app).standing.borrow().verdict.clone();
+        let Standing { verdict, refusal, .. } = self.state(app).standing.borrow().clone();
+        if let Some(refusal) = refusal {
+            return refusal.reason;
+        }
         let Some(Verdict::Waiting(names)) = verdict else {
             return format!("{app} was not brought to what was asked for in time; see deis logs");
         };
@@ -162,10 +170,11 @@ impl Reconciler {
     }
 }
 
-/// Whether an app has come to rest: well, or with containers that crash (which is the app's own affair), or refused.
+/// Whether an app has come to rest: well, or with containers that crash (which is the app's own affair), or refused for
+/// good.
 fn settled(standing: &Standing) -> Option<DeployAnswer> {
-    if let Some(refusal) = &standing.refusal {
-        return Some(DeployAnswer::Failed(refusal.clone()));
+    if let Some(refusal) = standing.refusal.as_ref().filter(|refusal| !refusal.may_pass) {
+        return Some(DeployAnswer::Failed(refusal.reason.clone()));
     }
     match &standing.verdict {
         Some(Verdict::Ready | Verdict::Failed(..)) => Some(DeployAnswer::Done),

@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use deis_model::plan::Verdict;
-use deis_model::{ContainerName, ContainerStatus, Desired, Formation, ReleaseVersion};
+use deis_model::{ContainerName, ContainerStatus, Desired, ReleaseVersion};
 use tokio::sync::{Notify, watch};
 
 use super::image::Image;
+use super::moving::Moving;
 use super::restart::Restart;
-
-/// How long callers wait while passes fail, as when the engine does not answer: longer than it takes to start again.
-const TROUBLE_PATIENCE: Duration = Duration::from_secs(10);
+use super::standing::Standing;
 
 /// The state of one app's reconciliation.
 pub(super) struct AppState {
@@ -46,7 +44,7 @@ enum Phase {
 pub(super) struct Memory {
     /// The UUID of the app that this is of.
     app: String,
-    /// When the pending release was first able to start.
+    /// When the pending release was first able to start, or was first kept from it by what may pass.
     pub(super) pending_since: Option<(ReleaseVersion, Instant)>,
     /// Unwanted containers and how long they may finish requests.
     pub(super) draining: BTreeMap<ContainerName, Draining>,
@@ -54,6 +52,8 @@ pub(super) struct Memory {
     pub(super) images: HashMap<ReleaseVersion, Image>,
     /// The restart under way.
     pub(super) restart: Restart,
+    /// Whether a container is to be moved.
+    pub(super) moving: Moving,
 }
 
 impl Memory {
@@ -76,35 +76,6 @@ pub(super) struct Draining {
     pub(super) generation: u64,
     /// It is stopped at this time whatever is under way.
     pub(super) deadline: Instant,
-}
-
-/// Where an app stands.
-#[derive(Clone, Default)]
-pub(super) struct Standing {
-    /// Counts passes as they begin.
-    pub(super) begun: u64,
-    /// The newest pass that wrote the app's route.
-    pub(super) routed: u64,
-    /// Whether the app was deleted.
-    pub(super) is_gone: bool,
-    /// The formation that the newest pass worked towards.
-    pub(super) formation: Formation,
-    /// How the containers of the deployed release are.
-    pub(super) verdict: Option<Verdict>,
-    /// Why the engine refused, if it did.
-    pub(super) refusal: Option<String>,
-    /// Whether containers wait to be made anew.
-    pub(super) restarting: bool,
-    /// Since when no pass could be finished, and why.
-    pub(super) trouble: Option<(Instant, String)>,
-}
-
-impl Standing {
-    /// What keeps passes from being finished, once it lasts so long that nobody should wait for its end.
-    pub(super) fn lasting_trouble(&self) -> Option<&str> {
-        let (since, reason) = self.trouble.as_ref()?;
-        (since.elapsed() >= TROUBLE_PATIENCE).then_some(reason)
-    }
 }
 
 impl Default for AppState {

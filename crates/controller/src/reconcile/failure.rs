@@ -37,10 +37,12 @@ impl Reconciler {
         containers: &[ContainerStatus],
     ) -> String {
         let seconds = self.shared.settings.ready_timeout.as_secs();
-        let Some(name) = names.first() else { return format!("nothing became ready within {seconds} s") };
-        if let Some(trouble) = trouble(name, containers) {
+        // Of several, one that the engine says something of.
+        if let Some((name, trouble)) = names.iter().find_map(|name| Some((name, trouble(name, containers)?)))
+        {
             return format!("{} could not be started within {seconds} s: {trouble}", name.short());
         }
+        let Some(name) = names.first() else { return format!("nothing became ready within {seconds} s") };
         let found = containers.iter().find(|container| container.name == *name);
         let reported = found.and_then(|container| self.shared.routing.reports.reason(container));
         let cause = reported.unwrap_or_else(|| unreported(name, workloads, found));

@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use deis_model::plan::{Plan, Unready, Verdict, plan, unready};
-use deis_model::{
-    AppId, ContainerName, ContainerStatus, Desired, ProcessType, ReleaseVersion, Workload, intent,
-};
+use deis_model::plan::{Plan, Unready, plan, unready};
+use deis_model::{AppId, ContainerName, ContainerStatus, Desired, ProcessType, Workload};
 use deis_scheduler::SchedulerError;
 
 use super::Reconciler;
@@ -18,8 +16,6 @@ use crate::routes::Source;
 const STAY_UP_LOOK: Duration = Duration::from_millis(250);
 /// How soon to look again at what should wake us by itself.
 pub(super) const SLOW_LOOK: Duration = Duration::from_secs(1);
-/// How soon to try again what the engine refused.
-const REFUSED_LOOK: Duration = Duration::from_secs(5);
 
 /// Why a pass could not be finished.
 #[derive(Debug, thiserror::Error)]
@@ -70,106 +66,11 @@ impl Reconciler {
     }
 
     /// Writes the app's route from what publishers report. The generation from which it is in force.
-    fn publish(&self, desired: &Desired, state: &AppState, memory: &Memory) -> u64 {
+    pub(super) fn publish(&self, desired: &Desired, state: &AppState, memory: &Memory) -> u64 {
         let withheld = &state.removing_now() | &memory.restart.replacing;
         let surge = |process: &ProcessType| memory.restart.surge(process);
         let source = Source::new(desired, &self.shared.settings.domain, surge, withheld);
         self.shared.routing.publish(source)
-    }
-
-    /// The workloads of the release that serves, extra ones for a restart included.
-    ///
-    /// When its image cannot be had, what runs of it is kept as it is, and the refusal says why nothing is added.
-    async fn deployed(&self, desired: &Desired, memory: &mut Memory) -> Result<Deployed, SchedulerError> {
-        let Some(release) = &desired.deployed else { return Ok(Deployed::default()) };
-        let (workloads, refusal) = match self.workloads(desired, release, memory).await {
-            Ok(workloads) => (workloads, None),
-            Err(error) if is_passing(&error) => return Err(error),
-            Err(error) => (None, Some(error.to_string())),
-        };
-        let can_start = workloads.is_some();
-        let mut workloads = workloads.unwrap_or_else(|| intent::workloads(desired, release, &[]));
-        for workload in &mut workloads {
-            workload.replicas += memory.restart.surge(&workload.id.process);
-        }
-        Ok(Deployed { workloads, can_start, refusal })
-    }
-
-    /// Keeps the deployed release as it should be, and notes how it stands.
-    async fn converge(
-        &self,
-        desired: &Desired,
-        deployed: &Deployed,
-        containers: &[ContainerStatus],
-        state: &AppState,
-        memory: &mut Memory,
-    ) -> Result<Next, PassError> {
-        let refusal = self.apply_deployed(deployed, containers, memory).await?;
-        let unready = self.unready(&deployed.workloads, containers);
-        // Publishers may have reported meanwhile, and who hears of a container as ready must find it in the routes.
-        self.publish(desired, state, memory);
-        let restarts_more = self.advance_restart(deployed, refusal.as_deref(), &unready, memory);
-        let verdict = Verdict::of(&unready);
-        let next = match &verdict {
-            _ if restarts_more => Next::NOW,
-            _ if refusal.is_some() => Next::after(REFUSED_LOOK),
-            Verdict::Waiting(names) => Next::after(look_again(names, &deployed.workloads)),
-            Verdict::Ready | Verdict::Failed(..) => Next::SETTLED,
-        };
-        self.sync_identities(desired, &deployed.workloads).await?;
-        state.standing.send_modify(|standing| {
-            standing.formation.clone_from(&desired.formation);
-            standing.verdict = Some(verdict);
-            standing.refusal = refusal;
-            standing.restarting = memory.restart.is_under_way();
-        });
-        Ok(next)
-    }
-
-    /// Whether the restart asks for another pass.
-    fn advance_restart(
-        &self,
-        deployed: &Deployed,
-        refusal: Option<&str>,
-        unready: &[Unready],
-        memory: &mut Memory,
-    ) -> bool {
-        match refusal {
-            None if deployed.can_start => {
-                let patience = self.shared.settings.ready_timeout;
-                memory.restart.advance(unready, &deployed.workloads, patience)
-            }
-            None => false,
-            // What is stopped now might not start again.
-            Some(_) => {
-                memory.restart.end();
-                false
-            }
-        }
-    }
-
-    /// Why the engine refuses what is missing of the deployed release, if it does.
-    ///
-    /// Fails when that says nothing of the release.
-    async fn apply_deployed(
-        &self,
-        deployed: &Deployed,
-        containers: &[ContainerStatus],
-        memory: &mut Memory,
-    ) -> Result<Option<String>, SchedulerError> {
-        if !deployed.can_start {
-            return Ok(deployed.refusal.clone());
-        }
-        let plan = plan(&deployed.workloads, containers);
-        let Err(refused) = self.apply(&plan, &memory.restart.replacing).await else { return Ok(None) };
-        if is_passing(&refused) {
-            return Err(refused);
-        }
-        if let SchedulerError::NoImage { .. } = refused {
-            // It was there and somebody removed it: the next pass has it pulled again.
-            memory.images.clear();
-        }
-        Ok(Some(refused.to_string()))
     }
 
     /// Applies what is missing, but where containers of that name are still being removed: their end wakes the app.
@@ -195,17 +96,6 @@ impl Reconciler {
         })
     }
 
-    /// Gives every wanted container its identity in the API.
-    async fn sync_identities(&self, desired: &Desired, deployed: &[Workload]) -> Result<(), PassError> {
-        let numbers = |workload: &Workload| {
-            let id = workload.id.clone();
-            let count = desired.formation.get(&id.process).copied().unwrap_or(workload.replicas);
-            (1..=count.min(workload.replicas)).map(move |number| (id.release, id.process.clone(), number))
-        };
-        let wanted: Vec<(ReleaseVersion, ProcessType, u32)> = deployed.iter().flat_map(numbers).collect();
-        Ok(self.shared.database.sync_containers(&desired.app, &wanted).await?)
-    }
-
     /// Takes an app that is gone out of the routes, then removes its containers.
     async fn tear_down(
         &self,
@@ -225,16 +115,6 @@ impl Reconciler {
 /// Whether the engine's state is the cause, or that another controller leads: the same works later, or elsewhere.
 pub(super) fn is_passing(error: &SchedulerError) -> bool {
     matches!(error, SchedulerError::Away { .. } | SchedulerError::Conflict { .. })
-}
-
-/// The release that serves, as it should run.
-#[derive(Default)]
-struct Deployed {
-    workloads: Vec<Workload>,
-    /// Whether its image is available, so that more of it can start.
-    can_start: bool,
-    /// Why its image cannot be had.
-    refusal: Option<String>,
 }
 
 fn unwanted(plan: &Plan, replacing: &BTreeSet<ContainerName>) -> BTreeSet<ContainerName> {

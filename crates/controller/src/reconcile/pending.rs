@@ -10,7 +10,7 @@ use tracing::info;
 
 use super::app_state::{Memory, Next};
 use super::pass::{PassError, SLOW_LOOK, is_passing, look_again};
-use super::{Reconciler, failure};
+use super::{RETRY, Reconciler, failure};
 
 /// What a pending release asks of the rest of the pass.
 pub(super) struct Pending {
@@ -43,10 +43,9 @@ impl Reconciler {
                 return Ok(Pending { workloads, next: Next::after(SLOW_LOOK) });
             }
             Err(error) if is_passing(&error) => return Err(error.into()),
-            Err(error) => return self.fail(desired, release, error.to_string()).await,
+            Err(error) => return self.held_up(desired, release, &error, memory).await,
         };
-        let since = memory.note_pending(release.version);
-        let overdue = since.elapsed() >= self.shared.settings.ready_timeout;
+        let overdue = self.is_overdue(release.version, memory);
         match Verdict::of(&self.unready(&workloads, &own)) {
             Verdict::Ready => {
                 self.shared.database.mark_deployed(&desired.app, release.version).await?;
@@ -66,6 +65,34 @@ impl Reconciler {
                 Ok(Pending { workloads, next })
             }
         }
+    }
+
+    /// Goes on trying what the engine refuses for as long as that may pass.
+    async fn held_up(
+        &self,
+        desired: &Desired,
+        release: &ReleaseContent,
+        error: &SchedulerError,
+        memory: &mut Memory,
+    ) -> Result<Pending, PassError> {
+        if !error.may_pass() {
+            return self.fail(desired, release, error.to_string()).await;
+        }
+        if self.is_overdue(release.version, memory) {
+            let seconds = self.shared.settings.ready_timeout.as_secs();
+            return self
+                .fail(desired, release, format!("it could not be started within {seconds} s: {error}"))
+                .await;
+        }
+        // Where it was may be where it is missing now.
+        memory.images.remove(&release.version);
+        let workloads = intent::workloads(desired, release, &[]);
+        Ok(Pending { workloads, next: Next::after(RETRY) })
+    }
+
+    /// Whether the release has had its time.
+    fn is_overdue(&self, version: ReleaseVersion, memory: &mut Memory) -> bool {
+        memory.note_pending(version).elapsed() >= self.shared.settings.ready_timeout
     }
 
     /// Starts what is missing of `release`: its workloads, and the containers that are really theirs. None while its
@@ -101,7 +128,7 @@ impl Reconciler {
 }
 
 impl Memory {
-    /// When this process first saw that this pending release can start.
+    /// When this process first saw that this pending release can start, or would but for what may pass.
     fn note_pending(&mut self, version: ReleaseVersion) -> Instant {
         match self.pending_since {
             Some((held, since)) if held == version => since,

@@ -55,6 +55,11 @@ impl Restart {
         !self.waiting.is_empty() || !self.replacing.is_empty()
     }
 
+    /// Whether nothing is to be made anew, nor new, nor standing in.
+    pub(super) fn is_at_rest(&self) -> bool {
+        !self.is_under_way() && self.renewed.is_empty() && self.surge.is_empty()
+    }
+
     /// How many extra containers of `process` stand in.
     pub(super) fn surge(&self, process: &ProcessType) -> u32 {
         self.surge.get(process).copied().unwrap_or(0)
@@ -71,8 +76,7 @@ impl Restart {
     /// Goes on with the next containers, ends, or gives up when new ones do not become ready within `patience`: those
     /// that still serve are then left alone. Whether that asks for another pass.
     pub(super) fn advance(&mut self, unready: &[Unready], deployed: &[Workload], patience: Duration) -> bool {
-        let is_begun = self.is_under_way() || !self.renewed.is_empty() || !self.surge.is_empty();
-        if !is_begun || !self.replacing.is_empty() {
+        if self.is_at_rest() || !self.replacing.is_empty() {
             return false;
         }
         // Nobody needs to stand in for containers that serve nobody.
@@ -133,122 +137,4 @@ fn has_room(room: &mut BTreeMap<ProcessType, u32>, name: &ContainerName) -> bool
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use deis_model::plan::Failure;
-    use deis_model::{Command, Environment, Limits};
-
-    const PATIENCE: Duration = Duration::from_secs(60);
-
-    fn name(text: &str) -> ContainerName {
-        ContainerName::parse(&format!("a_{text}")).unwrap()
-    }
-
-    fn names(texts: &[&str]) -> Vec<ContainerName> {
-        texts.iter().map(|text| name(text)).collect()
-    }
-
-    fn workload(text: &str, replicas: u32) -> Workload {
-        Workload {
-            id: name(&format!("{text}.1")).workload,
-            image: String::new(),
-            command: Command::Image,
-            environment: Environment::default(),
-            limits: Limits::default(),
-            tags: BTreeMap::new(),
-            replicas,
-            port: None,
-            health_check: None,
-            spread: deis_model::Spread::Replicas,
-            host: None,
-        }
-    }
-
-    /// Advances while `unready` are not ready, those with a `!` for ever.
-    fn advance(restart: &mut Restart, unready: &[&str], patience: Duration) -> bool {
-        let found = |text: &&str| Unready {
-            name: name(text.trim_end_matches('!')),
-            failure: text.ends_with('!').then_some(Failure::Crashed { exit_code: 1 }),
-        };
-        let unready: Vec<_> = unready.iter().map(found).collect();
-        let web = ProcessType::web();
-        let deployed = [workload("v1.web", 5 + restart.surge(&web)), workload("v1.worker", 2)];
-        restart.advance(&unready, &deployed, patience)
-    }
-
-    /// Asserts which containers are being replaced, then has them gone.
-    fn replaced(restart: &mut Restart, expected: &[&str]) {
-        let replacing: Vec<_> = restart.replacing.iter().cloned().collect();
-        assert_eq!(replacing, names(expected));
-        replacing.iter().for_each(|name| restart.note_removed(name));
-    }
-
-    #[test]
-    fn one_extra_container_stands_in_for_each_that_is_away() {
-        let mut restart = Restart::default();
-        restart.queue(&names(&["v1.web.1", "v1.web.2", "v1.web.3", "v1.web.4", "v1.web.5"]));
-        assert_eq!(restart.surge(&ProcessType::web()), 2);
-        assert!(!advance(&mut restart, &["v1.web.7"], PATIENCE), "an extra one is not ready");
-        assert!(advance(&mut restart, &[], PATIENCE));
-        replaced(&mut restart, &["v1.web.1", "v1.web.2"]);
-        assert!(!advance(&mut restart, &["v1.web.2"], PATIENCE), "a new one is not ready");
-        assert!(advance(&mut restart, &[], PATIENCE));
-        replaced(&mut restart, &["v1.web.3", "v1.web.4"]);
-        assert!(advance(&mut restart, &[], PATIENCE));
-        replaced(&mut restart, &["v1.web.5"]);
-        assert!(!restart.is_under_way());
-        assert!(advance(&mut restart, &[], PATIENCE) && restart.surge(&ProcessType::web()) == 0);
-        assert!(!advance(&mut restart, &[], PATIENCE));
-    }
-
-    #[test]
-    fn types_without_traffic_restart_all_at_once() {
-        let mut restart = Restart::default();
-        restart.queue(&names(&["v1.worker.1", "v1.worker.2"]));
-        assert!(advance(&mut restart, &[], PATIENCE));
-        replaced(&mut restart, &["v1.worker.1", "v1.worker.2"]);
-    }
-
-    #[test]
-    fn a_second_restart_takes_no_stand_in_away() {
-        let mut restart = Restart::default();
-        restart.queue(&names(&["v1.web.1"]));
-        restart.queue(&names(&["v1.worker.1"]));
-        assert_eq!(restart.surge(&ProcessType::web()), 1);
-        assert!(!advance(&mut restart, &["v1.web.6"], PATIENCE), "nobody stands in for web.1 yet");
-    }
-
-    #[test]
-    fn containers_that_serve_nobody_restart_at_once() {
-        let mut restart = Restart::default();
-        restart.queue(&names(&["v1.web.1", "v1.web.2", "v1.worker.1"]));
-        assert!(advance(&mut restart, &["v1.web.2!", "v1.web.6"], PATIENCE));
-        replaced(&mut restart, &["v1.web.2"]);
-    }
-
-    #[test]
-    fn containers_of_others_that_crash_hold_up_nothing() {
-        let mut restart = Restart::default();
-        restart.queue(&names(&["v1.web.1"]));
-        assert!(advance(&mut restart, &["v1.web.2!", "v1.worker.1!"], PATIENCE));
-        replaced(&mut restart, &["v1.web.1"]);
-    }
-
-    #[test]
-    fn a_restart_whose_new_containers_are_not_well_spares_the_others() {
-        for (unready, patience) in [("v1.web.6!", PATIENCE), ("v1.web.6", Duration::ZERO)] {
-            let mut restart = Restart::default();
-            restart.queue(&names(&["v1.web.1"]));
-            assert!(advance(&mut restart, &[unready], patience));
-            assert!(!restart.is_under_way() && restart.surge(&ProcessType::web()) == 0);
-        }
-    }
-
-    #[test]
-    fn a_new_release_ends_the_restart_of_the_old_one() {
-        let mut restart = Restart::default();
-        restart.queue(&names(&["v1.web.1"]));
-        restart.follow(ReleaseVersion::new(2));
-        assert!(!restart.is_under_way() && restart.surge(&ProcessType::web()) == 0);
-    }
-}
+mod tests;

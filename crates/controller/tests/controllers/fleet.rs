@@ -277,6 +277,7 @@ pub(crate) fn config(number: usize, database: Database, engine: Engine) -> Confi
             drain_timeout: Duration::from_secs(20),
             stop_grace: Duration::from_secs(1),
             job_timeout: LIMIT,
+            move_pause: Duration::from_secs(60),
         },
         internal_key: KEY.to_owned(),
         registry: "127.0.0.1:5000".to_owned(),

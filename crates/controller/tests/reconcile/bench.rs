@@ -25,6 +25,8 @@ use tokio::sync::{Semaphore, watch};
 pub(crate) struct Bench {
     pub(crate) database: Database,
     pub(crate) engine: Engine,
+    /// The same on another host, which is not a member of a cluster yet, as little as the first.
+    pub(crate) other: Engine,
     pub(crate) book: Arc<RouteBook>,
     pub(crate) reports: Arc<Reports>,
     pub(crate) deployer: Deployer,
@@ -32,12 +34,14 @@ pub(crate) struct Bench {
     _seat: watch::Sender<Seat>,
     pub(crate) app: AppId,
     shutdown: Shutdown,
-    /// The engine has images of the name `slow` once this has a permit.
+    /// The engine has images of the names `slow` and `unavailable` once this has a permit.
     pub(crate) has_pulled: Arc<Semaphore>,
     /// How often the engine was asked what it has.
     pub(crate) looks: Arc<AtomicUsize>,
     /// Whether the next such question ends in a panic.
     pub(crate) breaks: Arc<AtomicBool>,
+    /// How often there was no registry.
+    pub(crate) refusals: Arc<AtomicUsize>,
 }
 
 impl Drop for Bench {
@@ -46,12 +50,14 @@ impl Drop for Bench {
     }
 }
 
-/// An engine that has images of the name `slow` only once it is told to.
+/// An engine that has images of the name `slow` only once it is told to, and until then finds no registry for those of
+/// the name `unavailable`.
 struct SlowEngine {
     engine: Arc<dyn Scheduler>,
     has_pulled: Arc<Semaphore>,
     looks: Arc<AtomicUsize>,
     breaks: Arc<AtomicBool>,
+    refusals: Arc<AtomicUsize>,
 }
 
 #[async_trait::async_trait]
@@ -59,6 +65,11 @@ impl Scheduler for SlowEngine {
     async fn prepare(&self, image: &str) -> Result<ImageFacts, SchedulerError> {
         if image == "slow" {
             let _ = self.has_pulled.acquire().await;
+        }
+        if image == "unavailable" && self.has_pulled.available_permits() == 0 {
+            self.refusals.fetch_add(1, Ordering::SeqCst);
+            let reason = "connect: connection refused".to_owned();
+            return Err(SchedulerError::NoImage { image: image.to_owned(), reason });
         }
         self.engine.prepare(image).await
     }
@@ -120,10 +131,10 @@ impl Bench {
         };
         database.create_user(user).await.unwrap();
         database.create_app(&app, "ann", "blog.localhost").await.unwrap();
-        let engine = deis_scheduler::open("memory://", Default::default()).await.unwrap();
+        let [engine, other] = <[Engine; 2]>::try_from(deis_scheduler::pretend(&["one", "two"])).ok().unwrap();
         let shutdown = Shutdown::new();
         let (has_pulled, looks) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
-        let breaks = Arc::new(AtomicBool::new(false));
+        let (breaks, refusals) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let book = RouteBook::new("epoch".to_owned(), PlatformRoutes::default(), Duration::ZERO);
         let routing = Arc::new(Routing::new(book));
         let (book, reports) = (Arc::clone(&routing.book), Arc::clone(&routing.reports));
@@ -133,6 +144,7 @@ impl Bench {
             has_pulled: Arc::clone(&has_pulled),
             looks: Arc::clone(&looks),
             breaks: Arc::clone(&breaks),
+            refusals: Arc::clone(&refusals),
         });
         let settings = settings(ready_timeout);
         let parts = TermParts {
@@ -152,6 +164,7 @@ impl Bench {
         Self {
             database,
             engine,
+            other,
             book,
             reports,
             deployer,
@@ -162,6 +175,7 @@ impl Bench {
             has_pulled,
             looks,
             breaks,
+            refusals,
         }
     }
 
@@ -254,23 +268,46 @@ impl Bench {
 
     /// Containers that a router is told of.
     pub(crate) fn routed(&self) -> Vec<String> {
-        let request = RoutesRequest {
-            router: String::new(),
-            epoch: String::new(),
-            applied: 0,
-            drained: 0,
-            draining: None,
-            hold: false,
-        };
-        let news = self.book.news(&request).expect("the book is open");
-        let endpoints = news.routes.iter().flat_map(|route| &route.endpoints);
-        endpoints.map(|endpoint| endpoint.container.to_string()).collect()
+        routed(&self.book)
+    }
+
+    /// Waits until `holds`; `what` that is.
+    pub(crate) async fn until(&self, what: &str, holds: impl Fn() -> bool) {
+        for _ in 0..6000 {
+            if holds() {
+                return;
+            }
+            self.term.wake(&self.app);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{what}: not within a minute");
+    }
+
+    /// Waits until the release has failed, and says why.
+    pub(crate) async fn fails(&self, version: ReleaseVersion) -> String {
+        let failed = self.deployer.await_release(&self.app, version).await;
+        failed.expect_err("it does not fail").to_string()
     }
 
     pub(crate) async fn scale(&self, web: u32) -> Result<(), DeployError> {
         let formation: Formation = [(ProcessType::web(), web)].into();
         self.deployer.scale(&self.app, formation).await
     }
+}
+
+/// Containers that a router is told of by `book`.
+pub(crate) fn routed(book: &RouteBook) -> Vec<String> {
+    let request = RoutesRequest {
+        router: String::new(),
+        epoch: String::new(),
+        applied: 0,
+        drained: 0,
+        draining: None,
+        hold: false,
+    };
+    let news = book.news(&request).expect("the book is open");
+    let endpoints = news.routes.iter().flat_map(|route| &route.endpoints);
+    endpoints.map(|endpoint| endpoint.container.to_string()).collect()
 }
 
 fn settings(ready_timeout: Duration) -> DeploySettings {
@@ -280,6 +317,7 @@ fn settings(ready_timeout: Duration) -> DeploySettings {
         drain_timeout: Duration::from_secs(20),
         stop_grace: Duration::from_secs(1),
         job_timeout: Duration::from_secs(5),
+        move_pause: Duration::ZERO,
     }
 }
 

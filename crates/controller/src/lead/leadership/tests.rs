@@ -145,6 +145,7 @@ async fn open_term(shutdown: Shutdown) -> OpenTerm {
         drain_timeout: LIMIT,
         stop_grace: LIMIT,
         job_timeout: LIMIT,
+        move_pause: Duration::from_secs(60),
     };
     Box::new(move |lease, _| {
         let book = RouteBook::new(lease.epoch.to_string(), PlatformRoutes::default(), Duration::ZERO);
