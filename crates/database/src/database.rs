@@ -36,6 +36,17 @@ pub(crate) enum Engine {
     Postgres(Arc<Postgres>),
 }
 
+/// How a transaction gets on with others.
+#[derive(Clone, Copy)]
+enum Way {
+    /// The only one that writes.
+    Write,
+    /// Writes beside others.
+    Beside,
+    /// Reads one state.
+    Snapshot,
+}
+
 impl Database {
     /// Opens the database at `url` and brings its schema up to date.
     ///
@@ -74,15 +85,7 @@ impl Database {
                     reason: error.to_string(),
                 })
             }
-            Engine::Postgres(server) => {
-                let patience = Patience::new();
-                loop {
-                    let attempt = server.migrate(patience.deadline).await;
-                    if let Some(result) = patience.judge(attempt).await {
-                        return result;
-                    }
-                }
-            }
+            Engine::Postgres(server) => Patience::new().retry(|deadline| server.migrate(deadline)).await,
         }
     }
 
@@ -115,16 +118,7 @@ impl Database {
         T: Send + 'a,
         F: Future<Output = Result<T, DatabaseError>> + Send + 'a,
     {
-        async move {
-            let patience = Patience::new();
-            loop {
-                let attempt = self.try_write(patience.deadline, &change).await;
-                if let Some(result) = patience.judge(attempt).await {
-                    return result;
-                }
-            }
-        }
-        .boxed()
+        self.transact(Way::Write, change)
     }
 
     /// Writes likewise, but beside other writers: rows that only such writes change, and lock.
@@ -136,16 +130,7 @@ impl Database {
         T: Send + 'a,
         F: Future<Output = Result<T, DatabaseError>> + Send + 'a,
     {
-        async move {
-            let patience = Patience::new();
-            loop {
-                let attempt = self.try_write_beside(patience.deadline, &change).await;
-                if let Some(result) = patience.judge(attempt).await {
-                    return result;
-                }
-            }
-        }
-        .boxed()
+        self.transact(Way::Beside, change)
     }
 
     /// Reads one and the same state several times; `read` may run again, as in [`Database::write`].
@@ -157,22 +142,12 @@ impl Database {
         T: Send + 'a,
         F: Future<Output = Result<T, DatabaseError>> + Send + 'a,
     {
-        async move {
-            let patience = Patience::new();
-            loop {
-                let attempt = self.try_snapshot(patience.deadline, &read).await;
-                if let Some(result) = patience.judge(attempt).await {
-                    return result;
-                }
-            }
-        }
-        .boxed()
+        self.transact(Way::Snapshot, read)
     }
 
     /// Begins such reads for a caller who repeats them on its own.
     pub(crate) async fn begin_snapshot(&self) -> Result<Transaction, DatabaseError> {
-        let connection = self.reader(Patience::new().deadline).await?;
-        Transaction::snapshot(connection, &self.changes).await
+        self.begin(Way::Snapshot, Patience::new().deadline).await
     }
 
     /// Writes with one statement; returns how many rows it changed.
@@ -189,13 +164,9 @@ impl Database {
     /// Reads the rows of one query.
     pub(crate) fn rows(&self, query: Query) -> BoxFuture<'_, Result<Vec<Row>, DatabaseError>> {
         async move {
-            let patience = Patience::new();
-            loop {
-                let attempt = self.try_rows(patience.deadline, &query).await;
-                if let Some(result) = patience.judge(attempt).await {
-                    return result;
-                }
-            }
+            let query = &query;
+            let read = |deadline| async move { self.reader(deadline).await?.rows(query).await };
+            Patience::new().retry(read).await
         }
         .boxed()
     }
@@ -205,51 +176,43 @@ impl Database {
         Ok(self.rows(query).await?.into_iter().next())
     }
 
-    async fn try_write<T, F>(
-        &self,
-        deadline: Instant,
-        change: &(impl Fn(Transaction) -> F + Sync),
-    ) -> Result<T, DatabaseError>
+    /// Runs `run` in a transaction of its own, again while the database is away.
+    fn transact<'a, T, F>(
+        &'a self,
+        way: Way,
+        run: impl Fn(Transaction) -> F + Send + Sync + 'a,
+    ) -> BoxFuture<'a, Result<T, DatabaseError>>
     where
-        F: Future<Output = Result<T, DatabaseError>>,
+        T: Send + 'a,
+        F: Future<Output = Result<T, DatabaseError>> + Send + 'a,
     {
-        let connection = self.writer(deadline).await?;
-        let mut transaction = Transaction::write(connection, &self.changes).await?;
-        if let Some(fence) = &self.fence {
-            fence.check(&mut transaction).await?;
+        async move {
+            let run = &run;
+            let attempt = |deadline| async move { run(self.begin(way, deadline).await?).await };
+            Patience::new().retry(attempt).await
         }
-        change(transaction).await
+        .boxed()
     }
 
-    async fn try_write_beside<T, F>(
-        &self,
-        deadline: Instant,
-        change: &(impl Fn(Transaction) -> F + Sync),
-    ) -> Result<T, DatabaseError>
-    where
-        F: Future<Output = Result<T, DatabaseError>>,
-    {
-        let connection = match &self.engine {
-            Engine::Sqlite(file) => file.writer().await?,
-            Engine::Postgres(server) => server.reader(deadline).await?,
-        };
-        change(Transaction::write_beside(connection, &self.changes).await?).await
-    }
-
-    async fn try_snapshot<T, F>(
-        &self,
-        deadline: Instant,
-        read: &(impl Fn(Transaction) -> F + Sync),
-    ) -> Result<T, DatabaseError>
-    where
-        F: Future<Output = Result<T, DatabaseError>>,
-    {
-        let connection = self.reader(deadline).await?;
-        read(Transaction::snapshot(connection, &self.changes).await?).await
-    }
-
-    async fn try_rows(&self, deadline: Instant, query: &Query) -> Result<Vec<Row>, DatabaseError> {
-        self.reader(deadline).await?.rows(query).await
+    async fn begin(&self, way: Way, deadline: Instant) -> Result<Transaction, DatabaseError> {
+        match (way, &self.engine) {
+            (Way::Write, _) => {
+                let connection = self.writer(deadline).await?;
+                let mut transaction = Transaction::write(connection, &self.changes).await?;
+                if let Some(fence) = &self.fence {
+                    fence.check(&mut transaction).await?;
+                }
+                Ok(transaction)
+            }
+            // A file has one connection that writes.
+            (Way::Beside, Engine::Sqlite(file)) => {
+                Transaction::write_beside(file.writer().await?, &self.changes).await
+            }
+            (Way::Beside, Engine::Postgres(server)) => {
+                Transaction::write_beside(server.reader(deadline).await?, &self.changes).await
+            }
+            (Way::Snapshot, _) => Transaction::snapshot(self.reader(deadline).await?, &self.changes).await,
+        }
     }
 
     async fn writer(&self, deadline: Instant) -> Result<Connection, DatabaseError> {
@@ -268,45 +231,4 @@ impl Database {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::NewUser;
-    use crate::query::query;
-
-    async fn add_user(database: &Database, number: u32) -> Result<(), DatabaseError> {
-        let user = NewUser {
-            username: format!("user-{number}"),
-            email: "x".repeat(2000),
-            first_name: String::new(),
-            last_name: String::new(),
-            password_hash: String::new(),
-        };
-        database.create_user(user).await.map(drop)
-    }
-
-    async fn limit_pages(database: &Database, sql: &'static str) {
-        let mut writer = database.writer(Instant::now()).await.unwrap();
-        writer.rows(&query(sql)).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_full_disk_is_named_and_does_no_harm() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("deis.sqlite").display().to_string();
-        let database = Database::open(&format!("sqlite://{path}")).await.unwrap();
-        // SQLite answers the same as on a full disk when a database reaches its limit of pages.
-        limit_pages(&database, "PRAGMA max_page_count = 1").await;
-        let mut written = 0;
-        let error = loop {
-            match add_user(&database, written).await {
-                Ok(()) => written += 1,
-                Err(error) => break error,
-            }
-        };
-        assert!(matches!(&error, DatabaseError::Full { path: full } if *full == path), "{error}");
-        let users = database.users(crate::Slice::first(1)).await.unwrap();
-        assert_eq!(users.total, u64::from(written), "reads go on");
-        limit_pages(&database, "PRAGMA max_page_count = 100000").await;
-        add_user(&database, written).await.unwrap();
-    }
-}
+mod tests;

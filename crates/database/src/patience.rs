@@ -1,5 +1,6 @@
 //! Patience: how often a call is tried again while the database is away.
 
+use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -24,17 +25,18 @@ impl Patience {
         Self { deadline: Instant::now() + PATIENCE }
     }
 
-    /// What the call returns after an attempt with this `result`; none, after a pause, if it is to be tried again.
-    pub(crate) async fn judge<T>(
-        &self,
-        result: Result<T, DatabaseError>,
-    ) -> Option<Result<T, DatabaseError>> {
-        match result {
-            Err(DatabaseError::Away { .. }) if Instant::now() + PAUSE < self.deadline => {
-                sleep(PAUSE).await;
-                None
+    /// What `attempt` comes to, which is told the deadline: tried again while the database is away.
+    pub(crate) async fn retry<T, F>(self, attempt: impl Fn(Instant) -> F) -> Result<T, DatabaseError>
+    where
+        F: Future<Output = Result<T, DatabaseError>>,
+    {
+        loop {
+            match attempt(self.deadline).await {
+                Err(DatabaseError::Away { .. }) if Instant::now() + PAUSE < self.deadline => {
+                    sleep(PAUSE).await
+                }
+                result => return result,
             }
-            result => Some(result),
         }
     }
 }
