@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use deis_api::internal::{DeployAnswer, DeployGoal, Incarnation};
 use deis_database::{Database, DatabaseError};
@@ -143,8 +144,13 @@ impl Deploys for Deployer {
         }
     }
 
-    async fn run(&self, app: &AppId, command: &str) -> Result<(i64, String), DeployError> {
-        self.run_job(app, command).await
+    async fn run(
+        &self,
+        app: &AppId,
+        command: &str,
+        input: Option<Bytes>,
+    ) -> Result<(i64, String), DeployError> {
+        self.run_job(app, command, input).await
     }
 
     async fn idle(&self, app: &AppId, timeout: Duration) -> bool {

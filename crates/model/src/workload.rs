@@ -102,3 +102,8 @@ pub struct Job {
     /// Labels that the host must carry.
     pub tags: BTreeMap<String, String>,
 }
+
+impl Job {
+    /// The most that a job may be given to read, in bytes.
+    pub const INPUT_LIMIT: usize = 1 << 20;
+}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::stream::BoxStream;
 
 use deis_model::{AppId, ContainerName, ContainerStatus, Job, Workload, WorkloadId};
@@ -20,10 +21,28 @@ pub enum Change {
 
 /// What a job is connected to while it runs.
 pub struct Attachment {
+    /// What it reads, then the end: at most [`Job::INPUT_LIMIT`] bytes, of which it need not read all. None is no input, which
+    /// ends at once.
+    ///
+    /// All of it is there before the job starts: Docker Swarm cannot tell a process later that its input has ended.
+    pub input: Option<Bytes>,
     /// Receives output in order as it comes. Closed by the receiver: output is dropped, the job goes on.
     pub output: tokio::sync::mpsc::Sender<OutputFrame>,
     /// After this long it is killed.
     pub timeout: Duration,
+}
+
+impl Attachment {
+    /// Refuses more input for `job` than every engine takes.
+    pub(crate) fn check_input(&self, job: &Job) -> Result<(), SchedulerError> {
+        let length = self.input.as_ref().map_or(0, Bytes::len);
+        let limit = Job::INPUT_LIMIT;
+        if length <= limit {
+            return Ok(());
+        }
+        let reason = format!("its input has {length} bytes; at most {limit} are possible");
+        Err(SchedulerError::Engine { action: "run", subject: job.name.to_string(), reason })
+    }
 }
 
 /// How a job ended.
@@ -56,8 +75,8 @@ pub trait Scheduler: Send + Sync {
     /// The containers of `app`, or of all apps, in the order of their names. Jobs are included as type `run`.
     async fn observe(&self, app: Option<&AppId>) -> Result<Vec<ContainerStatus>, SchedulerError>;
 
-    /// Runs `job` to its end with its output attached and removes its container, a moment later: what it printed is
-    /// read from it for the app's log.
+    /// Runs `job` to its end with its input and output attached and removes its container, a moment later: what it
+    /// printed is read from it for the app's log.
     async fn run(&self, job: &Job, attachment: Attachment) -> Result<JobOutcome, SchedulerError>;
 
     /// Removes containers of jobs and builds that ended, or outlived their time, more than a minute ago: whoever

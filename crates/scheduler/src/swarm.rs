@@ -12,6 +12,7 @@ mod connect;
 mod document;
 mod failure;
 mod history;
+mod input;
 mod job;
 mod member;
 mod node;

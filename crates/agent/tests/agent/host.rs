@@ -97,7 +97,7 @@ impl Host {
             tags: BTreeMap::new(),
         };
         let (output, _) = tokio::sync::mpsc::channel(1);
-        let attachment = Attachment { output, timeout: Duration::from_secs(30) };
+        let attachment = Attachment { input: None, output, timeout: Duration::from_secs(30) };
         self.engine.scheduler.run(&job, attachment).await.expect("run");
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use deis_database::DatabaseError;
 use deis_model::{AppId, ContainerStatus, Formation, ProcessType, ReleaseVersion};
@@ -39,8 +40,13 @@ pub trait Deploys: Send + Sync {
     /// Waits, within reason, until the containers of an app whose rows were deleted are gone.
     async fn remove_app(&self, app: &AppId);
 
-    /// Runs a one-off command in the release that serves: its exit status and output.
-    async fn run(&self, app: &AppId, command: &str) -> Result<(i64, String), DeployError>;
+    /// Runs a one-off command in the release that serves, with `input` to read if any: its exit status and output.
+    async fn run(
+        &self,
+        app: &AppId,
+        command: &str,
+        input: Option<Bytes>,
+    ) -> Result<(i64, String), DeployError>;
 
     /// Waits until no release of the app is pending; tells whether that came true in time.
     async fn idle(&self, app: &AppId, timeout: Duration) -> bool;

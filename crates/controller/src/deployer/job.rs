@@ -1,5 +1,6 @@
 //! One-off commands: run by the controller that was asked, at most once.
 
+use bytes::Bytes;
 use deis_model::command::run_command;
 use deis_model::{AppId, ContainerName, Job, ProcessType, WorkloadId, intent};
 use deis_scheduler::{Attachment, OutputFrame};
@@ -14,10 +15,15 @@ const MAX_OUTPUT: usize = 16 * 1024 * 1024;
 
 impl Deployer {
     /// Runs `command` in the environment of the deployed release: exit status and output.
-    pub(super) async fn run_job(&self, app: &AppId, command: &str) -> Result<(i64, String), DeployError> {
+    pub(super) async fn run_job(
+        &self,
+        app: &AppId,
+        command: &str,
+        input: Option<Bytes>,
+    ) -> Result<(i64, String), DeployError> {
         let job = self.job(app, command).await?;
         let (output, frames) = mpsc::channel(256);
-        let attachment = Attachment { output, timeout: self.settings.job_timeout };
+        let attachment = Attachment { input, output, timeout: self.settings.job_timeout };
         let collecting = tokio::spawn(collect(frames));
         let outcome = self.scheduler.run(&job, attachment).await.map_err(DeployError::from_scheduler)?;
         let bytes = collecting.await.unwrap_or_default();

@@ -8,7 +8,7 @@ use super::caller::Caller;
 use super::reply::{Reply, json_reply};
 use crate::app::Platform;
 
-/// Answers `[exit status, output]`.
+/// Answers `[exit status, output]`. The field `input` is not in the original: text for the command to read, at most 1 MiB.
 pub(super) async fn run(
     State(platform): State<Platform>,
     Caller(caller): Caller,
@@ -16,6 +16,6 @@ pub(super) async fn run(
     fields: Fields,
 ) -> Reply {
     let [command] = fields.required(["command"])?;
-    let outcome = platform.run(&caller, &id, &command).await?;
+    let outcome = platform.run(&caller, &id, &command, fields.text("input")?).await?;
     json_reply(StatusCode::OK, &outcome)
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use deis_controller::app::{DeployError, Deploys};
 use deis_database::Database;
 use deis_model::{
@@ -112,12 +113,18 @@ impl Deploys for FakeDeploys {
 
     async fn remove_app(&self, _: &AppId) {}
 
-    async fn run(&self, app: &AppId, command: &str) -> Result<(i64, String), DeployError> {
+    async fn run(
+        &self,
+        app: &AppId,
+        command: &str,
+        input: Option<Bytes>,
+    ) -> Result<(i64, String), DeployError> {
         self.check()?;
         let current = self.database.current(app).await.map_err(DeployError::from_database)?;
         let version = current.ok_or(DeployError::NothingDeployed)?.version;
         let number = self.database.next_job(app, version).await.map_err(DeployError::from_database)?;
-        Ok((i64::from(command == "false"), format!("run.{number}: {command}\n")))
+        let read = input.map_or_else(String::new, |input| format!(" < {} bytes", input.len()));
+        Ok((i64::from(command == "false"), format!("run.{number}: {command}{read}\n")))
     }
 
     async fn idle(&self, app: &AppId, timeout: Duration) -> bool {

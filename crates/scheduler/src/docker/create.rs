@@ -32,11 +32,18 @@ impl Docker {
     }
 
     /// The description of a job's container, which nobody waits for after `deadline`.
-    pub(super) fn job(&self, job: &Job, deadline: u64) -> ContainerCreateBody {
+    pub(super) fn job(&self, job: &Job, deadline: u64, reads: bool) -> ContainerCreateBody {
         let labels = labels::of_job(&self.options.platform, &job.name, deadline);
         let body = self.body(&job.image, &job.command, &job.environment, labels);
         let restart = RestartPolicyNameEnum::NO;
-        ContainerCreateBody { host_config: Some(self.host_config(job.limits, restart)), ..body }
+        ContainerCreateBody {
+            host_config: Some(self.host_config(job.limits, restart)),
+            attach_stdin: Some(reads),
+            open_stdin: Some(reads),
+            // Or the process would never be told that its input has ended.
+            stdin_once: Some(reads),
+            ..body
+        }
     }
 
     fn body(

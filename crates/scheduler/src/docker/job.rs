@@ -1,5 +1,6 @@
-//! One-off commands: run to their end with their output attached.
+//! One-off commands: run to their end with their input and output attached.
 
+use std::convert::Infallible;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::container::{AttachContainerResults, LogOutput};
@@ -8,7 +9,9 @@ use bollard::query_parameters::{
     AttachContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
     WaitContainerOptionsBuilder,
 };
+use bytes::Bytes;
 use futures::StreamExt;
+use tokio::io::AsyncWriteExt;
 use tokio::sync::mpsc::Sender;
 
 use deis_model::{Job, ProcessType};
@@ -31,15 +34,18 @@ impl Docker {
         job: &Job,
         attachment: Attachment,
     ) -> Result<JobOutcome, SchedulerError> {
+        attachment.check_input(job)?;
         self.check_tags(&job.tags).await?;
         self.ensure_network().await?;
         let name = self.engine_name(&job.name);
         let deadline = now().as_secs().saturating_add(attachment.timeout.as_secs());
-        let created = self.create(&job.name, self.job(job, deadline)).await;
+        let timeout = attachment.timeout;
+        let description = self.job(job, deadline, attachment.input.is_some());
+        let created = self.create(&job.name, description).await;
         let id = created.map_err(|error| self.creation_failed(&job.image, &job.name, &error))?;
-        let ran = tokio::time::timeout(attachment.timeout, self.attend(&id, &name, attachment.output)).await;
+        let ran = tokio::time::timeout(timeout, self.attend(&id, &name, attachment)).await;
         self.dismiss(id, !matches!(ran, Ok(Ok(_)))).await;
-        let late = SchedulerError::TimedOut { subject: name, seconds: attachment.timeout.as_secs() };
+        let late = SchedulerError::TimedOut { subject: name, seconds: timeout.as_secs() };
         ran.unwrap_or(Err(late))
     }
 
@@ -60,13 +66,41 @@ impl Docker {
         &self,
         id: &str,
         name: &str,
+        attachment: Attachment,
+    ) -> Result<JobOutcome, SchedulerError> {
+        let options = AttachContainerOptionsBuilder::new().stream(true);
+        // Attached before the start, or the first lines would be missed.
+        let attached = self.attach(id, name, options.clone().stdout(true).stderr(true)).await?;
+        // Apart from the output: the engine gives up both when one of them ends.
+        let fed = match attachment.input {
+            Some(input) => Some((self.attach(id, name, options.stdin(true)).await?, input)),
+            None => None,
+        };
+        self.start(id).await.map_err(|error| self.failed("start container", name, &error))?;
+        tokio::select! {
+            ended = self.follow_to_end(id, name, attached, attachment.output) => ended,
+            // A job that does not read all of its input ends all the same.
+            never = feed(fed) => match never {},
+        }
+    }
+
+    async fn attach(
+        &self,
+        id: &str,
+        name: &str,
+        options: AttachContainerOptionsBuilder,
+    ) -> Result<AttachContainerResults, SchedulerError> {
+        let attached = self.client.attach_container(id, Some(options.build())).await;
+        attached.map_err(|error| self.failed("attach to", name, &error))
+    }
+
+    async fn follow_to_end(
+        &self,
+        id: &str,
+        name: &str,
+        attached: AttachContainerResults,
         output: Sender<OutputFrame>,
     ) -> Result<JobOutcome, SchedulerError> {
-        // Attached before the start, or the first lines would be missed.
-        let options = AttachContainerOptionsBuilder::new().stream(true).stdout(true).stderr(true).build();
-        let attached = self.client.attach_container(id, Some(options)).await;
-        let attached = attached.map_err(|error| self.failed("attach to", name, &error))?;
-        self.start(id).await.map_err(|error| self.failed("start container", name, &error))?;
         forward(attached, &output).await.map_err(|error| self.failed("read the output of", name, &error))?;
         let exit_code = self.wait(id).await.map_err(|error| self.failed("wait for", name, &error))?;
         Ok(JobOutcome { exit_code })
@@ -143,6 +177,16 @@ async fn forward(attached: AttachContainerResults, output: &Sender<OutputFrame>)
         let _ = output.send(unstamped(frame?)).await;
     }
     Ok(())
+}
+
+/// Hands a job its input, then the end of it. That it has ended, or reads no more, is no failure. Holds the connection
+/// until it is dropped.
+async fn feed(mut fed: Option<(AttachContainerResults, Bytes)>) -> Infallible {
+    if let Some((attached, input)) = &mut fed {
+        let _ = attached.input.write_all(input).await;
+        let _ = attached.input.shutdown().await;
+    }
+    std::future::pending().await
 }
 
 /// A frame of attached output, which carries no time.

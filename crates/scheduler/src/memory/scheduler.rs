@@ -53,16 +53,17 @@ impl Scheduler for Memory {
         Ok(self.containers().observe(app, &|tags| hosts.names_carrying(tags)))
     }
 
-    /// Prints its command, a word per line.
+    /// Prints its command, a word per line, then its input.
     async fn run(&self, job: &Job, attachment: Attachment) -> Result<JobOutcome, SchedulerError> {
+        attachment.check_input(job)?;
         self.hosts().carrying(&job.tags)?;
         let words = match (Behaviour::of(&job.image), &job.command) {
             (Behaviour::Missing, _) => return Err(no_image(&job.image)),
             (_, Command::Image) => &Vec::new(),
             (_, Command::Words(words)) => words,
         };
-        for word in words {
-            let bytes = Bytes::from(format!("{word}\n"));
+        let words = words.iter().map(|word| Bytes::from(format!("{word}\n")));
+        for bytes in words.chain(attachment.input) {
             let frame = OutputFrame { stream: OutputStream::Stdout, timestamp: 0, bytes, is_partial: false };
             let _ = attachment.output.send(frame).await;
         }

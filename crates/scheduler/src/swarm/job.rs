@@ -47,30 +47,39 @@ impl Swarm {
         job: &Job,
         attachment: Attachment,
     ) -> Result<JobOutcome, SchedulerError> {
+        attachment.check_input(job)?;
         self.fitting_nodes(&job.tags).await?;
         let deadline = now().as_secs().saturating_add(attachment.timeout.as_secs());
         let runs = Runs::One(job.name.clone());
-        let created = self.create_service(&runs, &job.image, self.once(job, deadline)).await?;
+        let (job, secrets) = &self.with_input(job, attachment.input).await?;
+        let created =
+            self.create_service(&runs, &job.image, self.once(job, deadline, secrets.clone())).await?;
         let id =
             created.ok_or_else(|| refused("create job", &runs.to_string(), "there is one of that name"))?;
+        let secrets = secrets.iter().filter_map(|secret| secret.secret_id.clone()).collect();
         let ran = tokio::time::timeout(attachment.timeout, self.attend(&id, job, attachment.output)).await;
         let late =
             SchedulerError::TimedOut { subject: job.name.to_string(), seconds: attachment.timeout.as_secs() };
         let ran = ran.unwrap_or(Err(late));
-        self.dismiss(id, ran.is_err()).await;
+        self.dismiss(id, secrets, ran.is_err()).await;
         ran
     }
 
     /// Removes a job's service when its output was read; if this fails, the sweep finds it.
-    async fn dismiss(&self, id: String, runs: bool) {
-        if runs {
-            let _ = self.client().delete_service(&id).await;
-            return;
-        }
+    async fn dismiss(&self, id: String, secrets: Vec<String>, runs: bool) {
         let client = self.client().clone();
+        let removing = async move {
+            let _ = client.delete_service(&id).await;
+            for secret in secrets {
+                let _ = client.delete_secret(&secret).await;
+            }
+        };
+        if runs {
+            return removing.await;
+        }
         tokio::spawn(async move {
             tokio::time::sleep(KEPT_FOR).await;
-            let _ = client.delete_service(&id).await;
+            removing.await;
         });
     }
 

@@ -1,4 +1,4 @@
-//! Files of roles: secrets of the Swarm, named by what they hold, so that the same file is kept once.
+//! Files of roles and what jobs read: secrets of the Swarm, named by what they hold, so that the same file is kept once.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use bollard::models::{Secret, SecretSpec, TaskSpecContainerSpecFile, TaskSpecCon
 use bollard::query_parameters::ListSecretsOptionsBuilder;
 use sha2::{Digest, Sha256};
 
-use deis_model::{FileMount, Workload};
+use deis_model::Workload;
 
 use super::Swarm;
 use super::failure::refused;
@@ -19,7 +19,7 @@ use crate::docker::{nanoseconds, now, status};
 use crate::labels;
 
 /// Readable by the container's root alone.
-const MODE: u32 = 0o400;
+const ROOT_ONLY: u32 = 0o400;
 
 /// How old a secret without a service is at least when it is removed: one that was just made may be about to get its own.
 const STRAY_AFTER: Duration = Duration::from_secs(600);
@@ -48,28 +48,40 @@ impl Swarm {
         let files = workload.host.as_ref().map_or(&[][..], |access| &access.files);
         let mut references = Vec::with_capacity(files.len());
         for file in files {
-            let name = secret_name(self.platform(), file);
-            let id = match self.find_secret(&name).await? {
-                Some(id) => id,
-                None => self.create_secret(&name, file).await?,
-            };
-            references.push(reference(&file.path, &name, id));
+            let contents = file.contents.as_bytes();
+            let name = secret_name(&[self.platform().as_bytes(), contents]);
+            references.push(self.keep(&name, &file.path, contents, ROOT_ONLY).await?);
         }
         Ok(references)
     }
 
-    async fn create_secret(&self, name: &str, file: &FileMount) -> Result<String, SchedulerError> {
+    /// Makes the secret `name` unless there is one, and answers how a service refers to it as the file at `path`.
+    pub(super) async fn keep(
+        &self,
+        name: &str,
+        path: &str,
+        contents: &[u8],
+        mode: u32,
+    ) -> Result<TaskSpecContainerSpecSecrets, SchedulerError> {
+        let id = match self.find_secret(name).await? {
+            Some(id) => id,
+            None => self.create_secret(name, path, contents).await?,
+        };
+        Ok(reference(path, name, id, mode))
+    }
+
+    async fn create_secret(&self, name: &str, path: &str, contents: &[u8]) -> Result<String, SchedulerError> {
         let spec = SecretSpec {
             name: Some(name.to_owned()),
             labels: Some(HashMap::from([(labels::PLATFORM.to_owned(), self.platform().to_owned())])),
-            data: Some(BASE64.encode(&file.contents)),
+            data: Some(BASE64.encode(contents)),
             ..Default::default()
         };
         match self.client().create_secret(spec).await {
             Ok(created) => Ok(created.id),
             Err(error) => match self.find_secret(name).await? {
                 Some(id) => Ok(id),
-                None => Err(self.failed("keep file", &file.path, &error)),
+                None => Err(self.failed("keep file", path, &error)),
             },
         }
     }
@@ -126,17 +138,18 @@ pub(super) fn used_by(service: &Owned) -> Vec<String> {
     secrets.iter().filter_map(|secret| secret.secret_id.clone()).collect()
 }
 
-fn secret_name(platform: &str, file: &FileMount) -> String {
-    let sum = hex::encode(Sha256::digest(format!("{platform}\0{}", file.contents)));
+/// A name for what `parts` tell, and for nothing else.
+pub(super) fn secret_name(parts: &[&[u8]]) -> String {
+    let sum = hex::encode(Sha256::digest(parts.join(&0)));
     format!("deis-{}", &sum[..DIGITS])
 }
 
-fn reference(path: &str, name: &str, id: String) -> TaskSpecContainerSpecSecrets {
+fn reference(path: &str, name: &str, id: String, mode: u32) -> TaskSpecContainerSpecSecrets {
     let file = TaskSpecContainerSpecFile {
         name: Some(path.to_owned()),
         uid: Some("0".to_owned()),
         gid: Some("0".to_owned()),
-        mode: Some(MODE),
+        mode: Some(mode),
     };
     TaskSpecContainerSpecSecrets { file: Some(file), secret_id: Some(id), secret_name: Some(name.to_owned()) }
 }

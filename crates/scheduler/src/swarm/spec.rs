@@ -54,11 +54,16 @@ impl Swarm {
     }
 
     /// The service of a job that nobody waits for after `deadline`.
-    pub(super) fn once(&self, job: &Job, deadline: u64) -> ServiceSpec {
+    pub(super) fn once(
+        &self,
+        job: &Job,
+        deadline: u64,
+        secrets: Vec<TaskSpecContainerSpecSecrets>,
+    ) -> ServiceSpec {
         let labels = weighed(labels::of_job(self.platform(), &job.name, deadline), job.limits);
         let container = container(&job.image, &job.command, &job.environment, labels.clone(), JOB_GRACE);
         let task_template = TaskSpec {
-            container_spec: Some(container),
+            container_spec: Some(TaskSpecContainerSpec { secrets: Some(secrets), ..container }),
             resources: Some(resources(job.limits, true)),
             // A task that is never followed by another runs at most once, whatever becomes of hosts and leaders.
             restart_policy: Some(TaskSpecRestartPolicy {

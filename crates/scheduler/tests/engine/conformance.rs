@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::fixture::{Fixture, archive};
+use crate::job::a_job_reads_its_input;
 use crate::trouble::what_its_host_cannot_start_has_not_crashed;
 use deis_model::ContainerState;
 use deis_scheduler::{Attachment, Change, SchedulerError};
@@ -52,6 +53,7 @@ cases!(
     crashing_containers_show_their_restarts,
     what_its_host_cannot_start_has_not_crashed,
     a_job_tells_its_output_and_status,
+    a_job_reads_its_input,
     changes_are_watched,
     images_are_named_listed_and_removed,
     a_build_makes_an_image,
@@ -145,7 +147,7 @@ async fn crashing_containers_show_their_restarts(fixture: &Fixture) {
 async fn a_job_tells_its_output_and_status(fixture: &Fixture) {
     let (output, mut frames) = mpsc::channel(16);
     let job = fixture.job("blog", 1, "echo one; echo $GREETING; exit 7");
-    let attachment = Attachment { output, timeout: Duration::from_secs(60) };
+    let attachment = Attachment { input: None, output, timeout: Duration::from_secs(60) };
     let run = fixture.engine.scheduler.run(&job, attachment);
     let read = async {
         let mut text = String::new();

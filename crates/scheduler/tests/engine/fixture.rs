@@ -211,6 +211,7 @@ async fn import_busybox(engine: &Engine, image: &str) {
         ("bin/busybox", 0o755, &busybox),
         ("bin/sh", 0o755, &busybox),
         ("bin/sleep", 0o755, &busybox),
+        ("bin/cat", 0o755, &busybox),
     ]);
     let changes = ["ENV PATH=/bin", "ENV BASE=kept", "CMD [\"sh\"]", "EXPOSE 5000"].map(str::to_owned);
     engine.images.import(image, root, &changes).await.expect("import");

@@ -1,5 +1,6 @@
 //! What `swarm://` does with several hosts. Each test has three of its own.
 
+mod job;
 mod loss;
 mod role;
 
@@ -145,7 +146,10 @@ async fn swarm_labels_and_drains_place_containers() {
     assert_eq!(refused, "no host has the label disk=ssd");
     let job = Job { tags: workload.tags.clone(), ..fleet.job("true") };
     let (output, _frames) = mpsc::channel(1);
-    let refused = scheduler.run(&job, Attachment { output, timeout: NOW }).await.expect_err("no such host");
+    let refused = scheduler
+        .run(&job, Attachment { input: None, output, timeout: NOW })
+        .await
+        .expect_err("no such host");
     assert!(matches!(refused, SchedulerError::NoHost { .. }), "{refused}");
     workload.limits = Limits { memory_bytes: Some(64 << 20), cpu_shares: Some(512) };
     for host in [1, 2] {
@@ -204,10 +208,7 @@ impl Fleet {
     async fn until_weighed(&self, one: &ContainerStatus, placed: &BTreeMap<String, String>) {
         let host = self.index(&placed[&one.name.short()]);
         let _agent = self.local(host).await;
-        let socket = self.lab.as_ref().expect("real hosts").url(host).replace("swarm://", "");
-        let version = bollard::API_DEFAULT_VERSION;
-        let client = bollard::Docker::connect_with_unix(&socket, 60, version).expect("connect");
-        let client = client.negotiate_version().await.expect("negotiate");
+        let client = self.client(host).await;
         let mut found = None;
         for _ in 0..600 {
             let seen = client.inspect_container(&one.id, None).await.expect("inspect");
@@ -218,6 +219,14 @@ impl Fleet {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         panic!("weight and memory are {found:?}");
+    }
+
+    /// The host's engine without the adapter.
+    async fn client(&self, host: usize) -> bollard::Docker {
+        let socket = self.lab.as_ref().expect("real hosts").url(host).replace("swarm://", "");
+        let version = bollard::API_DEFAULT_VERSION;
+        let client = bollard::Docker::connect_with_unix(&socket, 60, version).expect("connect");
+        client.negotiate_version().await.expect("negotiate")
     }
 
     /// What `docker://` says on a host of the containers there is what `swarm://` says.

@@ -24,7 +24,7 @@ async fn faulty(fixture: &Fixture) -> String {
 
 async fn refused(fixture: &Fixture, job: &Job) -> SchedulerError {
     let (output, _frames) = mpsc::channel(100);
-    let attachment = Attachment { output, timeout: Duration::from_secs(100) };
+    let attachment = Attachment { input: None, output, timeout: Duration::from_secs(100) };
     fixture.engine.scheduler.run(job, attachment).await.expect_err("it cannot run")
 }
 

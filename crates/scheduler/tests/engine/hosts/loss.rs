@@ -17,7 +17,7 @@ async fn swarm_containers_outlive_the_host_that_led() {
     let other = (leader + 1) % 3;
     let job = fleet.job("sleep 40; echo done");
     let (output, mut frames) = mpsc::channel(100);
-    let attachment = Attachment { output, timeout: Duration::from_secs(120) };
+    let attachment = Attachment { input: None, output, timeout: Duration::from_secs(120) };
     let began = Instant::now();
     let run = async {
         let scheduler = &fleet.engines[other].scheduler;
@@ -45,7 +45,7 @@ async fn swarm_jobs_on_a_lost_host_end_and_never_run_again() {
     let lost = (leader + 1) % 3;
     fleet.cluster(leader).label(&fleet.names[lost], "job", Some("yes")).await.expect("label");
     let (output, _frames) = mpsc::channel(100);
-    let attachment = Attachment { output, timeout: Duration::from_secs(120) };
+    let attachment = Attachment { input: None, output, timeout: Duration::from_secs(120) };
     let job = Job { tags: [("job".to_owned(), "yes".to_owned())].into(), ..fleet.job("sleep 300") };
     let run = fleet.engines[leader].scheduler.run(&job, attachment);
     let fail = async {
@@ -80,7 +80,8 @@ async fn swarm_containers_that_only_a_lost_host_may_have_say_so() {
     assert!(seen.iter().all(|one| one.state != ContainerState::Up && one.address.is_none()), "{seen:?}");
 }
 
-fn text(frames: &mut mpsc::Receiver<OutputFrame>) -> String {
+/// What a job has printed.
+pub(super) fn text(frames: &mut mpsc::Receiver<OutputFrame>) -> String {
     let mut text = String::new();
     while let Ok(frame) = frames.try_recv() {
         text.push_str(&String::from_utf8_lossy(&frame.bytes));
