@@ -14,7 +14,7 @@ use crate::client::segment;
 use crate::options::{AppOption, ListOptions};
 use crate::progress::{announced, spinning};
 use crate::session::Session;
-use crate::{domains, git, logs, output, prompt, ps};
+use crate::{domains, git, input, logs, output, prompt, ps};
 
 /// Commands of apps.
 #[derive(Subcommand)]
@@ -70,11 +70,14 @@ pub(crate) enum Apps {
     /// Run a command in a new container of the app; exits as the command does
     #[command(
         name = "apps:run",
-        after_help = "Examples:\n  deis run ls -la\n  deis run -a blog -- rake db:migrate\n  deis run 'ls | wc -l'"
+        after_help = "Examples:\n  deis run ls -la\n  deis run -a blog -- rake db:migrate\n  deis run 'ls | wc -l'\n  deis run -i psql <seed.sql"
     )]
     Run {
         #[command(flatten)]
         app: AppOption,
+        /// Give the command what this one reads to its end: text of at most 1 MiB
+        #[arg(short = 'i', long)]
+        stdin: bool,
         /// The command; several words are joined by spaces into one line for a shell
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         command: Vec<String>,
@@ -119,7 +122,10 @@ impl Apps {
             Self::Logs { app, lines, follow: true } => {
                 logs::follow(&session, &session.app(&app)?, lines).await
             }
-            Self::Run { app, command } => return run_command(&session, &session.app(&app)?, &command).await,
+            Self::Run { app, stdin, command } => {
+                let input = if stdin { Some(input::read().await?) } else { None };
+                return run_command(&session, &session.app(&app)?, &command, input).await;
+            }
             Self::Destroy { app, confirm } => destroy(&session, &app, confirm).await,
             Self::Transfer { username, app } => transfer(&session, &session.app(&app)?, &username).await,
         }
@@ -198,10 +204,13 @@ fn address(controller: &str, host: &str) -> String {
     }
 }
 
-async fn run_command(session: &Session, app: &str, words: &[String]) -> Result<u8> {
+async fn run_command(session: &Session, app: &str, words: &[String], input: Option<String>) -> Result<u8> {
     let command = words.join(" ");
     output::line(format_args!("Running '{command}'..."))?;
-    let body = json!({ "command": command });
+    let body = match input {
+        Some(input) => json!({ "command": command, "input": input }),
+        None => json!({ "command": command }),
+    };
     let (code, text): (i64, String) = session.client.create(&format!("{}run", path(app)), &body).await?;
     output::text(text)?;
     Ok(u8::try_from(code).unwrap_or(1))

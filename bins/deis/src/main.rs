@@ -13,6 +13,7 @@ mod domains;
 mod environment_file;
 mod git;
 mod groups;
+mod input;
 mod invocation;
 mod keys;
 mod limits;

@@ -1,5 +1,6 @@
 //! Apps, their logs and one-off commands.
 
+use std::io::Write;
 use std::process::Stdio;
 
 use crate::user::{APP, CONFIG, CONTAINERS, PROCESSES, SPIN, User, check, page, stderr, stdout};
@@ -138,6 +139,24 @@ fn run_ends_as_the_remote_command_did() {
     assert_eq!(user.asked(), [r#"POST /v1/apps/blog/run {"command":"echo -n Hello, 世界"}"#]);
     user.run(&["apps:run", "--app=blog", "--", "ls", "-a"]);
     assert_eq!(user.asked()[1], r#"POST /v1/apps/blog/run {"command":"ls -a"}"#);
+}
+
+#[test]
+fn run_sends_what_it_reads_only_when_told_to() {
+    let answer = ("POST /v1/apps/blog/run", 200, r#"[0,"2\n"]"#);
+    let user = User::logged_in(&[answer, answer]);
+    let fed = |arguments: &[&str]| {
+        let mut command = user.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        // One that does not read it may have ended already.
+        let _ = child.stdin.take().unwrap().write_all(b"a\n\"b\"\n");
+        stdout(&child.wait_with_output().unwrap())
+    };
+    assert_eq!(fed(&["run", "-a", "blog", "-i", "wc -l"]), "Running 'wc -l'...\n2\n");
+    fed(&["run", "-a", "blog", "wc", "-i"]);
+    fed(&["run", "--stdin", "-a", "blog", "--", "wc", "-l"]);
+    let with = r#"POST /v1/apps/blog/run {"command":"wc -l","input":"a\n\"b\"\n"}"#;
+    assert_eq!(user.asked(), [with, r#"POST /v1/apps/blog/run {"command":"wc -i"}"#, with]);
 }
 
 #[test]
