@@ -45,7 +45,12 @@ impl Output {
 
 /// Runs `command` to its end, at most for `timeout`.
 pub(crate) fn run(command: &mut Command, timeout: Duration) -> Output {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    run_reading(command, Stdio::null(), timeout)
+}
+
+/// The same with something to read.
+pub(crate) fn run_reading(command: &mut Command, input: Stdio, timeout: Duration) -> Output {
+    command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap_or_else(|error| panic!("failed to start {command:?}: {error}"));
     let stdout = read_all(child.stdout.take().expect("it was piped"));
     let stderr = read_all(child.stderr.take().expect("it was piped"));

@@ -1,10 +1,11 @@
 //! A developer: an account, a key, and the `deis` client with a home of its own.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::command::{Output, run};
+use crate::command::{Output, run, run_reading};
 use crate::program::binary;
 use crate::repository::Repository;
 use crate::seat::Seat;
@@ -57,6 +58,14 @@ impl User {
     /// Runs `deis` in a repository, where it knows the app.
     pub fn deis_in(&self, directory: &Path, arguments: &[&str]) -> Output {
         run(&mut self.deis_command(directory, arguments), COMMAND_TIMEOUT)
+    }
+
+    /// The same, with `input` to read.
+    pub fn deis_reading(&self, directory: &Path, arguments: &[&str], input: &str) -> Output {
+        let path = self.home.join("input");
+        std::fs::write(&path, input).expect("a home is writable");
+        let file = File::open(&path).expect("it was just written");
+        run_reading(&mut self.deis_command(directory, arguments), file.into(), COMMAND_TIMEOUT)
     }
 
     /// A `deis` command, to be started by the caller.

@@ -39,6 +39,9 @@ pub fn ships_configures_scales_and_rolls_back(site: &impl Site) {
 
     deis(&["run", "echo Hello, 世界; exit 3"]).failed_with("Hello, 世界");
     deis(&["run", "env"]).succeeded().said("DEIS_APP=blog").said("DEIS_RELEASE=v6").said("GIT_SHA=");
+    let reads = |command: &str, input: &str| user.deis_reading(app.path(), &["run", "-i", command], input);
+    reads("tr a-z A-Z; exit 3", "little\nletters\n").failed_with("LITTLE\nLETTERS\n");
+    reads("wc -c", &"x".repeat(1 << 20)).succeeded().said("1048576");
     deis(&["logs"]).succeeded().said("created initial release");
     site.eventually("what the app prints is logged", LOG_TIMEOUT, |_| {
         user.deis_in(app.path(), &["logs"]).stdout.contains("blog[web.1]")
