@@ -12,7 +12,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::internal::{
-    AppList, EndpointReport, KeyOwner, LogBatch, ROUTES_HOLD_SECONDS, RoutesRequest, RoutesResponse,
+    AppList, CopyChange, EndpointReport, KeyOwner, LogBatch, ROUTES_HOLD_SECONDS, RepositoryCopy,
+    RoutesRequest, RoutesResponse,
 };
 
 pub use connection::Connection;
@@ -129,6 +130,24 @@ impl InternalClient {
     /// The apps that exist.
     pub async fn apps(&self) -> Result<AppList, CallError> {
         self.json(self.request(Method::GET, "/internal/apps").timeout(Duration::from_secs(10))).await
+    }
+
+    /// The copy that counts of the repository of the app of this UUID; none before the first push.
+    pub async fn repository_copy(&self, app: &str) -> Result<Option<String>, CallError> {
+        let path = format!("/internal/repositories/{}", segment(app));
+        let found: RepositoryCopy =
+            self.json(self.request(Method::GET, &path).timeout(Duration::from_secs(10))).await?;
+        Ok(found.copy)
+    }
+
+    /// Makes another copy the one that counts; false if it is not made from the one that does by now. May be repeated.
+    pub async fn replace_repository_copy(&self, app: &str, change: &CopyChange) -> Result<bool, CallError> {
+        let path = format!("/internal/repositories/{}", segment(app));
+        let request = self.request(Method::PUT, &path).json(change);
+        match self.send(request.timeout(Duration::from_secs(10))).await {
+            Err(CallError::Refused { status: StatusCode::CONFLICT, .. }) => Ok(false),
+            answer => answer.map(|_| true),
+        }
     }
 
     /// Hands records to the logger; returns when they are on its disk.

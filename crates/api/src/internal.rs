@@ -10,6 +10,8 @@
 //! | builder → controller | `GET /internal/keys/<md5 fingerprint>` | 200 [`KeyOwner`], 404 |
 //! | builder → controller | `/v1/hooks/{push,config,build}` with `X-Deis-Builder-Auth` | see [`crate::v1::hooks`] |
 //! | builder → controller | `GET /internal/apps` | 200 [`AppList`]: apps that exist, to remove repositories of those that do not |
+//! | builder → controller | `GET /internal/repositories/<app's UUID>` | 200 [`RepositoryCopy`] |
+//! | builder → controller | `PUT /internal/repositories/<app's UUID>` [`CopyChange`] | 204; 404: no such app; 409: another copy counts by now |
 //! | logspout, controller, router → logger | `POST /internal/logs` [`LogBatch`] | 204 after it is on disk |
 //! | controller → logger | `GET /<app>?log_lines=N[&follow=true]`, `DELETE /<app>` | 200 text/plain lines, 204 when there are none |
 //! | deisctl → controller | `/internal/config/<target>`, `POST /internal/admins` | see [`AdminRequest`], [`SettingsPage`] |
@@ -181,6 +183,22 @@ pub struct ListedApp {
     pub id: AppId,
     /// Lower-case hyphenated UUID.
     pub uuid: String,
+}
+
+/// Which of the copies that builders keep of an app's repository counts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryCopy {
+    /// Its name; none before the first push.
+    pub copy: Option<String>,
+}
+
+/// Makes another copy the one that counts, if `was` still is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyChange {
+    /// The copy that the new one was made from; none for the first.
+    pub was: Option<String>,
+    /// The name of the new one.
+    pub copy: String,
 }
 
 /// Log records in the order in which they were printed.

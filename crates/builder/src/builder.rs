@@ -144,7 +144,7 @@ fn workshop(
     hooks: HookPaths,
 ) -> Workshop {
     let controller = config.controller.clone();
-    let mirror = config.mirror.clone().map(Mirror::new);
+    let mirror = config.mirror.clone().map(|store| Mirror::new(store, controller.clone()));
     let platform = Platform { settings: Arc::new(config), controller, images, stack_moving: Arc::default() };
     let ending = CancellationToken::new();
     Workshop { platform, repositories, mirror, sessions: Sessions::default(), hooks, ending }

@@ -91,9 +91,13 @@ impl Cleanup {
 
     async fn clean_copies(&self, found: &BTreeSet<String>, existing: &Existing) {
         let Some(mirror) = &self.workshop.mirror else { return };
-        for name in found.iter().filter(|name| existing.with_uuid(name).is_none()) {
-            if let Err(error) = mirror.remove(name).await {
-                warn!(%name, %error, "failed to remove the copy of a repository of an app that is gone");
+        for name in found {
+            let cleaned = match existing.with_uuid(name) {
+                Some((_, uuid)) => mirror.sweep(uuid).await,
+                None => mirror.remove(name).await.map_err(Into::into),
+            };
+            if let Err(error) = cleaned {
+                warn!(%name, error = %format!("{error:#}"), "failed to clean the copy of a repository");
             }
         }
     }

@@ -53,6 +53,17 @@ pub(crate) enum PushError {
     RegistryAway { registry: String, reason: String },
     #[error("the registry did not take the image: {0}; nothing was changed, push again when that is settled")]
     NotKept(String),
+    #[error(
+        "the platform's store or its controller does not answer, so the repository may not be up to date; nothing was \
+         changed, try again in a minute"
+    )]
+    CopyAway(#[source] io::Error),
+    #[error("the platform's store did not take the source; nothing was changed, try again in a minute")]
+    NotStored(#[source] io::Error),
+    #[error("the controller did not take note of the push, so it may be lost; push again")]
+    Unpublished(#[source] CallError),
+    #[error("another builder took a push of this app meanwhile, so this one is refused; push again")]
+    Overtaken,
     #[error("{0}")]
     Launch(String),
     #[error("the launch took longer than {0} minutes; `deis releases` shows how it ended")]

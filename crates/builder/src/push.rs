@@ -19,6 +19,7 @@ use crate::error::PushError;
 use crate::hook::HookRequest;
 use crate::kept::Kept;
 use crate::launch::{Build, Launch};
+use crate::mirror::{Copy, Draft};
 use crate::output::Output;
 use crate::reference::{Deployment, plan};
 use crate::repository::Repository;
@@ -58,6 +59,8 @@ pub(crate) struct Push {
     pub(crate) uuid: AppUuid,
     /// Where it is received.
     pub(crate) repository: Repository,
+    /// Its copy in the store, if there are any.
+    pub(crate) copy: Option<Arc<Copy>>,
     /// `<client ip> <port> <server ip> <port>`.
     pub(crate) connection: String,
     /// What the client asked for, as in `git-receive-pack 'blog.git'`.
@@ -96,12 +99,14 @@ impl Push {
     async fn deploy(&self, request: HookRequest, output: &Output) -> Result<(), PushError> {
         let plan = plan(&request.updates, &self.platform.settings.deploy_branches)?;
         let Some(deployment) = &plan.deploy else {
+            let draft = self.draft(&request, self.repository.head()).await?;
+            self.publish(draft).await?;
             self.tell_kept(&plan.kept, &self.usual_branch(), output).await;
             return Ok(());
         };
         let source = Source {
             repository: self.repository.path.clone(),
-            quarantine: request.quarantine,
+            quarantine: request.quarantine.clone(),
             sha: deployment.sha.clone(),
         };
         let started = Instant::now();
@@ -111,15 +116,42 @@ impl Push {
             () = self.ending.cancelled() => return Err(PushError::Restarting),
         };
         debug!(app = %self.app, elapsed = ?started.elapsed(), "built");
+        // The large part of the copy goes first: what fails from here on leaves a release that a pusher is not told of.
+        let draft = self.draft(&request, Some(deployment.branch.clone())).await?;
         // From here on the release may come to serve, so the push is carried through whoever listens.
         let Self { platform, user, app, uuid, .. } = self;
         let launch = Launch { platform, user, app, uuid, build };
-        launch.run(output).await?;
+        if let Err(error) = launch.run(output).await {
+            self.drop_draft(draft).await;
+            return Err(error);
+        }
         debug!(app = %self.app, elapsed = ?started.elapsed(), "launched");
+        self.publish(draft).await?;
         self.tell_kept(&plan.kept, &deployment.branch, output).await;
         self.point_head(deployment);
         self.remove_old_images();
         Ok(())
+    }
+
+    /// Stores what the push brings, if there is a store for it.
+    async fn draft(&self, request: &HookRequest, head: Option<String>) -> Result<Option<Draft>, PushError> {
+        let Some(copy) = &self.copy else { return Ok(None) };
+        let draft = copy.draft(&request.updates, &request.quarantine, head).await;
+        draft.map_err(|error| PushError::NotStored(std::io::Error::other(format!("{error:#}"))))
+    }
+
+    /// Makes what was stored count: the push is acknowledged only when another builder would know of it.
+    async fn publish(&self, draft: Option<Draft>) -> Result<(), PushError> {
+        match (&self.copy, draft) {
+            (Some(copy), Some(draft)) => copy.publish(draft).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn drop_draft(&self, draft: Option<Draft>) {
+        if let (Some(copy), Some(draft)) = (&self.copy, draft) {
+            copy.drop_draft(draft).await;
+        }
     }
 
     fn kept(&self) -> Kept {

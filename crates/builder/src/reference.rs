@@ -61,8 +61,20 @@ pub(crate) fn plan(updates: &[RefUpdate], branches: &[String]) -> Result<Plan, P
     Ok(plan)
 }
 
-fn is_zero(sha: &str) -> bool {
+/// Whether an update to `sha` deletes.
+pub(crate) fn is_zero(sha: &str) -> bool {
     sha.bytes().all(|digit| digit == b'0')
+}
+
+/// Whether git lets a ref have this name (git-check-ref-format(1)).
+pub(crate) fn is_sound(name: &str) -> bool {
+    let is_bad = |c: char| c.is_ascii_control() || " ~^:?*[\\".contains(c);
+    let is_part = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.ends_with(".lock");
+    name.starts_with("refs/")
+        && !name.contains(is_bad)
+        && !["..", "@{"].iter().any(|bad| name.contains(bad))
+        && !name.ends_with('.')
+        && name.split('/').all(is_part)
 }
 
 #[cfg(test)]
@@ -105,5 +117,26 @@ mod tests {
     fn only_deploy_branches_cannot_be_deleted() {
         check(&[("refs/heads/main", "000")], Err("cannot be deleted"));
         check(&[("refs/heads/topic", "000")], Ok((None, &[])));
+    }
+
+    #[test]
+    fn names_are_sound_as_git_says() {
+        for name in ["refs/heads/main", "refs/tags/v1.0", "refs/heads/a/b@c", "refs/heads/gr\u{fc}n"] {
+            assert!(is_sound(name), "{name}");
+        }
+        let bad = [
+            "main",
+            "refs/heads/",
+            "refs//x",
+            "refs/heads/.x",
+            "refs/heads/x.lock",
+            "refs/heads/x.",
+            "refs/a..b",
+        ];
+        for name in
+            bad.into_iter().chain(["refs/heads/a b", "refs/heads/a\nb", "refs/heads/a@{1}", "refs/heads/a:b"])
+        {
+            assert!(!is_sound(name), "{name}");
+        }
     }
 }

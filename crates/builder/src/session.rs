@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use deis_model::AppId;
@@ -19,7 +20,7 @@ use crate::error::PushError;
 use crate::git::git;
 use crate::hook;
 use crate::lock::Lock;
-use crate::mirror::Mirror;
+use crate::mirror::{Copy, Mirror};
 use crate::push::{Platform, Push};
 use crate::receive::{HookPaths, Session, Sessions};
 use crate::repository::{Repositories, Repository};
@@ -30,8 +31,8 @@ pub(crate) const STDERR: u32 = 1;
 /// How often, and with which pause, a lock is tried before the app counts as being pushed to.
 const LOCK_TRIES: usize = 4;
 const LOCK_PAUSE: Duration = Duration::from_millis(200);
-/// How long a pusher is held for the copy of the repository, so that the next push finds it unlocked.
-const COPY_WAIT: Duration = Duration::from_secs(10);
+/// How long a pusher is held for that, so that the next push finds the repository unlocked.
+const SETTLE_WAIT: Duration = Duration::from_secs(10);
 
 /// What all sessions share.
 #[derive(Clone)]
@@ -120,11 +121,12 @@ impl Execution {
     ) -> Result<u32, PushError> {
         let (uuid, _) = read_config(&self.workshop.platform.controller, user, app).await?;
         let left = CancellationToken::new();
-        let (repository, lock) = self.open(service, &uuid).await?;
+        let Opened { repository, lock, copy } = self.open(service, &uuid).await?;
         let (child, session) = match service {
             Service::UploadPack => (self.spawn(service, &repository, None)?, None),
             Service::ReceivePack => {
-                let session = self.enter(user, (app, uuid.clone()), repository.clone(), left.clone());
+                let session =
+                    self.enter(user, (app, uuid.clone()), (repository.clone(), copy.clone()), left.clone());
                 (self.spawn(service, &repository, Some(&session))?, Some(session))
             }
         };
@@ -132,38 +134,29 @@ impl Execution {
         let attendance = Attendance::new(left, self.workshop.platform.settings.limits.stalled);
         let status = attendance.run(child, service, reading, writing).await;
         drop(session);
-        self.copy(&uuid, repository, lock).await;
+        settle(uuid, copy, lock).await;
         status.map_err(PushError::io("run git"))
     }
 
     /// Opens the repository: under its lock for pushes, and where it has to be made first.
-    async fn open(&self, service: Service, app: &AppUuid) -> Result<(Repository, Option<Lock>), PushError> {
-        let failed = || PushError::io("open the repository");
+    async fn open(&self, service: Service, app: &AppUuid) -> Result<Opened, PushError> {
         let found = self.workshop.repositories.find(app).filter(|_| self.workshop.mirror.is_none());
         if let (Service::UploadPack, Some(repository)) = (service, found) {
-            return Ok((repository, None));
+            return Ok(Opened { repository, lock: None, copy: None });
         }
         let lock = self.lock(app).await?;
-        let repository = self.workshop.repositories.open(app, &lock).await.map_err(failed())?;
-        if let Some(mirror) = &self.workshop.mirror {
-            let restored = mirror.restore(app, &repository, &lock).await;
-            restored.map_err(|error| failed()(io::Error::other(format!("{error:#}"))))?;
-        }
-        // Reading needs no lock once the repository is there and up to date.
-        Ok((repository, Some(lock).filter(|_| service == Service::ReceivePack)))
-    }
-
-    /// Stores what a push brought, before the next one. A slow store goes on without the pusher.
-    async fn copy(&self, app: &AppUuid, repository: Repository, lock: Option<Lock>) {
-        let (Some(mirror), Some(lock), app) = (self.workshop.mirror.clone(), lock, app.clone()) else {
-            return;
-        };
-        let copying = tokio::spawn(async move {
-            if let Err(error) = mirror.store(&app, &repository, &lock).await {
-                warn!(%app, error = %format!("{error:#}"), "failed to copy a repository to the store; the next push does");
+        let opened = self.workshop.repositories.open(app, &lock).await;
+        let repository = opened.map_err(PushError::io("open the repository"))?;
+        let copy = match &self.workshop.mirror {
+            Some(mirror) => {
+                let restored = mirror.restore(app, &repository, &lock).await;
+                let away = |error| PushError::CopyAway(io::Error::other(format!("{error:#}")));
+                Some(Arc::new(restored.map_err(away)?))
             }
-        });
-        let _ = tokio::time::timeout(COPY_WAIT, copying).await;
+            None => None,
+        };
+        // Reading needs no lock once the repository is there and up to date.
+        Ok(Opened { repository, lock: Some(lock).filter(|_| service == Service::ReceivePack), copy })
     }
 
     /// Takes the app's lock, if need be after the clean-up's short hold.
@@ -182,7 +175,7 @@ impl Execution {
         &self,
         user: &User,
         (app, uuid): (&AppId, AppUuid),
-        repository: Repository,
+        (repository, copy): (Repository, Option<Arc<Copy>>),
         left: CancellationToken,
     ) -> Session {
         let Ends { client, server } = self.ends;
@@ -192,6 +185,7 @@ impl Execution {
             app: app.clone(),
             uuid,
             repository,
+            copy,
             connection: format!("{} {} {} {}", client.ip(), client.port(), server.ip(), server.port()),
             command: String::from_utf8_lossy(&self.request).into_owned(),
             left,
@@ -219,6 +213,27 @@ impl Execution {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command.spawn().map_err(PushError::io("start git"))
     }
+}
+
+/// A repository that is up to date.
+struct Opened {
+    repository: Repository,
+    /// Held while it may change.
+    lock: Option<Lock>,
+    /// Its copy in the store, if there are any.
+    copy: Option<Arc<Copy>>,
+}
+
+/// Compares what git let in with the copy, before the next push. A slow store goes on without the pusher.
+async fn settle(app: AppUuid, copy: Option<Arc<Copy>>, lock: Option<Lock>) {
+    let (Some(copy), Some(lock)) = (copy, lock) else { return };
+    let settling = tokio::spawn(async move {
+        if let Err(error) = copy.settle().await {
+            warn!(%app, error = %format!("{error:#}"), "failed to compare a repository with its copy; the next push does");
+        }
+        drop(lock);
+    });
+    let _ = tokio::time::timeout(SETTLE_WAIT, settling).await;
 }
 
 async fn say(writing: &ChannelWriteHalf<Msg>, lines: &[String]) {

@@ -16,6 +16,7 @@ mod perm;
 mod platform;
 mod refusal;
 mod release;
+mod repository;
 mod run;
 mod scale;
 mod setting;

@@ -8,7 +8,7 @@ use crate::{Database, DatabaseError};
 /// The tables, each after those that it refers to, with what orders its rows.
 ///
 /// Leases and receipts stay behind: they are about processes that use the old database.
-const TABLES: [(&str, &str); 14] = [
+const TABLES: [(&str, &str); 15] = [
     ("users", "id"),
     ("tokens", "digest"),
     ("keys", "uuid"),
@@ -21,6 +21,7 @@ const TABLES: [(&str, &str); 14] = [
     ("domains", "host"),
     ("perms", "app, username"),
     ("pushes", "uuid"),
+    ("repositories", "app"),
     ("settings", "target, key"),
     ("hosts", "name"),
 ];

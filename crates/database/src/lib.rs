@@ -26,6 +26,7 @@ pub mod next_release;
 pub mod perm;
 pub mod push;
 pub mod release;
+pub mod repository;
 pub mod setting;
 pub mod token;
 pub mod user;

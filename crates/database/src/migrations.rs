@@ -5,9 +5,10 @@
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "state", include_str!("../migrations/0001_state.sql")),
     (2, "cluster", include_str!("../migrations/0002_cluster.sql")),
+    (3, "repositories", include_str!("../migrations/0003_repositories.sql")),
 ];
 
 /// The schema for SQLite.

@@ -5,7 +5,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 
-use deis_api::internal::{AdminRequest, AppList, KeyOwner, ListedApp, SettingsPage};
+use deis_api::internal::{
+    AdminRequest, AppList, CopyChange, KeyOwner, ListedApp, RepositoryCopy, SettingsPage,
+};
 
 use super::reply::{Reply, empty_reply, json_reply};
 use crate::app::Platform;
@@ -18,6 +20,19 @@ pub(super) async fn key(State(platform): State<Platform>, Path(fingerprint): Pat
 pub(super) async fn apps(State(platform): State<Platform>) -> Reply {
     let apps = platform.app_uuids().await?.into_iter().map(|(id, uuid)| ListedApp { id, uuid });
     json_reply(StatusCode::OK, &AppList { apps: apps.collect() })
+}
+
+pub(super) async fn repository(State(platform): State<Platform>, Path(uuid): Path<String>) -> Reply {
+    json_reply(StatusCode::OK, &RepositoryCopy { copy: platform.repository_copy(&uuid).await? })
+}
+
+pub(super) async fn replace_repository(
+    State(platform): State<Platform>,
+    Path(uuid): Path<String>,
+    Json(change): Json<CopyChange>,
+) -> Reply {
+    platform.replace_repository_copy(&uuid, change).await?;
+    empty_reply(StatusCode::NO_CONTENT)
 }
 
 pub(super) async fn settings(State(platform): State<Platform>, Path(target): Path<String>) -> Reply {

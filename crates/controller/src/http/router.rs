@@ -140,7 +140,8 @@ fn release_routes() -> Router<Shared> {
 fn internal_routes() -> Router<Shared> {
     let of_builders = Router::new()
         .route("/internal/keys/{fingerprint}", get(internal::key))
-        .route("/internal/apps", get(internal::apps));
+        .route("/internal/apps", get(internal::apps))
+        .route("/internal/repositories/{uuid}", get(internal::repository).put(internal::replace_repository));
     let of_operators = Router::new()
         .route("/internal/config/{target}", get(internal::settings).post(internal::change_settings))
         .route("/internal/admins", post(internal::ensure_admin));

@@ -19,6 +19,8 @@ async fn only_components_may_call() {
     let platform = Platform::start().await;
     for call in [
         "GET /internal/apps",
+        "GET /internal/repositories/aa",
+        "PUT /internal/repositories/aa",
         "GET /internal/keys/aa",
         "GET /internal/config/router",
         "POST /internal/admins",
@@ -73,4 +75,20 @@ async fn operators_name_administrators_even_where_registration_is_disabled() {
     platform.check("", "POST /v1/auth/login/", login, 200, "…").await;
     assert_eq!(admin(r#"{"username": "root", "password": "newer", "email": ""}"#).await, 204);
     platform.check("", "POST /v1/auth/login/", login, 400, "…").await;
+}
+
+#[tokio::test]
+async fn of_two_builders_only_one_has_its_copy_of_a_repository_count() {
+    let platform = Platform::start().await.with_app().await;
+    let app = platform.call("bob", "GET /v1/apps/blog/", "").await.json();
+    let path = format!("/internal/repositories/{}", app["uuid"].as_str().expect("a text"));
+    let replace = async |change: &str| call(&platform, Method::PUT, &path, change).await.status.as_u16();
+    assert_eq!(call(&platform, Method::GET, &path, "").await.body, r#"{"copy":null}"#);
+    assert_eq!(replace(r#"{"was": null, "copy": "one"}"#).await, 204);
+    assert_eq!(replace(r#"{"was": null, "copy": "two"}"#).await, 409);
+    assert_eq!(replace(r#"{"was": null, "copy": "one"}"#).await, 204);
+    assert_eq!(replace(r#"{"was": "one", "copy": ""}"#).await, 400);
+    assert_eq!(call(&platform, Method::GET, &path, "").await.body, r#"{"copy":"one"}"#);
+    let unknown = path.replace(app["uuid"].as_str().expect("a text"), "none");
+    assert_eq!(call(&platform, Method::PUT, &unknown, r#"{"was": null, "copy": "one"}"#).await.status, 404);
 }

@@ -64,6 +64,8 @@ async fn one_machine() -> Database {
         ssh_original_command: String::new(),
     };
     database.add_push(&blog(), push).await.unwrap();
+    let uuid = &database.app_uuids().await.unwrap()[0].1;
+    assert!(database.replace_repository_copy(uuid, None, "first").await.unwrap());
     let settings = BTreeMap::from([("registrationMode".to_owned(), Some("disabled".to_owned()))]);
     database.change_settings("controller", &settings).await.unwrap();
     database.touch_host("one", time::OffsetDateTime::UNIX_EPOCH).await.unwrap();

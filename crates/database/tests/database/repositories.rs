@@ -33,6 +33,7 @@ on_both_engines! {
     settings_are_set_and_removed_together,
     hosts_are_known_from_their_first_report,
     pushes_are_recorded,
+    a_copy_of_a_repository_is_replaced_by_who_knows_the_one_that_counts,
     images_of_new_and_serving_releases_are_in_use,
     names_sort_by_their_bytes,
 }
@@ -421,4 +422,23 @@ async fn names_sort_by_their_bytes(databases: Databases) {
     let users = database.users(Slice::first(9)).await.unwrap().items;
     let names: Vec<&str> = users.iter().map(|user| user.username.as_str()).collect();
     assert_eq!(names, ["B", "a-b", "aB", "a_b", "ab", "b", "\u{e4}"]);
+}
+
+async fn a_copy_of_a_repository_is_replaced_by_who_knows_the_one_that_counts(databases: Databases) {
+    let database = database(&databases).await;
+    let made = database.create_app(&app("blog"), "ann", "blog.example.com").await.expect("the name is free");
+    let uuid = &made.uuid;
+    let replace = async |was, copy| database.replace_repository_copy(uuid, was, copy).await;
+    assert_eq!(database.repository_copy(uuid).await.expect("read"), None);
+    assert!(replace(None, "one").await.expect("written"));
+    // Another builder began before that.
+    assert!(!replace(None, "other").await.expect("read"));
+    assert!(!replace(Some("older"), "other").await.expect("read"));
+    // Whoever did not hear of it asks again.
+    assert!(replace(None, "one").await.expect("read"));
+    assert!(replace(Some("one"), "two").await.expect("written"));
+    assert_eq!(database.repository_copy(uuid).await.expect("read").as_deref(), Some("two"));
+    database.delete_app(&app("blog")).await.expect("deleted");
+    assert_eq!(database.repository_copy(uuid).await.expect("read"), None);
+    assert!(matches!(replace(Some("two"), "three").await, Err(DatabaseError::Missing)));
 }
