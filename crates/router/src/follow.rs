@@ -16,7 +16,7 @@ use deis_api::internal::{RoutesRequest, RoutesResponse};
 use deis_runtime::{Shutdown, StatusBoard};
 
 use crate::drain::Progress;
-use crate::routes::Routes;
+use crate::routes::{ForeignChange, News, Routes};
 use crate::shared::Shared;
 
 /// The first pause after a failed call; each further failure doubles it.
@@ -37,21 +37,19 @@ pub(crate) struct Follower {
     client: InternalClient,
     status: StatusBoard,
     name: String,
-    routes: Routes,
-    /// Told the routes that came into force, to be kept.
-    kept: watch::Sender<Routes>,
+    /// The routes in force, which others keep.
+    routes: watch::Sender<Routes>,
     failures: u32,
     /// Cancelled once the controller has been heard, or could not be.
     heard: CancellationToken,
 }
 
 impl Follower {
-    /// Goes on from `routes`, which are in force already.
+    /// Goes on from `routes`, which are in force already, and tells them of all that comes into force.
     pub(crate) fn new(
         shared: Arc<Shared>,
         status: StatusBoard,
-        routes: Routes,
-        kept: watch::Sender<Routes>,
+        routes: watch::Sender<Routes>,
         heard: CancellationToken,
     ) -> Self {
         let config = &shared.config;
@@ -59,7 +57,7 @@ impl Follower {
         let client = InternalClient::over(config.controllers.clone(), key);
         // A router that takes over from another is another one.
         let name = format!("{}-{}-{:08x}", config.name, std::process::id(), rand::random::<u32>());
-        Self { shared, client, status, name, routes, kept, failures: 0, heard }
+        Self { shared, client, status, name, routes, failures: 0, heard }
     }
 
     /// Follows until `shutdown`.
@@ -82,34 +80,41 @@ impl Follower {
 
     /// Asks for news, and while the controller has none, reports containers as they drain.
     async fn ask(&self) -> Result<RoutesResponse, CallError> {
-        let mut reported = self.shared.drain.progress(self.routes.generation);
-        let request = self.request(&reported, true);
+        let (epoch, generation) = self.held();
+        let mut reported = self.shared.drain.progress(generation);
+        let request = self.request(&epoch, generation, &reported, true);
         let mut news = pin!(self.client.routes(&request));
         loop {
             tokio::select! {
                 news = &mut news => return news,
                 () = self.shared.drain.changed.notified() => {}
             }
-            let progress = self.shared.drain.progress(self.routes.generation);
+            let progress = self.shared.drain.progress(generation);
             // One report at a time and none overtaken by the next request: the controller sees progress only.
-            if progress != reported && self.report(&progress).await {
+            if progress != reported && self.report(&self.request(&epoch, generation, &progress, false)).await
+            {
                 reported = progress;
             }
         }
     }
 
-    async fn report(&self, progress: &Progress) -> bool {
-        let request = self.request(progress, false);
-        let answered = tokio::time::timeout(REPORT_PATIENCE, self.client.routes(&request)).await;
+    /// Which routes are in force: of which table of the controller's, and how new.
+    fn held(&self) -> (String, u64) {
+        let routes = self.routes.borrow();
+        (routes.epoch.clone(), routes.generation)
+    }
+
+    async fn report(&self, request: &RoutesRequest) -> bool {
+        let answered = tokio::time::timeout(REPORT_PATIENCE, self.client.routes(request)).await;
         // What it says is left for the request that is held, which gets the same.
         matches!(answered, Ok(Ok(_)))
     }
 
-    fn request(&self, progress: &Progress, hold: bool) -> RoutesRequest {
+    fn request(&self, epoch: &str, generation: u64, progress: &Progress, hold: bool) -> RoutesRequest {
         RoutesRequest {
             router: self.name.clone(),
-            epoch: self.routes.epoch.clone(),
-            applied: self.routes.generation,
+            epoch: epoch.to_owned(),
+            applied: generation,
             drained: progress.drained,
             draining: progress.draining.clone(),
             hold,
@@ -118,28 +123,40 @@ impl Follower {
 
     async fn take(&mut self, response: RoutesResponse) {
         self.note_answer();
-        let last = (response.epoch == self.routes.epoch).then_some(self.routes.generation);
-        match self.routes.apply(response) {
-            Ok(true) => self.enforce(last),
+        let (epoch, generation) = self.held();
+        let last = (response.epoch == epoch).then_some(generation);
+        match self.apply(response) {
             // Nothing came of it: not again at once, whatever the controller's reason was.
-            Ok(false) => tokio::time::sleep(PAUSE_WITHOUT_NEWS).await,
+            Ok(News::Nothing) => tokio::time::sleep(PAUSE_WITHOUT_NEWS).await,
+            Ok(news) => self.enforce(last, &news),
             Err(error) => {
                 tracing::warn!(%error, "asking the controller for the whole table");
-                self.routes.epoch.clear();
-                self.routes.generation = 0;
                 tokio::time::sleep(FIRST_PAUSE).await;
             }
         }
     }
 
+    /// Takes over what the controller says. What cannot be used makes the next answer a whole table.
+    fn apply(&self, response: RoutesResponse) -> Result<News, ForeignChange> {
+        let mut applied = Ok(News::Nothing);
+        self.routes.send_if_modified(|routes| {
+            applied = routes.apply(response);
+            if applied.is_err() {
+                (routes.epoch, routes.generation) = (String::new(), 0);
+            }
+            applied.as_ref().is_ok_and(|news| *news != News::Nothing)
+        });
+        applied
+    }
+
     /// Puts the routes in force; `last` is the generation they follow on, none if they count anew.
-    fn enforce(&self, last: Option<u64>) {
+    fn enforce(&self, last: Option<u64>, news: &News) {
         if last.is_none() {
             self.shared.drain.recount();
         }
-        self.shared.enforce(&self.routes, last.unwrap_or(0));
-        self.kept.send_replace(self.routes.clone());
-        tracing::debug!(generation = self.routes.generation, "routes in force");
+        let routes = self.routes.borrow();
+        self.shared.enforce(&routes, last.unwrap_or(0), news);
+        tracing::debug!(generation = routes.generation, "routes in force");
     }
 
     fn note_answer(&mut self) {

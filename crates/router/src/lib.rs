@@ -35,6 +35,7 @@ mod proxy;
 mod request_id;
 mod router;
 mod routes;
+mod shards;
 mod shared;
 mod stream;
 mod table;

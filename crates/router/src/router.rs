@@ -80,11 +80,11 @@ impl Router {
     pub async fn run(self, shutdown: Shutdown) -> Result<(), RouterError> {
         let Self { shared, http, git, health, keeper, routes, status, addresses } = self;
         tracing::info!(http = %addresses.http, git = %addresses.git, generation = routes.generation, "routing");
-        let kept = watch::Sender::new(routes.clone());
+        let routes = watch::Sender::new(routes);
         let stopped = Shutdown::new();
-        let keeping = tokio::spawn(keeper.run(kept.subscribe(), stopped.clone()));
+        let keeping = tokio::spawn(keeper.run(routes.subscribe(), stopped.clone()));
         let heard = Shutdown::new();
-        let follower = Follower::new(Arc::clone(&shared), status, routes, kept, heard.clone());
+        let follower = Follower::new(Arc::clone(&shared), status, routes, heard.clone());
         let following = tokio::spawn(follower.run(stopped.clone()));
         let reaping = tokio::spawn(reap(Arc::clone(&shared)));
         // The kept table may be older than what runs: a controller that is there is heard before visitors are.

@@ -1,6 +1,7 @@
 //! Routes as the controller gave them: what the table is built from and what is kept on disk.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,10 +15,22 @@ pub(crate) struct Routes {
     pub(crate) epoch: String,
     /// How new they are; counts within an epoch only.
     pub(crate) generation: u64,
-    /// By app.
-    pub(crate) apps: BTreeMap<AppId, AppRoute>,
+    /// By app; shared with copies.
+    #[serde(with = "by_app")]
+    pub(crate) apps: BTreeMap<AppId, Arc<AppRoute>>,
     /// The platform's own.
     pub(crate) platform: PlatformRoutes,
+}
+
+/// What a response brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// Nothing.
+    Nothing,
+    /// Other endpoints for these apps; all names stay.
+    Endpoints(Vec<AppId>),
+    /// Anything may be another.
+    All,
 }
 
 /// A change that does not follow on what is held.
@@ -29,24 +42,62 @@ pub(crate) struct ForeignChange {
 }
 
 impl Routes {
-    /// Takes over what `response` says; whether anything is new.
-    pub(crate) fn apply(&mut self, response: RoutesResponse) -> Result<bool, ForeignChange> {
+    /// Takes over what `response` says.
+    pub(crate) fn apply(&mut self, response: RoutesResponse) -> Result<News, ForeignChange> {
         if !response.full && response.epoch != self.epoch {
             return Err(ForeignChange { held: self.epoch.clone(), offered: response.epoch });
         }
-        let is_news = response.full || response.generation != self.generation;
+        let news = self.news(&response);
         if response.full {
             self.apps.clear();
         }
         for app in &response.removed {
             self.apps.remove(app);
         }
-        self.apps.extend(response.routes.into_iter().map(|route| (route.app.clone(), route)));
-        let is_news = is_news || self.platform != response.platform;
+        let routes = response.routes.into_iter();
+        self.apps.extend(routes.map(|route| (route.app.clone(), Arc::new(route))));
         self.platform = response.platform;
         self.epoch = response.epoch;
         self.generation = response.generation;
-        Ok(is_news)
+        Ok(news)
+    }
+
+    fn news(&self, response: &RoutesResponse) -> News {
+        let keeps_names =
+            |route: &AppRoute| self.apps.get(&route.app).is_some_and(|held| held.hosts == route.hosts);
+        if response.full || response.platform != self.platform {
+            News::All
+        } else if response.generation == self.generation {
+            News::Nothing
+        } else if response.removed.is_empty() && response.routes.iter().all(keeps_names) {
+            News::Endpoints(response.routes.iter().map(|route| route.app.clone()).collect())
+        } else {
+            News::All
+        }
+    }
+}
+
+/// Routes on disk, where nothing is shared.
+mod by_app {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use deis_model::{AppId, AppRoute};
+
+    pub(super) fn serialize<S: Serializer>(
+        apps: &BTreeMap<AppId, Arc<AppRoute>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(apps.iter().map(|(app, route)| (app, route.as_ref())))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<AppId, Arc<AppRoute>>, D::Error> {
+        let apps = BTreeMap::<AppId, AppRoute>::deserialize(deserializer)?;
+        Ok(apps.into_iter().map(|(app, route)| (app, Arc::new(route))).collect())
     }
 }
 
@@ -95,10 +146,17 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_news_is_known_as_such() {
+    fn it_is_known_how_much_an_answer_changed() {
         let mut routes = Routes::default();
-        assert!(routes.apply(response("a", 1, true, &["x"], &[])).unwrap());
-        assert!(!routes.apply(response("a", 1, false, &[], &[])).unwrap());
-        assert!(routes.apply(response("a", 2, false, &[], &[])).unwrap());
+        let blog = || vec![AppId::parse("x").unwrap()];
+        assert_eq!(routes.apply(response("a", 1, true, &["x"], &[])).unwrap(), News::All);
+        assert_eq!(routes.apply(response("a", 1, false, &[], &[])).unwrap(), News::Nothing);
+        assert_eq!(routes.apply(response("a", 2, false, &[], &[])).unwrap(), News::Endpoints(vec![]));
+        assert_eq!(routes.apply(response("a", 3, false, &["x"], &[])).unwrap(), News::Endpoints(blog()));
+        assert_eq!(routes.apply(response("a", 4, false, &["x", "y"], &[])).unwrap(), News::All);
+        assert_eq!(routes.apply(response("a", 5, false, &["x"], &["y"])).unwrap(), News::All);
+        let mut renamed = response("a", 6, false, &["x"], &[]);
+        renamed.routes[0].hosts.push("x.example.org".to_owned());
+        assert_eq!(routes.apply(renamed).unwrap(), News::All);
     }
 }

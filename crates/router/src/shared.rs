@@ -13,7 +13,7 @@ use crate::clock::{Clock, Millis, millis};
 use crate::config::Config;
 use crate::counters::{Counters, Gauges};
 use crate::drain::Drain;
-use crate::routes::Routes;
+use crate::routes::{News, Routes};
 use crate::table::{Maker, Table};
 
 /// What every part of one router shares.
@@ -62,12 +62,18 @@ impl Shared {
         }
     }
 
-    /// Puts `routes` in force, which follow on those of generation `last`; 0 if they count anew. Called by one task
-    /// only.
-    pub(crate) fn enforce(&self, routes: &Routes, last: u64) {
+    /// Puts `routes` in force, which follow on those of generation `last` (0 if they count anew) and differ from them by
+    /// `news`. Called by one task only.
+    pub(crate) fn enforce(&self, routes: &Routes, last: u64, news: &News) {
         let previous = self.table.load_full();
-        let next = self.maker.build(routes, &previous);
-        let left = previous.left_by(&next);
+        let (next, left) = match news {
+            News::Endpoints(apps) => self.maker.update(routes, &previous, apps),
+            News::All | News::Nothing => {
+                let next = self.maker.build(routes, &previous);
+                let left = previous.left_by(&next);
+                (next, left)
+            }
+        };
         // First the table, then the retirement: a request that finds its endpoint retired must find another table.
         self.table.store(next.into());
         self.drain.retire(last, left);
@@ -117,7 +123,7 @@ mod tests {
     fn an_endpoint_may_have_left_with_any_generation_that_was_skipped() {
         let shared = Shared::new(Config::new("key", "/nowhere"), &routes(5, &[1]));
         let flight = board(&shared);
-        shared.enforce(&routes(9, &[2]), 5);
+        shared.enforce(&routes(9, &[2]), 5, &News::All);
         assert_eq!(shared.drain.progress(9).drained, 5);
         drop(flight);
         assert_eq!(shared.drain.progress(9).drained, 9);
@@ -127,7 +133,7 @@ mod tests {
     fn an_endpoint_that_a_new_incarnation_does_not_know_holds_back_all_its_generations() {
         let shared = Shared::new(Config::new("key", "/nowhere"), &routes(900, &[1]));
         let _flight = board(&shared);
-        shared.enforce(&routes(3, &[2]), 0);
+        shared.enforce(&routes(3, &[2]), 0, &News::All);
         assert_eq!(shared.drain.progress(3).drained, 0);
     }
 
@@ -135,7 +141,7 @@ mod tests {
     fn requests_go_by_the_new_table_as_soon_as_it_is_in_force() {
         let shared = Shared::new(Config::new("key", "/nowhere"), &routes(1, &[1]));
         let old = shared.table.load_full();
-        shared.enforce(&routes(2, &[2]), 1);
+        shared.enforce(&routes(2, &[2]), 1, &News::All);
         assert!(old.find("deis.example.com").unwrap().endpoints[0].board().is_none());
         assert_eq!(board(&shared).endpoint().address.port(), 2);
     }

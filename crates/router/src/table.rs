@@ -1,6 +1,5 @@
 //! The table that requests are looked up in: immutable, replaced as a whole.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +12,7 @@ use deis_model::{AppId, AppRoute, ContainerName};
 use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::routes::Routes;
+use crate::shards::Shards;
 
 /// What answers for a set of hosts: an app, or the controllers.
 pub(crate) struct Service {
@@ -23,14 +23,14 @@ pub(crate) struct Service {
 }
 
 /// Which service answers for which host.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Table {
     /// The generation of the routes it was built from.
     pub(crate) generation: u64,
     /// Builders' SSH servers.
     pub(crate) builders: Vec<SocketAddr>,
-    hosts: HashMap<Box<str>, Arc<Service>>,
-    apps: HashMap<AppId, Arc<Service>>,
+    hosts: Shards<Box<str>, Arc<Service>>,
+    apps: Shards<AppId, Arc<Service>>,
     controllers: Option<Arc<Service>>,
 }
 
@@ -95,9 +95,7 @@ impl Maker {
         let mut table = Table {
             generation: routes.generation,
             builders: routes.platform.builders.clone(),
-            hosts: HashMap::with_capacity(routes.apps.len() * 2),
-            apps: HashMap::with_capacity(routes.apps.len()),
-            controllers: None,
+            ..Table::default()
         };
         for route in routes.apps.values() {
             let service = self.app(route, previous.apps.get(&route.app));
@@ -110,6 +108,26 @@ impl Maker {
         table.name(&routes.platform.controller_hosts, &service);
         table.controllers = Some(service);
         table
+    }
+
+    /// The table for `routes`, which differ from those of `previous` in the endpoints of `apps` only; and the endpoints
+    /// that are not in it any more.
+    pub(crate) fn update(
+        &self,
+        routes: &Routes,
+        previous: &Table,
+        apps: &[AppId],
+    ) -> (Table, Vec<Arc<Endpoint>>) {
+        let mut table = Table { generation: routes.generation, ..previous.clone() };
+        let mut retired = Vec::new();
+        for route in apps.iter().filter_map(|app| routes.apps.get(app)) {
+            let Some(before) = previous.apps.get(&route.app) else { continue };
+            let after = self.app(route, Some(before));
+            retired.extend(left(before, Some(&after)));
+            table.replace(&route.hosts, before, &after);
+            table.apps.insert(route.app.clone(), after);
+        }
+        (table, retired)
     }
 
     fn app(&self, route: &AppRoute, previous: Option<&Arc<Service>>) -> Arc<Service> {
@@ -148,6 +166,16 @@ impl Table {
             self.hosts.insert(host.to_ascii_lowercase().into_boxed_str(), Arc::clone(service));
         }
     }
+
+    /// Puts `after` wherever `before` answers for one of `hosts`; another may have taken the name.
+    fn replace(&mut self, hosts: &[String], before: &Arc<Service>, after: &Arc<Service>) {
+        for host in hosts {
+            let host = host.to_ascii_lowercase().into_boxed_str();
+            if self.hosts.get(&host).is_some_and(|found| Arc::ptr_eq(found, before)) {
+                self.hosts.insert(host, Arc::clone(after));
+            }
+        }
+    }
 }
 
 impl Service {
@@ -169,64 +197,4 @@ fn left<'a>(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use deis_model::Endpoint as RoutedEndpoint;
-
-    fn maker() -> Maker {
-        Maker::new(&Config::new("key", "/nowhere"), Arc::default())
-    }
-
-    /// Routes of one app, `blog`, to containers given as `v2.web.1@5001`.
-    fn routes(containers: &[&str]) -> Routes {
-        let endpoint = |text: &&str| {
-            let (container, port) = text.split_once('@').unwrap();
-            let container = ContainerName::parse(&format!("blog_{container}")).unwrap();
-            RoutedEndpoint { container, address: ([127, 0, 0, 1], port.parse::<u16>().unwrap()).into() }
-        };
-        let app = AppId::parse("blog").unwrap();
-        let route = AppRoute {
-            app: app.clone(),
-            hosts: vec!["blog.example.com".to_owned(), "WWW.example.org".to_owned()],
-            release: None,
-            endpoints: containers.iter().map(endpoint).collect(),
-        };
-        Routes { apps: [(app, route)].into(), ..Routes::default() }
-    }
-
-    #[test]
-    fn every_name_of_an_app_leads_to_it_and_no_other() {
-        let table = maker().build(&routes(&["v2.web.1@5001"]), &Table::default());
-        assert_eq!(table.find("blog.example.com").unwrap().endpoints.len(), 1);
-        assert!(table.find("www.example.org").is_some());
-        assert!(table.find("blog.example.org").is_none());
-    }
-
-    #[test]
-    fn the_platforms_own_names_cannot_be_taken() {
-        let mut routes = routes(&["v2.web.1@5001"]);
-        routes.platform.controller_hosts = vec!["blog.example.com".to_owned()];
-        routes.platform.controllers = vec![([127, 0, 0, 1], 8000).into()];
-        let table = maker().build(&routes, &Table::default());
-        assert_eq!(table.find("blog.example.com").unwrap().endpoints[0].address.port(), 8000);
-    }
-
-    #[test]
-    fn endpoints_that_stay_keep_their_connections_and_counts() {
-        let first = maker().build(&routes(&["v2.web.1@5001", "v2.web.2@5002"]), &Table::default());
-        let second = maker().build(&routes(&["v2.web.2@5002", "v2.web.3@5003"]), &first);
-        let of = |table: &Table, index: usize| {
-            Arc::clone(&table.find("blog.example.com").unwrap().endpoints[index])
-        };
-        assert!(Arc::ptr_eq(&of(&first, 1), &of(&second, 0)));
-        let left: Vec<_> = first.left_by(&second).iter().map(|endpoint| endpoint.address.port()).collect();
-        assert_eq!(left, [5001]);
-    }
-
-    #[test]
-    fn another_container_at_the_same_address_is_another_endpoint() {
-        let first = maker().build(&routes(&["v2.web.1@5001"]), &Table::default());
-        let second = maker().build(&routes(&["v3.web.1@5001"]), &first);
-        assert_eq!(first.left_by(&second).len(), 1);
-    }
-}
+mod tests;
