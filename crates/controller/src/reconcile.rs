@@ -5,10 +5,12 @@
 
 mod answer;
 mod app_state;
+mod calm;
 mod deployed;
 mod failure;
 mod image;
 mod moving;
+mod next;
 mod pass;
 mod patience;
 mod pending;
@@ -17,11 +19,11 @@ mod resync;
 mod retire;
 mod standing;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use deis_database::Database;
+use deis_database::{Database, Mark};
 use deis_model::AppId;
 use deis_runtime::Shutdown;
 use deis_scheduler::{ContainerOutput, Scheduler};
@@ -34,8 +36,9 @@ use crate::app::Events;
 use crate::observation::Observation;
 use crate::routes::Routing;
 use crate::steady::steadily;
-use app_state::{AppState, Next};
+use app_state::AppState;
 use moving::MOVES;
+use next::Next;
 
 pub(crate) use answer::ROUTERS_TIMEOUT;
 pub(crate) use restart::BATCHES;
@@ -143,11 +146,14 @@ impl Reconciler {
         }
     }
 
-    /// Has every one of `apps` looked at soon; those that were at rest all the while, with what was `seen` of them.
-    fn wake_with(&self, apps: &BTreeSet<AppId>, mut seen: Observation) {
-        for app in apps {
+    /// Has the apps of `marks`, and those that only have containers left, looked at soon with what was `seen` of them, but
+    /// for those that are as they were when nothing was left to do.
+    fn wake_with(&self, marks: &BTreeMap<AppId, Mark>, mut seen: Observation) {
+        let left: Vec<AppId> = seen.apps.keys().filter(|app| !marks.contains_key(*app)).cloned().collect();
+        let marked = marks.iter().map(|(app, mark)| (app, Some(mark)));
+        for (app, mark) in marked.chain(left.iter().map(|app| (app, None))) {
             let state = self.state(app);
-            if state.note_seen(seen.begun, seen.apps.remove(app).unwrap_or_default()) {
+            if state.note_seen(seen.begun, mark, seen.apps.remove(app).unwrap_or_default()) {
                 self.start_work(app, state);
             }
         }
@@ -205,11 +211,10 @@ impl Reconciler {
     }
 
     async fn wait(&self, state: &AppState, next: Next) {
-        let mut routes = self.shared.routing.book.subscribe();
         tokio::select! {
             () = state.woken() => {}
             () = tokio::time::sleep(next.delay()) => {}
-            _ = routes.changed(), if next.follows_routes() => {}
+            () = self.until_drained(state), if next.follows_routes() => {}
             () = self.shared.shutdown.cancelled() => {}
         }
     }

@@ -71,7 +71,7 @@ impl From<ContainerName> for String {
 }
 
 /// What an engine says a container is doing. The texts are part of the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ContainerState {
     /// Wanted, but no engine knows it yet.
@@ -106,7 +106,7 @@ impl ContainerState {
 }
 
 /// One container as an engine reports it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ContainerStatus {
     /// Which replica of which workload.
     pub name: ContainerName,

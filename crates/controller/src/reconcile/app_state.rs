@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use deis_database::Mark;
 use deis_model::{ContainerName, ContainerStatus, Desired, ReleaseVersion};
 use tokio::sync::{Notify, watch};
 
+use super::calm::Calm;
 use super::image::Image;
 use super::moving::Moving;
 use super::restart::Restart;
@@ -30,6 +32,8 @@ struct Progress {
     touched: Option<Instant>,
     /// The app's containers as they were after that, for the next pass.
     seen: Option<Vec<ContainerStatus>>,
+    /// What the app was like when the newest pass left nothing to do.
+    calm: Option<Calm>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,7 +85,7 @@ pub(super) struct Draining {
 impl Default for AppState {
     fn default() -> Self {
         Self {
-            progress: Mutex::new(Progress { phase: Phase::Idle, touched: None, seen: None }),
+            progress: Mutex::new(Progress { phase: Phase::Idle, touched: None, seen: None, calm: None }),
             woken: Notify::new(),
             memory: tokio::sync::Mutex::default(),
             removing: Mutex::default(),
@@ -97,19 +101,29 @@ impl AppState {
         let was_idle = progress.phase == Phase::Idle;
         progress.phase = if was_idle { Phase::Working } else { Phase::WorkingDirty };
         progress.touched = Some(Instant::now());
-        progress.seen = None;
+        (progress.seen, progress.calm) = (None, None);
         drop(progress);
         self.woken.notify_one();
         was_idle
     }
 
     /// Like [`AppState::note_dirty`]; the next pass need not ask the engine if nothing was heard of the app or done
-    /// about it since `begun`, when the engine began to say what containers it has.
-    pub(super) fn note_seen(&self, begun: Instant, containers: Vec<ContainerStatus>) -> bool {
+    /// about it since `begun`, when the engine began to say what containers it has. No pass is needed of an app at rest
+    /// of which these and the `mark` are as they were.
+    pub(super) fn note_seen(
+        &self,
+        begun: Instant,
+        mark: Option<&Mark>,
+        containers: Vec<ContainerStatus>,
+    ) -> bool {
         let mut progress = lock(&self.progress);
         if progress.touched.is_some_and(|touched| touched >= begun) {
             drop(progress);
             return self.note_dirty();
+        }
+        let calm = progress.calm.as_ref().zip(mark).filter(|_| progress.phase == Phase::Idle);
+        if calm.is_some_and(|(calm, mark)| calm.holds(mark, &containers)) {
+            return false;
         }
         let was_idle = progress.phase == Phase::Idle;
         progress.phase = match progress.phase {
@@ -127,6 +141,11 @@ impl AppState {
     /// What [`AppState::note_seen`] left, if it still holds.
     pub(super) fn take_seen(&self) -> Option<Vec<ContainerStatus>> {
         lock(&self.progress).seen.take()
+    }
+
+    /// Notes what the app was like when a pass left nothing to do.
+    pub(super) fn note_calm(&self, calm: Calm) {
+        lock(&self.progress).calm = Some(calm);
     }
 
     /// Notes that a pass is over: what was seen while it went on may be older than what it did.
@@ -190,50 +209,4 @@ impl AppState {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// When to look at an app again, unless something wakes it earlier.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Next {
-    delay: Option<Duration>,
-    follows_routes: bool,
-}
-
-impl Next {
-    /// Nothing is left to do.
-    pub(super) const SETTLED: Self = Self { delay: None, follows_routes: false };
-
-    /// At once.
-    pub(super) const NOW: Self = Self { delay: Some(Duration::ZERO), follows_routes: false };
-
-    /// After `delay`.
-    pub(super) fn after(delay: Duration) -> Self {
-        Self { delay: Some(delay), follows_routes: false }
-    }
-
-    /// When routers acknowledge something, or after `delay`.
-    pub(super) fn after_routes(delay: Duration) -> Self {
-        Self { delay: Some(delay), follows_routes: true }
-    }
-
-    /// The earlier of both.
-    pub(super) fn or(self, other: Self) -> Self {
-        let delay = match (self.delay, other.delay) {
-            (Some(mine), Some(theirs)) => Some(mine.min(theirs)),
-            (mine, theirs) => mine.or(theirs),
-        };
-        Self { delay, follows_routes: self.follows_routes || other.follows_routes }
-    }
-
-    pub(super) fn is_settled(self) -> bool {
-        self.delay.is_none()
-    }
-
-    pub(super) fn delay(self) -> Duration {
-        self.delay.unwrap_or_default()
-    }
-
-    pub(super) fn follows_routes(self) -> bool {
-        self.follows_routes
-    }
 }

@@ -7,7 +7,8 @@ use deis_model::{ContainerStatus, Desired, ProcessType, ReleaseVersion, Workload
 use deis_scheduler::SchedulerError;
 
 use super::Reconciler;
-use super::app_state::{AppState, Memory, Next};
+use super::app_state::{AppState, Memory};
+use super::next::Next;
 use super::pass::{PassError, is_passing, look_again};
 use super::standing::Refusal;
 

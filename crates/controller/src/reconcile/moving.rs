@@ -11,8 +11,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
 
 use super::Reconciler;
-use super::app_state::{Memory, Next};
+use super::app_state::Memory;
 use super::deployed::Deployed;
+use super::next::Next;
 use super::pass::SLOW_LOOK;
 use super::standing::Refusal;
 

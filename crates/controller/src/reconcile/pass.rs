@@ -8,7 +8,9 @@ use deis_model::{AppId, ContainerName, ContainerStatus, Desired, ProcessType, Wo
 use deis_scheduler::SchedulerError;
 
 use super::Reconciler;
-use super::app_state::{AppState, Memory, Next};
+use super::app_state::{AppState, Memory};
+use super::calm::Calm;
+use super::next::Next;
 use super::pending::Pending;
 use crate::routes::Source;
 
@@ -39,6 +41,7 @@ impl Reconciler {
         self.publish(&desired, state, &memory);
         state.note_routed(number, false);
         let containers = self.observe(app, state).await?;
+        let calm = Calm::of(&desired, &containers);
         // Only what this pass published the routes without may be retired by it.
         let replacing = memory.restart.replacing.clone();
         let deployed = self.deployed(&desired, &mut memory).await?;
@@ -50,7 +53,11 @@ impl Reconciler {
         let wanted: Vec<Workload> = deployed.workloads.into_iter().chain(pending.workloads).collect();
         let unwanted = unwanted(&plan(&wanted, &containers), &replacing);
         let retiring = self.retire(app, unwanted, state, &mut memory);
-        Ok(next.or(pending.next).or(retiring))
+        let next = next.or(pending.next).or(retiring);
+        if next.is_settled() {
+            state.note_calm(calm);
+        }
+        Ok(next)
     }
 
     /// The app's containers but those being removed.

@@ -8,7 +8,8 @@ use deis_model::{ContainerStatus, Desired, ReleaseContent, ReleaseVersion, Workl
 use deis_scheduler::SchedulerError;
 use tracing::info;
 
-use super::app_state::{Memory, Next};
+use super::app_state::Memory;
+use super::next::Next;
 use super::pass::{PassError, SLOW_LOOK, is_passing, look_again};
 use super::{RETRY, Reconciler, failure};
 

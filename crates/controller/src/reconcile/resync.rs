@@ -150,11 +150,12 @@ impl Reconciler {
     ///
     /// Asks the engine once, however many apps there are.
     async fn wake_everything(&self) -> Result<BTreeSet<AppId>, PassError> {
-        let mut apps: BTreeSet<AppId> = self.shared.database.apps().await?.into_iter().collect();
+        let marks = self.shared.database.marks().await?;
+        let mut apps: BTreeSet<AppId> = marks.keys().cloned().collect();
         match Observation::take(&self.shared.scheduler).await {
             Ok(seen) => {
                 apps.extend(seen.apps.keys().cloned());
-                self.wake_with(&apps, seen);
+                self.wake_with(&marks, seen);
             }
             // What is wanted is known without the engine; its routes must be, too.
             Err(SchedulerError::Away { .. }) => self.wake_all(apps.clone()),

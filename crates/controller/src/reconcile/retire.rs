@@ -8,7 +8,8 @@ use deis_model::{AppId, ContainerName};
 use tracing::warn;
 
 use super::Reconciler;
-use super::app_state::{AppState, Draining, Memory, Next};
+use super::app_state::{AppState, Draining, Memory};
+use super::next::Next;
 
 /// How soon to look again at containers that drain, should no router say anything.
 const DRAIN_LOOK: Duration = Duration::from_secs(1);
@@ -39,6 +40,21 @@ impl Reconciler {
             }
         }
         if still_draining { Next::after_routes(DRAIN_LOOK) } else { Next::SETTLED }
+    }
+
+    /// Waits until one of the app's containers on their way out can go. Routes change for many other reasons.
+    pub(super) async fn until_drained(&self, state: &AppState) {
+        let mut routes = self.shared.routing.book.subscribe();
+        loop {
+            let memory = state.memory.lock().await;
+            if memory.draining.iter().any(|(name, draining)| self.is_drained(name, *draining)) {
+                return;
+            }
+            drop(memory);
+            if routes.changed().await.is_err() {
+                return;
+            }
+        }
     }
 
     fn begin_draining(&self) -> Draining {

@@ -29,6 +29,8 @@ struct Pages {
     opened: Option<Instant>,
     generation: u64,
     apps: BTreeMap<AppId, Page>,
+    /// The apps by the generation in which they last changed.
+    order: BTreeMap<u64, AppId>,
     routers: BTreeMap<String, RouterState>,
 }
 
@@ -42,7 +44,8 @@ impl RouteBook {
     /// An empty book, closed: routers get no answer before [`RouteBook::open`], so that a controller that has
     /// not yet heard of what runs withdraws nothing. Routers may take `grace` from then on to come back.
     pub fn new(epoch: String, platform: PlatformRoutes, grace: Duration) -> Self {
-        let pages = Pages { opened: None, generation: 1, apps: BTreeMap::new(), routers: BTreeMap::new() };
+        let (apps, order, routers) = Default::default();
+        let pages = Pages { opened: None, generation: 1, apps, order, routers };
         Self { epoch, platform, grace, pages: Mutex::new(pages), changes: watch::channel(0).0 }
     }
 
@@ -71,7 +74,10 @@ impl RouteBook {
         }
         pages.generation += 1;
         let generation = pages.generation;
-        pages.apps.insert(app.clone(), Page { route, generation });
+        if let Some(before) = pages.apps.insert(app.clone(), Page { route, generation }) {
+            pages.order.remove(&before.generation);
+        }
+        pages.order.insert(generation, app.clone());
         drop(pages);
         self.announce();
         generation
@@ -135,7 +141,8 @@ impl RouteBook {
             return None;
         }
         let after = if full { 0 } else { request.applied };
-        let changed = || pages.apps.iter().filter(|(_, page)| page.generation > after);
+        let newer = || pages.order.range(after + 1..).map(|(_, app)| app);
+        let changed = || newer().filter_map(|app| Some((app, pages.apps.get(app)?)));
         Some(RoutesResponse {
             epoch: self.epoch.clone(),
             generation: pages.generation,

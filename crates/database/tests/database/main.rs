@@ -18,6 +18,8 @@ mod files;
 #[cfg(test)]
 mod lease;
 #[cfg(test)]
+mod mark;
+#[cfg(test)]
 mod outage;
 #[cfg(test)]
 mod proxy;
