@@ -54,6 +54,8 @@ pub struct Cluster {
     // Before the lab: what it runs on the outside host ends first.
     backends: Backends,
     lab: Lab,
+    /// Where routers are.
+    mesh: Vec<Host>,
     directory: tempfile::TempDir,
 }
 
@@ -70,7 +72,10 @@ impl Cluster {
             .prefix("deis-test-")
             .tempdir()
             .expect("a temporary directory can be made");
-        let cluster = Self { backends, lab, directory };
+        let is_mesh = |planes: &str| planes.is_empty() || planes.contains("router");
+        let mesh = plan.planes.iter().zip(lab.hosts()).filter(|(planes, _)| is_mesh(planes));
+        let mesh = mesh.map(|(_, host)| host.clone()).collect();
+        let cluster = Self { backends, lab, mesh, directory };
         cluster.tell_names();
         cluster.prepare_hosts();
         told("hosts have programs and the stack image");
@@ -84,7 +89,7 @@ impl Cluster {
 
     /// Names that an operator would have in DNS.
     fn tell_names(&self) {
-        let lines = self.lab.hosts().iter().map(|host| format!("{} deis.{DOMAIN}", host.address()));
+        let lines = self.mesh.iter().map(|host| format!("{} deis.{DOMAIN}", host.address()));
         let lines: Vec<String> = lines.collect();
         let append = format!("printf '%s\\n' '{}' >>/etc/hosts", lines.join("' '"));
         self.lab.outside().run(["sh", "-c", &append]).succeeded();
@@ -170,7 +175,7 @@ impl Cluster {
 
     /// Where its routers are.
     pub fn routers(&self) -> Vec<SocketAddr> {
-        self.lab.hosts().iter().map(|host| host.socket(HTTP_PORT)).collect()
+        self.mesh.iter().map(|host| host.socket(HTTP_PORT)).collect()
     }
 }
 
@@ -180,8 +185,8 @@ impl Site for Cluster {
     }
 
     fn router(&self) -> SocketAddr {
-        let alive = self.lab.hosts().iter().find(|host| host.has_power());
-        alive.expect("a host has power").socket(HTTP_PORT)
+        let alive = self.mesh.iter().find(|host| host.has_power());
+        alive.expect("a host with a router has power").socket(HTTP_PORT)
     }
 
     fn user(&self, name: &str) -> User {
