@@ -13,8 +13,17 @@ pub(crate) fn processor_seconds(process: u32) -> f64 {
 
 /// Resident memory.
 pub(crate) fn resident_megabytes(process: u32) -> f64 {
+    megabytes(process, "VmRSS:")
+}
+
+/// The most that it has ever been.
+pub(crate) fn peak_megabytes(process: u32) -> f64 {
+    megabytes(process, "VmHWM:")
+}
+
+fn megabytes(process: u32, field: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the kernel tells it");
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the kernel tells it");
     let kibibytes: f64 = line.trim().trim_end_matches(" kB").trim().parse().expect("a number");
     kibibytes * 1024.0 / 1e6
 }

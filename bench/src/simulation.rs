@@ -1,6 +1,7 @@
 //! A platform of a thousand hosts, simulated: a real controller, three real routers, and 50,000 containers that only
 //! pretend to run, reported by a thousand publishers in one process.
 
+mod burst;
 mod bystanders;
 mod change;
 mod hosts;
@@ -15,7 +16,7 @@ mod visitor;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::process::resident_megabytes;
+use crate::process::{peak_megabytes, resident_megabytes};
 use crate::series::Series;
 use bystanders::Bystanders;
 use change::Changes;
@@ -56,6 +57,8 @@ pub(crate) fn measure(size: Size) {
     let bystanders = Bystanders::start(&routers, size);
     changes.measure(", with 100 requests a second");
     bystanders.end();
+    burst::measure(&controller, &routers, &hosts, size);
+    rest::print_memory("after all that: the most that was resident", &controller, &routers, peak_megabytes);
 }
 
 /// Lets the controller serve, and prints how long it takes until routers know everything.

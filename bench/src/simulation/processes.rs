@@ -95,7 +95,13 @@ impl Routers {
 
     /// How many apps each knows.
     pub(super) fn app_counts(&self) -> Vec<usize> {
-        self.routers.iter().map(|router| router.app_count().unwrap_or(0)).collect()
+        let counts = self.routers.iter().map(|router| router.gauge("deis_router_apps "));
+        counts.map(|count| count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0)).collect()
+    }
+
+    /// By which generation of routes each serves.
+    pub(super) fn generations(&self) -> Vec<u64> {
+        self.routers.iter().filter_map(|router| router.gauge("deis_router_table_generation ")).collect()
     }
 
     /// The size of the table as one of them keeps it.
@@ -119,9 +125,9 @@ impl Router {
         Self { child, http, health, table: data.join("router/table.json") }
     }
 
-    fn app_count(&self) -> Option<usize> {
+    fn gauge(&self, name: &str) -> Option<u64> {
         let metrics = reqwest::blocking::get(format!("http://{}/metrics", self.health)).ok()?.text().ok()?;
-        metrics.lines().find_map(|line| line.strip_prefix("deis_router_apps "))?.parse().ok()
+        metrics.lines().find_map(|line| line.strip_prefix(name))?.parse().ok()
     }
 }
 

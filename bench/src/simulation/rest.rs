@@ -30,10 +30,19 @@ pub(super) fn measure(controller: &LeadingController, routers: &Routers) {
     }
     costs.iter().for_each(Series::print_tail);
     busy.print_tail();
-    for who in ["controller", "a router"] {
-        let mut memory = Series::new(format!("{who} at rest: resident memory"), "MB");
-        let those = processes.iter().filter(|(name, _)| *name == who);
-        memory.extend(those.map(|(_, process)| resident_megabytes(*process)));
+    print_memory("at rest: resident memory", controller, routers, resident_megabytes);
+}
+
+/// Prints the memory of each, as `read` from its process.
+pub(super) fn print_memory(
+    what: &str,
+    controller: &LeadingController,
+    routers: &Routers,
+    read: fn(u32) -> f64,
+) {
+    for (who, processes) in [("controller", vec![controller.process()]), ("a router", routers.processes())] {
+        let mut memory = Series::new(format!("{who} {what}"), "MB");
+        memory.extend(processes.into_iter().map(read));
         memory.print_tail();
     }
 }
