@@ -31,22 +31,23 @@ impl Swarm {
     ) -> Result<(Job, Vec<TaskSpecContainerSpecSecrets>), SchedulerError> {
         let Some(input) = input else { return Ok((job.clone(), Vec::new())) };
         let name = job.name.to_string();
-        let (mut paths, mut references) = (Vec::new(), Vec::new());
-        for (number, part) in input.chunks(DOCUMENT_LIMIT).enumerate() {
-            let path = format!("{FILES}.{number}");
-            // Named for this job, or one that ends would take it from another that reads the same.
-            let about = [self.platform(), &name, &path].map(str::as_bytes);
-            let secret = secret_name(&[&about[..], &[part]].concat());
-            references.push(self.keep(&secret, &path, part, EVERYBODY).await?);
-            paths.push(path);
-        }
+        let parts: Vec<_> = input.chunks(DOCUMENT_LIMIT).collect();
+        let paths: Vec<_> = (0..parts.len()).map(|number| format!("{FILES}.{number}")).collect();
         let command = reading(&job.command, &paths)
             .ok_or_else(|| refused("run", &name, "only a job with a command of its own can have input"))?;
+        let mut references = Vec::with_capacity(parts.len());
+        for (path, part) in paths.iter().zip(parts) {
+            // Named for this job, or one that ends would take it from another that reads the same.
+            let about = [self.platform(), &name, path].map(str::as_bytes);
+            let secret = secret_name(&[&about[..], &[part]].concat());
+            references.push(self.keep(&secret, path, part, EVERYBODY).await?);
+        }
         Ok((Job { command, ..job.clone() }, references))
     }
 }
 
-/// `command` with what is in the files at `paths` as its input; none if its words are the image's.
+/// `command` with what is in the files at `paths` as its input; none if its words are the image's, which only the engine
+/// knows.
 fn reading(command: &Command, paths: &[String]) -> Option<Command> {
     let Command::Words(words) = command else { return None };
     let script = match paths {
