@@ -29,7 +29,7 @@ fn three_servers_serve_as_one_machine_does() {
 
 /// Each of two containers on one host is up and reached by visitors, but not by the other.
 fn containers_reach_neither_each_other_nor_roles(cluster: &Cluster) {
-    let user = cluster.user("dora");
+    let user = cluster.user("gwen");
     let app = user.create_app("crowd", "worker-python");
     app.push().succeeded();
     user.deis_in(app.path(), &["ps:scale", "web=4"]).succeeded();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bollard::container::LogOutput;
 use bollard::errors::Error;
-use bollard::models::{Task, TaskState};
+use bollard::models::{Task, TaskSpecContainerSpecSecrets, TaskState};
 use bollard::query_parameters::{LogsOptions, LogsOptionsBuilder};
 use futures::StreamExt;
 use futures::stream::BoxStream;
@@ -48,28 +48,54 @@ impl Swarm {
         attachment: Attachment,
     ) -> Result<JobOutcome, SchedulerError> {
         attachment.check_input(job)?;
-        self.fitting_nodes(&job.tags).await?;
-        let deadline = now().as_secs().saturating_add(attachment.timeout.as_secs());
-        let runs = Runs::One(job.name.clone());
         let (job, secrets) = &self.with_input(job, attachment.input).await?;
-        let created =
-            self.create_service(&runs, &job.image, self.once(job, deadline, secrets.clone())).await?;
-        let id =
-            created.ok_or_else(|| refused("create job", &runs.to_string(), "there is one of that name"))?;
+        let (mut id, timeout) = (None, attachment.timeout);
+        let ran = self.run_once(job, secrets, timeout, &attachment.output, &mut id);
+        let late = SchedulerError::TimedOut { subject: job.name.to_string(), seconds: timeout.as_secs() };
+        let ran = tokio::time::timeout(timeout, ran).await.unwrap_or(Err(late));
         let secrets = secrets.iter().filter_map(|secret| secret.secret_id.clone()).collect();
-        let ran = tokio::time::timeout(attachment.timeout, self.attend(&id, job, attachment.output)).await;
-        let late =
-            SchedulerError::TimedOut { subject: job.name.to_string(), seconds: attachment.timeout.as_secs() };
-        let ran = ran.unwrap_or(Err(late));
         self.dismiss(id, secrets, ran.is_err()).await;
         ran
     }
 
+    /// Has the job run on a host; on another when one turns it away, which does so before anything of it has run.
+    ///
+    /// `id` is its present service.
+    async fn run_once(
+        &self,
+        job: &Job,
+        secrets: &[TaskSpecContainerSpecSecrets],
+        timeout: Duration,
+        output: &Sender<OutputFrame>,
+        id: &mut Option<String>,
+    ) -> Result<JobOutcome, SchedulerError> {
+        let deadline = now().as_secs().saturating_add(timeout.as_secs());
+        let runs = Runs::One(job.name.clone());
+        let mut avoided: Vec<String> = Vec::new();
+        loop {
+            let hosts = self.fitting_nodes(&job.tags).await?;
+            let spec = self.once(job, deadline, secrets, &avoided);
+            *id = self.create_service(&runs, &job.image, spec).await?;
+            let service = id
+                .as_deref()
+                .ok_or_else(|| refused("create job", &runs.to_string(), "there is one of that name"))?;
+            let task = self.attend(service, job, output).await?;
+            let turned_away = task.node_id.as_ref().filter(|_| state_of(&task) == Some(TaskState::REJECTED));
+            avoided.extend(turned_away.cloned());
+            if turned_away.is_none() || hosts.iter().all(|host| avoided.contains(&host.id)) {
+                return outcome(job, &task);
+            }
+            self.delete_service(service).await?;
+        }
+    }
+
     /// Removes a job's service when its output was read; if this fails, the sweep finds it.
-    async fn dismiss(&self, id: String, secrets: Vec<String>, runs: bool) {
+    async fn dismiss(&self, id: Option<String>, secrets: Vec<String>, runs: bool) {
         let client = self.client().clone();
         let removing = async move {
-            let _ = client.delete_service(&id).await;
+            if let Some(id) = id {
+                let _ = client.delete_service(&id).await;
+            }
             for secret in secrets {
                 let _ = client.delete_secret(&secret).await;
             }
@@ -83,12 +109,13 @@ impl Swarm {
         });
     }
 
+    /// Hands its output on until its task has ended.
     async fn attend(
         &self,
         id: &str,
         job: &Job,
-        output: Sender<OutputFrame>,
-    ) -> Result<JobOutcome, SchedulerError> {
+        output: &Sender<OutputFrame>,
+    ) -> Result<Task, SchedulerError> {
         let mut watch = Watch::new(self, id, job);
         let started = watch.until(|task| is_over(task) || state_of(task) == Some(TaskState::RUNNING)).await?;
         let task = started.id.clone().unwrap_or_default();
@@ -96,11 +123,11 @@ impl Swarm {
             (0, started)
         } else {
             let frames = self.client().task_logs(&task, Some(everything().follow(true).build())).boxed();
-            watch.while_following(frames, &output).await?
+            watch.while_following(frames, output).await?
         };
         // Following may have missed the end, and never started for a short job.
-        self.hand_rest(&task, handed, &output).await;
-        outcome(job, &ended)
+        self.hand_rest(&task, handed, output).await;
+        Ok(ended)
     }
 
     async fn hand_rest(&self, task: &str, handed: usize, output: &Sender<OutputFrame>) {

@@ -53,24 +53,27 @@ impl Swarm {
         self.kept_up(workload, labels, mode, secrets, tagged(&workload.tags))
     }
 
-    /// The service of a job that nobody waits for after `deadline`.
+    /// The service of a job that nobody waits for after `deadline`, kept off the hosts `avoided`.
     pub(super) fn once(
         &self,
         job: &Job,
         deadline: u64,
-        secrets: Vec<TaskSpecContainerSpecSecrets>,
+        secrets: &[TaskSpecContainerSpecSecrets],
+        avoided: &[String],
     ) -> ServiceSpec {
+        let mut constraints = tagged(&job.tags);
+        constraints.extend(avoided.iter().map(|host| avoid(host)));
         let labels = weighed(labels::of_job(self.platform(), &job.name, deadline), job.limits);
         let container = container(&job.image, &job.command, &job.environment, labels.clone(), JOB_GRACE);
         let task_template = TaskSpec {
-            container_spec: Some(TaskSpecContainerSpec { secrets: Some(secrets), ..container }),
+            container_spec: Some(TaskSpecContainerSpec { secrets: Some(secrets.to_vec()), ..container }),
             resources: Some(resources(job.limits, true)),
             // A task that is never followed by another runs at most once, whatever becomes of hosts and leaders.
             restart_policy: Some(TaskSpecRestartPolicy {
                 condition: Some(Restart::NONE),
                 ..Default::default()
             }),
-            placement: Some(placement(tagged(&job.tags))),
+            placement: Some(placement(constraints)),
             networks: Some(vec![attachment(APPS_NETWORK)]),
             log_driver: self.log_driver(),
             ..Default::default()
@@ -163,7 +166,7 @@ fn container(
         init: Some(true),
         stop_grace_period: Some(nanos(grace)),
         // The publisher judges health; the image's own check would only cost.
-        health_check: Some(HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }),
+        health_check: Some(unchecked()),
         capability_drop: Some(DROPPED_CAPABILITIES.map(str::to_owned).into()),
         // Engines before API 1.46 pass over it.
         privileges: Some(TaskSpecContainerSpecPrivileges {
@@ -220,6 +223,11 @@ fn resources(limits: Limits, bounded: bool) -> TaskSpecResources {
         reservations: reserved,
         ..Default::default()
     }
+}
+
+/// No health check, not even the image's own.
+pub(super) fn unchecked() -> HealthConfig {
+    HealthConfig { test: Some(vec!["NONE".to_owned()]), ..Default::default() }
 }
 
 /// At once, because the same delay comes before a lost host's containers are made elsewhere. Containers that end as soon
