@@ -15,6 +15,9 @@ pub struct RoleStatus {
     pub up_since: i64,
     /// Where it listens; empty for roles that only call others.
     pub address: String,
+    /// What else an operator wants to know, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// What is wrong now, with the cure; empty when all is well.
     pub problems: Vec<Problem>,
 }

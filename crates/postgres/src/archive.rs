@@ -16,6 +16,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use deis_runtime::{Shutdown, StatusBoard};
+use time::OffsetDateTime;
 use tokio::net::UnixListener;
 use tracing::warn;
 
@@ -23,6 +24,7 @@ use crate::account::Account;
 use crate::backup::Catalog;
 use crate::error::DatabaseError;
 use crate::layout::Layout;
+use crate::moment::in_words;
 use crate::restore::target;
 use crate::wal::{WAL_LIMIT, WalArchive, WalName};
 
@@ -75,6 +77,10 @@ async fn keep(
     };
     match kept {
         Ok(()) => {
+            let now = in_words(OffsetDateTime::now_utc().unix_timestamp());
+            archive
+                .status
+                .note("archive", format!("the write-ahead log is in the store up to {name}, {now}"));
             archive.status.well("archive");
             StatusCode::NO_CONTENT.into_response()
         }

@@ -5,5 +5,5 @@
 mod catalog;
 mod take;
 
-pub(crate) use catalog::Catalog;
+pub(crate) use catalog::{Backup, Catalog};
 pub(crate) use take::take;

@@ -8,7 +8,7 @@ use deis_runtime::{Shutdown, StatusBoard};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::error::DatabaseError;
 
@@ -28,6 +28,8 @@ pub(crate) struct Program {
     pub(crate) cure: &'static str,
     /// How long it may take to end after SIGTERM.
     pub(crate) grace: Duration,
+    /// Parts of lines that it says again and again while nothing happens.
+    pub(crate) routine: &'static [&'static str],
 }
 
 /// How a program came to its end.
@@ -71,7 +73,7 @@ impl Program {
         shutdown: &Shutdown,
     ) -> Result<End, DatabaseError> {
         let begun = Instant::now();
-        let mut running = Running::start(self.name, command)?;
+        let mut running = Running::start(self, command)?;
         tokio::select! {
             () = shutdown.cancelled() => Ok(running.stop(self.grace).await),
             exit = running.wait() => {
@@ -93,17 +95,18 @@ struct Running {
 }
 
 impl Running {
-    fn start(name: &'static str, mut command: Command) -> Result<Self, DatabaseError> {
+    fn start(program: &Program, mut command: Command) -> Result<Self, DatabaseError> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let (name, routine) = (program.name, program.routine);
         let failed =
             |source: std::io::Error| DatabaseError::Run { program: name.into(), reason: source.to_string() };
         let mut child = command.spawn().map_err(failed)?;
         let last = Arc::new(Mutex::new(String::from("it said nothing")));
         if let Some(output) = child.stdout.take() {
-            tokio::spawn(relay(name, output, last.clone()));
+            tokio::spawn(relay(name, routine, output, last.clone()));
         }
         if let Some(output) = child.stderr.take() {
-            tokio::spawn(relay(name, output, last.clone()));
+            tokio::spawn(relay(name, routine, output, last.clone()));
         }
         info!(program = name, pid = child.id(), "started");
         Ok(Self { name, child, last })
@@ -137,7 +140,12 @@ impl Running {
 }
 
 /// Hands a program's lines to the log, and keeps the last.
-async fn relay(name: &'static str, output: impl AsyncRead + Unpin, last: Arc<Mutex<String>>) {
+async fn relay(
+    name: &'static str,
+    routine: &'static [&'static str],
+    output: impl AsyncRead + Unpin,
+    last: Arc<Mutex<String>>,
+) {
     let mut lines = BufReader::with_capacity(LINE_LIMIT, output);
     let mut line = Vec::new();
     loop {
@@ -147,7 +155,9 @@ async fn relay(name: &'static str, output: impl AsyncRead + Unpin, last: Arc<Mut
             Ok(false) | Err(_) => return,
         }
         let text = String::from_utf8_lossy(&line).trim_end().to_owned();
-        if !text.is_empty() {
+        if routine.iter().any(|part| text.contains(part)) {
+            debug!(program = name, "{text}");
+        } else if !text.is_empty() {
             info!(program = name, "{text}");
             *last.lock().unwrap_or_else(PoisonError::into_inner) = text;
         }

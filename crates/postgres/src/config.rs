@@ -1,16 +1,17 @@
 //! What a member of the database needs to know.
 
+mod member;
+
 use std::collections::BTreeSet;
-use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deis_store::ObjectStore;
 
 use crate::error::DatabaseError;
+
+pub use member::{Member, MemberError};
 
 /// The longest directory: a socket's path below it has 107 bytes at most.
 const DIRECTORY_LIMIT: usize = 80;
@@ -114,41 +115,6 @@ fn is_plain(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-/".contains(&byte))
 }
 
-/// A host that has the database.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Member {
-    /// Its host name: 1–63 lower-case letters, digits and `-`.
-    pub name: String,
-    /// Where the others reach it.
-    pub address: IpAddr,
-}
-
-/// A text that describes no member.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("{0:?} is not NAME=ADDRESS, as in alpha=10.0.0.1, with a name of letters, digits and dashes")]
-pub struct MemberError(String);
-
-impl FromStr for Member {
-    type Err = MemberError;
-
-    fn from_str(text: &str) -> Result<Self, MemberError> {
-        let failed = || MemberError(text.to_owned());
-        let (name, address) = text.trim().split_once('=').ok_or_else(failed)?;
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        let named = (1..=63).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('-');
-        match address.parse() {
-            Ok(address) if named => Ok(Self { name: name.to_owned(), address }),
-            _ => Err(failed()),
-        }
-    }
-}
-
-impl fmt::Display for Member {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}={}", self.name, self.address)
-    }
-}
-
 /// Where each part listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ports {
@@ -233,21 +199,5 @@ pub(crate) mod tests {
         check_settings(|config| config.passwords.platform = "it's".into(), Some("letters and digits"));
         check_settings(|config| config.program = vec!["/a b".into()], Some("must not have blanks"));
         check_settings(|config| config.directory = format!("/{}", "a".repeat(90)).into(), Some("too long"));
-    }
-
-    fn check(text: &str, expected: Option<&str>) {
-        let parsed = text.parse::<Member>().ok().map(|member| member.to_string());
-        assert_eq!(parsed.as_deref(), expected, "{text:?}");
-    }
-
-    #[test]
-    fn members_are_a_name_and_an_address() {
-        check("alpha=10.0.0.1", Some("alpha=10.0.0.1"));
-        check(" a-1=fd00::1 ", Some("a-1=fd00::1"));
-        for text in
-            ["", "alpha", "=10.0.0.1", "alpha=", "alpha=host", "a b=10.0.0.1", "A=10.0.0.1", "-a=10.0.0.1"]
-        {
-            check(text, None);
-        }
     }
 }

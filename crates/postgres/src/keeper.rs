@@ -15,12 +15,13 @@ use crate::config::Config;
 use crate::error::DatabaseError;
 use crate::host::Host;
 use crate::member;
-use crate::overseer::{Overseer, is_primary};
+use crate::overseer::{Overseer, is_primary, is_well};
+use crate::patroni::PatroniMember;
 use crate::wal::WalArchive;
 use crate::{etcd, patroni};
 
 /// How long handing over may take before PostgreSQL is ended anyway.
-const HAND_OVER: Duration = Duration::from_secs(10);
+const HAND_OVER: Duration = Duration::from_secs(15);
 /// How often certificates are made anew, long before they end.
 const RENEW_EVERY: Duration = Duration::from_secs(12 * 60 * 60);
 /// How often it is looked whether the identity bundle has been replaced.
@@ -145,14 +146,21 @@ fn changed(path: &Path) -> Option<SystemTime> {
     path.metadata().and_then(|found| found.modified()).ok()
 }
 
-/// Has a copy become the primary, if this host is it: that takes less time than noticing that it is gone.
+/// Waits until the others can do without this host, and has a copy become the primary if this host is it: that takes
+/// less time than noticing that it is gone. Hosts that are restarted one after the other so lose no moment.
 async fn hand_over(host: &Host) {
     let handed = async {
+        let own = &host.config.host;
+        while let members = host.patroni.members().await?
+            && is_awaited(host, &members).await
+        {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
         let members = host.patroni.members().await?;
         let copy = members.iter().find(|member| member.role == "sync_standby" && member.follows());
-        let (true, Some(copy)) = (is_primary(&members, &host.config.host), copy) else { return Ok(()) };
-        host.patroni.switch_over(&host.config.host, &copy.name).await?;
-        while is_primary(&host.patroni.members().await?, &host.config.host) {
+        let (true, Some(copy)) = (is_primary(&members, own), copy) else { return Ok(()) };
+        host.patroni.switch_over(own, &copy.name).await?;
+        while is_primary(&host.patroni.members().await?, own) {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         info!(to = %copy.name, "handed over");
@@ -163,4 +171,10 @@ async fn hand_over(host: &Host) {
         Ok(Err(error)) => warn!(%error, "ending without handing over"),
         Err(_) => warn!("ending without handing over: it took too long"),
     }
+}
+
+/// Whether another host is there and not yet as it should be.
+async fn is_awaited(host: &Host, members: &[PatroniMember]) -> bool {
+    let others = member::ask_others(&host.config, &host.http).await;
+    others.iter().any(|(name, said)| said.is_some() && !is_well(members, name))
 }

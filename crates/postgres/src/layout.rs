@@ -72,6 +72,11 @@ impl Layout {
         is_filled(&self.data())
     }
 
+    /// Whether PostgreSQL runs, or ran until something killed it.
+    pub(crate) fn is_running(&self) -> bool {
+        self.data().join("postmaster.pid").exists()
+    }
+
     /// Whether etcd has ever run here.
     pub(crate) fn has_etcd(&self) -> bool {
         is_filled(&self.etcd().join("member"))

@@ -22,6 +22,7 @@ mod image;
 mod keeper;
 mod layout;
 mod member;
+mod moment;
 mod overseer;
 mod patroni;
 mod programs;

@@ -1,25 +1,25 @@
 //! Watching over the database once it runs: who is the primary, who copies it, what is wrong, whether it is backed up.
 
+mod backups;
+mod condition;
+
 use std::time::Duration;
 
 use deis_runtime::Shutdown;
 use serde_json::Value;
-use time::OffsetDateTime;
 use tokio::task::JoinHandle;
-use tracing::{info, warn};
+use tracing::info;
 
-use crate::backup::take;
-use crate::config::Config;
 use crate::error::DatabaseError;
 use crate::host::Host;
 use crate::patroni::{PatroniMember, dynamic};
 
+use condition::{role, roles, trouble};
+
+pub(crate) use condition::{is_primary, is_well};
+
 /// How often the members are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-/// How soon a base backup that failed is tried again.
-const RETRY_BACKUP: Duration = Duration::from_secs(60);
-/// A copy that is so many bytes behind is told of.
-const LAG_LIMIT: u64 = 64 << 20;
 
 /// Watches one member.
 pub(crate) struct Overseer {
@@ -37,6 +37,7 @@ impl Overseer {
     /// Looks again and again until `shutdown`.
     pub(crate) async fn run(self, shutdown: Shutdown) {
         let mut reign = Reign::default();
+        let watching = tokio::spawn(backups::watch(self.host.clone()));
         while !shutdown.is_cancelled() {
             self.look(&mut reign).await;
             tokio::select! {
@@ -44,6 +45,7 @@ impl Overseer {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
         }
+        watching.abort();
         reign.end();
     }
 
@@ -78,8 +80,8 @@ impl Overseer {
             info!(host = %self.host.config.host, "this host is the primary");
         }
         self.adjust(members).await?;
-        if reign.backup.as_ref().is_none_or(JoinHandle::is_finished) {
-            reign.backup = Some(self.back_up());
+        if reign.backup.is_none() {
+            reign.backup = Some(tokio::spawn(backups::make(self.host.clone())));
         }
         Ok(())
     }
@@ -103,32 +105,16 @@ impl Overseer {
     fn tell(&self, members: &[PatroniMember]) {
         let own = members.iter().find(|member| member.name == self.host.config.host);
         let address = self.host.config.this_member().address;
-        let role = own.map_or_else(|| "not yet a member".to_owned(), |own| describe(own, members));
+        let role = own.map_or_else(|| "not yet a member".to_owned(), role);
         self.host.status.listens_on(format!("{address}:{} ({role})", self.host.config.ports.postgres));
+        self.host.status.note("database", roles(members));
         match trouble(&self.host.config, members) {
-            Some((cause, cure)) => self.host.status.trouble("database", cause, cure),
+            Some((cause, cure)) => self.host.status.trouble("database", cause, &cure),
             None => self.host.status.well("database"),
         }
-    }
-
-    /// Makes base backups when they are due, and removes old ones.
-    fn back_up(&self) -> JoinHandle<()> {
-        let host = self.host.clone();
-        tokio::spawn(async move {
-            let wait = match back_up(&host).await {
-                Ok(()) => {
-                    host.status.well("backup");
-                    host.config.retention.every.min(RETRY_BACKUP)
-                }
-                Err(error) => {
-                    warn!(%error, "failed to back up");
-                    let cure = "see that the store is up and has space; it is tried again every minute";
-                    host.status.trouble("backup", format!("there is no new base backup: {error}"), cure);
-                    RETRY_BACKUP
-                }
-            };
-            tokio::time::sleep(wait).await;
-        })
+        if is_well(members, &self.host.config.host) {
+            self.host.status.well("patroni");
+        }
     }
 
     /// What is here is a whole database once it is the primary or follows it.
@@ -153,27 +139,6 @@ impl Reign {
     }
 }
 
-/// Makes a base backup if it is time for one.
-async fn back_up(host: &Host) -> Result<(), DatabaseError> {
-    let Host { config, layout, server, catalog, .. } = host;
-    let system = server.system()?;
-    let now = OffsetDateTime::now_utc().unix_timestamp();
-    let newest = catalog.backups().await?.into_iter().rfind(|backup| backup.system == system);
-    let every = config.retention.every.as_secs().cast_signed();
-    // Older backups do not lead to what comes after an earlier state was gone back to.
-    let restored = layout.restore_target().exists();
-    if restored || newest.is_none_or(|newest| newest.begun + every <= now) {
-        let backup = take(server, catalog).await?;
-        info!(size_bytes = backup.size, first_wal = %backup.first_wal, "made a base backup");
-        let _ = std::fs::remove_file(layout.restore_target());
-    }
-    catalog.clean(system, &config.retention, now).await
-}
-
-pub(crate) fn is_primary(members: &[PatroniMember], host: &str) -> bool {
-    members.iter().any(|member| member.name == host && member.is_primary() && member.state == "running")
-}
-
 /// Whether `current` says all that `wanted` says.
 fn holds(current: &Value, wanted: &Value) -> bool {
     match (current, wanted) {
@@ -184,68 +149,10 @@ fn holds(current: &Value, wanted: &Value) -> bool {
     }
 }
 
-fn describe(own: &PatroniMember, members: &[PatroniMember]) -> String {
-    let synchronous = members.iter().find(|member| member.role == "sync_standby");
-    match (own.is_primary(), own.role.as_str()) {
-        (true, _) => match synchronous {
-            Some(copy) => format!("primary, every write also on {}", copy.name),
-            None => "primary".to_owned(),
-        },
-        (false, "sync_standby") => "copy with every write".to_owned(),
-        (false, _) => format!("copy, {}, {} bytes behind", own.state, own.lag.as_u64().unwrap_or_default()),
-    }
-}
-
-/// What is wrong with the members, and the cure.
-fn trouble(config: &Config, members: &[PatroniMember]) -> Option<(String, &'static str)> {
-    if !members.iter().any(|member| member.is_primary() && member.state == "running") {
-        return Some((
-            "no host is the primary; writes wait".to_owned(),
-            "start the database on more of its hosts",
-        ));
-    }
-    for host in &config.members {
-        let cure = "see the database's journal on that host; if the host is gone for good, remove it";
-        match members.iter().find(|member| member.name == host.name) {
-            None => return Some((format!("{} has no copy of the database", host.name), cure)),
-            Some(member) if !member.is_primary() && !member.follows() => {
-                return Some((format!("{} does not copy the primary ({})", host.name, member.state), cure));
-            }
-            Some(member) if member.lag.as_u64().is_some_and(|lag| lag > LAG_LIMIT) => {
-                let cause = format!("{} is {} MB behind the primary", host.name, member.lag.as_u64()? >> 20);
-                return Some((cause, "see whether that host's disk or network is slow"));
-            }
-            Some(_) => {}
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
-
-    fn member(name: &str, role: &str, state: &str, lag: u64) -> PatroniMember {
-        PatroniMember { name: name.into(), role: role.into(), state: state.into(), lag: json!(lag) }
-    }
-
-    fn check(members: &[PatroniMember], expected: Option<&str>) {
-        let config = crate::config::tests::config("a=127.0.0.1,b=127.0.0.2");
-        assert_eq!(trouble(&config, members).map(|(cause, _)| cause).as_deref(), expected);
-    }
-
-    #[test]
-    fn what_is_wrong_is_said_in_words() {
-        let (primary, copy) = (member("a", "leader", "running", 0), member("b", "replica", "running", 5));
-        check(&[primary.clone(), copy.clone()], None);
-        check(std::slice::from_ref(&copy), Some("no host is the primary; writes wait"));
-        check(std::slice::from_ref(&primary), Some("b has no copy of the database"));
-        let stopped = member("b", "replica", "stopped", 0);
-        check(&[primary.clone(), stopped], Some("b does not copy the primary (stopped)"));
-        let slow = member("b", "sync_standby", "running", 100 << 20);
-        check(&[primary, slow], Some("b is 100 MB behind the primary"));
-    }
 
     #[test]
     fn settings_hold_when_all_that_is_wanted_is_there() {

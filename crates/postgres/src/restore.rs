@@ -24,7 +24,7 @@ pub fn prepare_restore(
     let failed = |source| DatabaseError::File { path: aside.clone(), source };
     let kept = [layout.postgres(), layout.etcd(), layout.founding()];
     let kept: Vec<_> = kept.into_iter().filter(|path| path.exists()).collect();
-    if layout.data().join("postmaster.pid").exists() {
+    if layout.is_running() {
         let reason = format!("PostgreSQL still runs in {}; end the role first", layout.data().display());
         return Err(DatabaseError::Settings { reason });
     }

@@ -2,6 +2,12 @@
 //!
 //! `<prefix>/<system>/wal/<timeline>/<file>.<SHA-256 of the content>.zst`: the same file archived again is found and
 //! left, another content under the same name is seen and refused, and what is read back proves itself.
+//!
+//! A host that lost its place may have a segment that goes on where another host's ends, at the end of a timeline. Of
+//! the two the longer one is kept, which also does for whoever wanted the shorter.
+
+mod name;
+mod segment;
 
 use std::io;
 use std::sync::Arc;
@@ -13,50 +19,16 @@ use sha2::{Digest, Sha256};
 
 use crate::error::DatabaseError;
 
+use segment::{Extent, extent};
+
+pub use name::WalName;
+
 /// The largest file of the log: PostgreSQL's default is 16 MiB.
 pub(crate) const WAL_LIMIT: usize = 64 << 20;
 /// How hard files are compressed. They are mostly zeros when they are archived for their age.
 const LEVEL: i32 = 3;
 /// What everything of the database in the store is under.
 pub(crate) const PREFIX: &str = "database";
-
-/// A file of the write-ahead log: a segment, a partial one, a history of timelines, or a backup's mark.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WalName(String);
-
-impl WalName {
-    /// Parses the names that PostgreSQL gives.
-    pub fn parse(text: &str) -> Result<Self, DatabaseError> {
-        let hex = |part: &str, digits: usize| {
-            part.len() == digits && part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
-        };
-        let parts: Vec<&str> = text.split('.').collect();
-        let known = match parts.as_slice() {
-            [segment] | [segment, "partial"] => hex(segment, 24),
-            [timeline, "history"] => hex(timeline, 8),
-            [segment, offset, "backup"] => hex(segment, 24) && hex(offset, 8),
-            _ => false,
-        };
-        match known {
-            true => Ok(Self(text.to_owned())),
-            false => Err(DatabaseError::Name { name: text.to_owned() }),
-        }
-    }
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The place in the log, whatever the timeline; none for a history.
-    pub(crate) fn position(&self) -> Option<&str> {
-        self.0.get(8..24)
-    }
-
-    fn timeline(&self) -> &str {
-        &self.0[..8]
-    }
-}
 
 /// The log of the databases in one store.
 #[derive(Clone)]
@@ -78,27 +50,62 @@ impl WalArchive {
     ) -> Result<(), DatabaseError> {
         let digest = hex::encode(Sha256::digest(&content));
         let stem = stem(system, name);
-        if let Some(kept) = self.find(&stem).await? {
-            return match digest_of(&kept.key, &stem) {
-                Some(found) if found == digest => Ok(()),
-                _ => Err(DatabaseError::Differs { name: name.as_str().to_owned() }),
-            };
+        let kept = self.find(&stem).await?;
+        let mut shorter = Vec::new();
+        for object in kept {
+            if digest_of(&object.key, &stem) == Some(&digest) {
+                return Ok(());
+            }
+            match self.compare(&object, &stem, name, &content).await? {
+                Extent::Longer => shorter.push(object.key),
+                Extent::Equal | Extent::Shorter => return Ok(()),
+                Extent::Apart => return Err(DatabaseError::Differs { name: name.as_str().to_owned() }),
+            }
         }
         let packed = blocking("compress", move || zstd::bulk::compress(&content, LEVEL)).await?;
         self.store.put_bytes(&key(&format!("{stem}{digest}.zst"))?, packed.into()).await?;
+        for key in shorter {
+            self.store.delete(&key).await?;
+        }
         Ok(())
+    }
+
+    /// How far `content` goes, compared with what is kept as `object`.
+    async fn compare(
+        &self,
+        object: &ObjectMeta,
+        stem: &str,
+        name: &WalName,
+        content: &[u8],
+    ) -> Result<Extent, DatabaseError> {
+        match name.is_segment() {
+            true => Ok(extent(content, &self.fetch(object, stem).await?)),
+            false => Ok(Extent::Apart),
+        }
     }
 
     /// What was kept as `name` of the database `system`, proven; none if there is nothing.
     pub(crate) async fn read(&self, system: u64, name: &WalName) -> Result<Option<Vec<u8>>, DatabaseError> {
         let stem = stem(system, name);
-        let Some(kept) = self.find(&stem).await? else { return Ok(None) };
-        let packed = self.store.get_bytes(&kept.key, WAL_LIMIT as u64).await?;
+        let mut longest: Option<Vec<u8>> = None;
+        // One, unless whoever replaced a shorter one was interrupted.
+        for object in self.find(&stem).await? {
+            let content = self.fetch(&object, &stem).await?;
+            if longest.as_ref().is_none_or(|longest| extent(&content, longest) == Extent::Longer) {
+                longest = Some(content);
+            }
+        }
+        Ok(longest)
+    }
+
+    /// The content of `object`, proven by its name.
+    async fn fetch(&self, object: &ObjectMeta, stem: &str) -> Result<Vec<u8>, DatabaseError> {
+        let packed = self.store.get_bytes(&object.key, WAL_LIMIT as u64).await?;
         let content = blocking("decompress", move || zstd::bulk::decompress(&packed, WAL_LIMIT)).await;
-        let damaged = |reason: String| DatabaseError::Damaged { key: kept.key.to_string(), reason };
+        let damaged = |reason: String| DatabaseError::Damaged { key: object.key.to_string(), reason };
         let content = content.map_err(|error| damaged(error.to_string()))?;
-        match digest_of(&kept.key, &stem) {
-            Some(digest) if digest == hex::encode(Sha256::digest(&content)) => Ok(Some(content)),
+        match digest_of(&object.key, stem) {
+            Some(digest) if digest == hex::encode(Sha256::digest(&content)) => Ok(content),
             _ => Err(damaged("its content does not match its name".to_owned())),
         }
     }
@@ -120,15 +127,10 @@ impl WalArchive {
         Ok(removed)
     }
 
-    async fn find(&self, stem: &str) -> Result<Option<ObjectMeta>, DatabaseError> {
-        let mut list = self.store.list(stem, None);
-        while let Some(object) = list.try_next().await? {
-            // `….history.` begins with no other name, but a segment's name is the beginning of its backup's mark.
-            if digest_of(&object.key, stem).is_some() {
-                return Ok(Some(object));
-            }
-        }
-        Ok(None)
+    async fn find(&self, stem: &str) -> Result<Vec<ObjectMeta>, DatabaseError> {
+        // `….history.` begins with no other name, but a segment's name is the beginning of its backup's mark.
+        let found: Vec<ObjectMeta> = self.store.list(stem, None).try_collect().await?;
+        Ok(found.into_iter().filter(|object| digest_of(&object.key, stem).is_some()).collect())
     }
 }
 
@@ -159,23 +161,6 @@ async fn blocking<T: Send + 'static>(
 mod tests {
     use super::*;
 
-    fn check(text: &str, expected: bool) {
-        assert_eq!(WalName::parse(text).is_ok(), expected, "{text:?}");
-    }
-
-    #[test]
-    fn only_names_of_the_log_are_taken() {
-        check("000000010000000000000002", true);
-        check("000000010000000000000002.partial", true);
-        check("00000002.history", true);
-        check("000000010000000000000002.00000028.backup", true);
-        for text in
-            ["", "0000000100000000000000", "00000001000000000000000g", "../etc/passwd", "00000002.history/x"]
-        {
-            check(text, false);
-        }
-    }
-
     async fn kept(names: &[&str]) -> WalArchive {
         let archive = WalArchive::new(deis_store::open("memory://").await.unwrap());
         for name in names {
@@ -198,10 +183,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_a_segment_that_two_hosts_have_the_longer_one_is_kept() {
+        let name = WalName::parse("000000010000000000000002").unwrap();
+        let archive = kept(&[]).await;
+        let (short, long) = (segment::tests::segment(3, 100), segment::tests::segment(3, 200));
+        for content in [&short, &long, &short] {
+            archive.keep(7, &name, content.clone().into()).await.unwrap();
+        }
+        assert_eq!(archive.read(7, &name).await.unwrap(), Some(long.clone()));
+        assert_eq!(archive.find(&stem(7, &name)).await.unwrap().len(), 1);
+        let mut other = long;
+        other[50] = 7;
+        let refused = archive.keep(7, &name, other.into()).await.unwrap_err();
+        assert!(matches!(refused, DatabaseError::Differs { .. }), "{refused}");
+    }
+
+    #[tokio::test]
     async fn damage_is_noticed() {
         let name = WalName::parse("000000010000000000000002").unwrap();
         let archive = kept(&[name.as_str()]).await;
-        let object = archive.find(&stem(7, &name)).await.unwrap().unwrap();
+        let object = archive.find(&stem(7, &name)).await.unwrap().remove(0);
         let other = zstd::bulk::compress(b"something else", LEVEL).unwrap();
         archive.store.put_bytes(&object.key, other.into()).await.unwrap();
         let refused = archive.read(7, &name).await.unwrap_err();

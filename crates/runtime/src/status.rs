@@ -1,5 +1,7 @@
 //! What a role says of itself, on a socket that only the platform's user can open.
 
+mod remote;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -20,6 +22,7 @@ use crate::{DataDir, Role, Shutdown, VERSION};
 #[derive(Clone)]
 pub struct StatusBoard {
     shared: Arc<Mutex<RoleStatus>>,
+    notes: Arc<Mutex<BTreeMap<&'static str, String>>>,
     problems: Arc<Mutex<BTreeMap<&'static str, Problem>>>,
 }
 
@@ -33,14 +36,20 @@ impl StatusBoard {
             pid: std::process::id(),
             up_since: i64::try_from(up_since).unwrap_or(i64::MAX),
             address: String::new(),
+            notes: Vec::new(),
             problems: Vec::new(),
         };
-        Self { shared: Arc::new(Mutex::new(status)), problems: Arc::default() }
+        Self { shared: Arc::new(Mutex::new(status)), notes: Arc::default(), problems: Arc::default() }
     }
 
     /// Notes where the role listens.
     pub fn listens_on(&self, address: impl ToString) {
         lock(&self.shared).address = address.to_string();
+    }
+
+    /// Notes something about `subject` that an operator wants to know, in place of what was noted of it before.
+    pub fn note(&self, subject: &'static str, text: impl ToString) {
+        lock(&self.notes).insert(subject, text.to_string());
     }
 
     /// Notes that `subject` (as "database", "logger") is in trouble, until it is noted well.
@@ -57,6 +66,7 @@ impl StatusBoard {
     /// What the board says now.
     pub fn snapshot(&self) -> RoleStatus {
         let mut status = lock(&self.shared).clone();
+        status.notes = lock(&self.notes).values().cloned().collect();
         status.problems = lock(&self.problems).values().cloned().collect();
         status
     }

@@ -19,6 +19,7 @@ const ETCD: Program = Program {
     name: "etcd",
     cure: "see the journal of the database role; if its disk is broken, remove the host and let it join anew",
     grace: Duration::from_secs(5),
+    routine: &[],
 };
 /// How soon a host that has to wait for others looks again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);

@@ -4,8 +4,6 @@ use std::time::Duration;
 use std::{fs, io};
 
 use deis_runtime::Shutdown;
-use time::macros::format_description;
-use time::{OffsetDateTime, UtcOffset};
 use tracing::{info, warn};
 
 use super::settings::{Bootstrap, INITIALIZED, LEADER, settings};
@@ -13,12 +11,14 @@ use crate::child::{End, Ends, Program};
 use crate::error::DatabaseError;
 use crate::host::Host;
 use crate::member::ask_others;
+use crate::moment::in_words;
 use crate::restore::target;
 
 const PATRONI: Program = Program {
     name: "patroni",
     cure: "see the journal of the database role for what it said before",
     grace: Duration::from_secs(20),
+    routine: &["INFO: no action. ", "INFO: Lock owner: ", "rescheduling immediately"],
 };
 /// How soon a host that has to wait looks again.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -49,7 +49,7 @@ pub(crate) async fn keep(host: &Host, shutdown: &Shutdown) -> Result<(), Databas
 
 /// Ends PostgreSQL if it still runs.
 async fn end_unwatched(host: &Host) {
-    if !host.layout.data().join("postmaster.pid").exists() {
+    if !host.layout.is_running() {
         return;
     }
     match host.server.end_now().await {
@@ -89,7 +89,8 @@ enum Decision {
 async fn decide(host: &Host) -> Result<Decision, DatabaseError> {
     let (layout, etcd) = (&host.layout, host.etcd(host.config.this_member()));
     let part = layout.incomplete().exists();
-    if layout.has_data() && !part {
+    // Patroni would end at once without etcd. If PostgreSQL still runs, somebody has to watch over it all the same.
+    if layout.has_data() && !part && layout.is_running() {
         return Ok(Decision::Start(Bootstrap::Empty));
     }
     let (initialized, leader) = match (etcd.read(INITIALIZED).await, etcd.read(LEADER).await) {
@@ -98,6 +99,9 @@ async fn decide(host: &Host) -> Result<Decision, DatabaseError> {
             return Ok(Decision::Wait(format!("etcd is not ready: {error}")));
         }
     };
+    if layout.has_data() && !part {
+        return Ok(Decision::Start(Bootstrap::Empty));
+    }
     let made = initialized.as_ref().is_some_and(|system| !system.is_empty());
     if layout.has_data() && made && leader.is_none() {
         // Nobody is there to copy from: what is here may be all there is.
@@ -141,15 +145,10 @@ async fn make(host: &Host) -> Result<Decision, DatabaseError> {
     }
     let until = target(&host.layout)?;
     match (host.catalog.newest(until).await?, until) {
-        (Some(_), _) => Ok(Decision::Start(Bootstrap::Restored(until.map(in_words).transpose()?))),
+        (Some(_), _) => {
+            Ok(Decision::Start(Bootstrap::Restored(until.map(|until| in_words(until.unix_timestamp())))))
+        }
         (None, None) => Ok(Decision::Start(Bootstrap::Empty)),
         (None, Some(until)) => Ok(Decision::Wait(format!("the store has no backup from before {until}"))),
     }
-}
-
-/// The time as PostgreSQL reads it in its settings: without a letter for the zone.
-fn in_words(time: OffsetDateTime) -> Result<String, DatabaseError> {
-    let form = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]+00");
-    let text = time.to_offset(UtcOffset::UTC).format(form);
-    text.map_err(|error| DatabaseError::Settings { reason: error.to_string() })
 }
