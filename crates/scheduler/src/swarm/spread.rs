@@ -9,7 +9,7 @@ use deis_model::{ProcessType, WorkloadId};
 
 use super::Swarm;
 use super::service::{Owned, Runs};
-use super::spec::avoid;
+use super::spec::{avoid, unchecked};
 use crate::placement::Held;
 use crate::{ClusterHost, HostState, SchedulerError};
 
@@ -76,6 +76,9 @@ pub(super) fn kept_off(service: &Owned, hosts: &BTreeSet<String>) -> ServiceSpec
         let constraints = task.placement.get_or_insert_default().constraints.get_or_insert_default();
         constraints.retain(|text| !text.starts_with(&prefix));
         constraints.extend(hosts.iter().map(|host| avoid(host)));
+        // The client does not know the name under which engines give it back. Left out, it would be a change, and all
+        // containers would start anew.
+        task.container_spec.get_or_insert_default().health_check.get_or_insert_with(unchecked);
     }
     spec
 }
@@ -213,6 +216,22 @@ mod tests {
             desired_state: Some(TaskState::RUNNING),
             ..Default::default()
         }
+    }
+
+    #[test]
+    fn a_service_that_is_kept_off_a_host_is_changed_in_nothing_else() {
+        let given = serde_json::json!({
+            "TaskTemplate": {
+                "ContainerSpec": { "Image": "blog", "Healthcheck": { "Test": ["NONE"] } },
+                "Placement": { "Constraints": ["node.labels.dataPlane==true"] },
+            },
+        });
+        let spec = serde_json::from_value(given).expect("as engines give it");
+        let off = kept_off(&Owned { spec, ..service(1, "") }, &BTreeSet::from(["a".to_owned()]));
+        let mut told = serde_json::to_value(off).expect("JSON");
+        let task = &mut told["TaskTemplate"];
+        assert_eq!(task["ContainerSpec"]["HealthCheck"]["Test"], serde_json::json!(["NONE"]));
+        assert_eq!(task["Placement"]["Constraints"][1], "node.id!=a");
     }
 
     #[test]
