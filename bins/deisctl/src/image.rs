@@ -5,7 +5,7 @@
 
 mod archive;
 mod content;
-mod database;
+pub(crate) mod database;
 mod loader;
 mod program;
 
@@ -18,9 +18,8 @@ use tokio::sync::mpsc;
 use deis_scheduler::{Credentials, Engine};
 
 use crate::arguments::ImageCommand;
-use crate::fleet::{Fleet, Secrets, State};
+use crate::fleet::{Fleet, Secrets};
 use crate::platform::Platform;
-use crate::unit::Unit;
 
 use content::Content;
 use program::Programs;
@@ -47,22 +46,12 @@ pub(crate) async fn run(
             let engine = platform.engine().await?;
             let name = make(&engine, force, out).await?;
             writeln!(out, "{name}")?;
-            if keeps_database(platform).await? {
-                database::make(&engine, force, out).await?;
-            }
+            database::make_where_kept(platform, force, out).await?;
         }
-        ImageCommand::Database { force } => database::make(&platform.engine().await?, force, out).await?,
+        ImageCommand::Database { force } => database::make_here(platform, force, out).await?,
         ImageCommand::Push => push(platform, out).await?,
     }
     Ok(())
-}
-
-/// Whether the platform keeps its database itself, and on this host.
-async fn keeps_database(platform: &Platform) -> anyhow::Result<bool> {
-    let Some(fleet) = Fleet::if_any(platform).await? else { return Ok(false) };
-    let (state, here) = (State::read(&fleet).await?, fleet.cluster.this_host().await?);
-    let is_member = state.hosts_of(Unit::Database).any(|host| host.name == here);
-    Ok(is_member && !state.has_external_database())
 }
 
 /// The image of this host's programs, made if it is missing.
@@ -72,7 +61,7 @@ pub(crate) async fn ensure(engine: &Engine, out: &mut dyn Write) -> anyhow::Resu
 
 async fn make(engine: &Engine, force: bool, out: &mut dyn Write) -> anyhow::Result<String> {
     let programs = Programs::find()?;
-    let name = format!("{NAME}:{}-{}", deis_api::PLATFORM_VERSION, programs.digest()?);
+    let name = format!("{NAME}:{}", programs.tag()?);
     if !force && engine.images.inspect(&name).await?.is_some() {
         return Ok(name);
     }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 
 use crate::arguments::{StackBuild, StackCommand};
+use crate::image;
 use crate::platform::Platform;
 
 use definition::Definition;
@@ -25,7 +26,11 @@ pub(crate) async fn run(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     match command {
-        StackCommand::Build(build) => make(platform, &build, out).await,
+        StackCommand::Build(build) => {
+            make(platform, &build, out).await?;
+            // The database's image is made on top of the stack, on the hosts that have a database.
+            image::database::make_where_kept(platform, false, out).await
+        }
     }
 }
 

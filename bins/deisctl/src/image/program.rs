@@ -70,8 +70,13 @@ impl Programs {
         &self.missing
     }
 
+    /// What images of them are tagged with: the version and the digest.
+    pub(super) fn tag(&self) -> anyhow::Result<String> {
+        Ok(format!("{}-{}", deis_api::PLATFORM_VERSION, self.digest()?))
+    }
+
     /// 12 hex digits that differ when our programs do.
-    pub(super) fn digest(&self) -> anyhow::Result<String> {
+    fn digest(&self) -> anyhow::Result<String> {
         let mut hash = Sha256::new();
         for (name, path) in &self.own {
             hash.update(name.as_bytes());

@@ -51,7 +51,11 @@ pub(super) async fn join(
         return Ok(ExitCode::SUCCESS);
     }
     let operation = Operation::open(platform).await?;
-    make_folders(&State::read(&fleet).await?)?;
+    let state = State::read(&fleet).await?;
+    make_folders(&state)?;
+    if planes.contains(&Plane::Control) && state.wish(Unit::Database).is_some() {
+        prepare_database(&fleet, &state, out).await?;
+    }
     let know = |wishes: &mut Wishes| {
         wishes.forgotten.remove(&name);
         Ok(())
@@ -65,6 +69,14 @@ pub(super) async fn join(
         fleet.cluster.promote(&name, false).await?;
     }
     Ok(code)
+}
+
+/// Makes the image of the database that this host is to have, if it can be made: else status tells what is missing.
+async fn prepare_database(fleet: &Fleet, state: &State, out: &mut dyn Write) -> anyhow::Result<()> {
+    if let Err(error) = image::database::make(&fleet.engine, Some(state), false, out).await {
+        writeln!(out, "The database cannot start here yet: {error:#}")?;
+    }
+    Ok(())
 }
 
 /// What tells images of different programs apart.

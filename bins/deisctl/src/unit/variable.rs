@@ -54,7 +54,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
 
 /// Settings that change workloads in another way than by a variable of their own, and whose.
 const STRUCTURAL: &[(&str, &str, &[Unit])] = &[
-    ("platform", "image", &[Logger, Logspout, Registry, Controller, Builder, Publisher, Router]),
+    ("platform", "image", &Unit::ALL),
     ("platform", "dataDir", &Unit::ALL),
     ("platform", "engineSocket", WITH_ENGINE),
     ("store", "url", &[Registry, Builder, Logger, Unit::Database]),

@@ -30,8 +30,8 @@ pub(crate) const HOST_DATA: &str = "/var/lib/deis";
 const HOST_ENGINE: &str = "/var/run/docker.sock";
 /// The same in containers.
 const ENGINE: &str = "/var/run/docker.sock";
-/// The image of the database, unless `database image` says otherwise.
-pub(crate) const DATABASE_IMAGE: &str = "deis/database:latest";
+/// The image of the database without its tag, which is that of the platform's image.
+pub(crate) const DATABASE_IMAGE: &str = "deis/database";
 
 /// The id of a unit's workload.
 pub(crate) fn id(unit: Unit) -> WorkloadId {
@@ -84,11 +84,14 @@ pub(crate) fn database_files(state: &State) -> String {
 
 /// The image that `unit` runs from.
 pub(crate) fn image(state: &State, unit: Unit) -> String {
-    let of_all = || match unit.is_role() {
-        true => platform_image(state),
-        false => DATABASE_IMAGE,
-    };
-    state.settings.value(unit.as_str(), "image").unwrap_or_else(of_all).to_owned()
+    if let Some(own) = state.settings.value(unit.as_str(), "image") {
+        return own.to_owned();
+    }
+    let of_all = platform_image(state);
+    match (unit, of_all.rsplit_once(':')) {
+        (Unit::Database, Some((_, tag))) => format!("{DATABASE_IMAGE}:{tag}"),
+        _ => of_all.to_owned(),
+    }
 }
 
 /// The image that roles run from unless they have one of their own.
