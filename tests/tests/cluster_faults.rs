@@ -63,6 +63,13 @@ impl Scene {
         self.rows.push(row);
     }
 
+    /// What to say of a host beside its number: whether it leads the Swarm, and so chooses where containers go.
+    fn role_of(&self, number: usize) -> &'static str {
+        let ask = ["node", "inspect", "--format", "{{.ManagerStatus.Leader}}", "self"];
+        let leads = self.cluster.lab().host(number).docker(&ask).succeeded().stdout;
+        if leads.trim() == "true" { ", the leader," } else { "" }
+    }
+
     /// Waits until every role is well, visitors are served, and a developer has had a command of each kind acknowledged.
     fn await_well(&self) {
         self.cluster
@@ -119,7 +126,8 @@ fn a_lost_host_loses_nothing_acknowledged() {
     }
     let mut scene = Scene::start(Database::External);
     for number in 1..=3 {
-        scene.suffer(&format!("host {number} loses power, comes back after 60 s"), |cluster| {
+        let name = format!("host {number}{} loses power, comes back after 60 s", scene.role_of(number));
+        scene.suffer(&name, |cluster| {
             let host = cluster.lab().host(number);
             host.kill();
             std::thread::sleep(LASTS);
@@ -127,7 +135,8 @@ fn a_lost_host_loses_nothing_acknowledged() {
         });
     }
     for number in 1..=3 {
-        scene.suffer(&format!("host {number} is cut off for 60 s"), |cluster| {
+        let name = format!("host {number}{} is cut off for 60 s", scene.role_of(number));
+        scene.suffer(&name, |cluster| {
             let host = cluster.lab().host(number);
             host.cut();
             std::thread::sleep(LASTS);
