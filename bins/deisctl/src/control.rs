@@ -5,15 +5,13 @@ use std::io::Write;
 use std::ops::Deref;
 use std::time::Duration;
 
-use anyhow::Context;
 use http::{Method, StatusCode};
-use tempfile::NamedTempFile;
 
-use deis_api::client::{CallError, Credential, InternalClient};
+use deis_api::client::{CallError, InternalClient};
 use deis_api::internal::SettingsPage;
-use deis_runtime::Identity;
 
-use crate::fleet::{Fleet, OPERATOR, Settings, State, Wishes};
+use crate::fleet::{Fleet, Settings, State, Wishes};
+use crate::operator::Operator;
 use crate::unit::Unit;
 use crate::unit::variable::{Effect, effect};
 use crate::unit::workload::addresses;
@@ -27,8 +25,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// A client of the controller.
 pub(crate) struct Control {
     client: InternalClient,
-    /// Holds the identity, which is read again whenever it changes.
-    _bundle: Option<NamedTempFile>,
+    /// As whom it calls hosts of a cluster.
+    _operator: Option<Operator>,
 }
 
 impl Deref for Control {
@@ -42,7 +40,7 @@ impl Deref for Control {
 impl Control {
     /// The controller of a platform on this machine.
     pub(crate) fn local(client: InternalClient) -> Self {
-        Self { client, _bundle: None }
+        Self { client, _operator: None }
     }
 
     /// The controllers of a cluster.
@@ -59,13 +57,8 @@ impl Control {
     }
 
     fn at<'a>(state: &State, addresses: impl IntoIterator<Item = &'a str>) -> anyhow::Result<Self> {
-        let mut file = NamedTempFile::new().context("failed to make a temporary file")?;
-        file.write_all(state.identities.bundle(OPERATOR)?.as_bytes())
-            .context("failed to write a temporary file")?;
-        let identity = Identity::load(file.path(), OPERATOR)?;
-        let peers = identity.peers(addresses, Unit::Controller.as_str());
-        let client = InternalClient::over(peers, Credential::Key(state.secrets.internal_key.clone()));
-        Ok(Self { client, _bundle: Some(file) })
+        let operator = Operator::of(state)?;
+        Ok(Self { client: operator.client(Unit::Controller, addresses), _operator: Some(operator) })
     }
 
     /// Tells the controller what it was not told yet: settings that it takes while it runs, and hosts to forget.

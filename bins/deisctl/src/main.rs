@@ -10,6 +10,7 @@ mod journal;
 mod listing;
 mod membership;
 mod operate;
+mod operator;
 mod plane;
 mod platform;
 mod rollout;

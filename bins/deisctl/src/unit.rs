@@ -10,6 +10,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use deis_runtime::Role;
+
 use crate::plane::Plane;
 
 pub(crate) use group::GROUPS;
@@ -147,14 +149,29 @@ impl Unit {
         self.shape().overlaps
     }
 
+    /// Where it tells on its host how it is.
+    pub(crate) fn status_port(self) -> u16 {
+        Role::from(self).status_port()
+    }
+
     /// Where it listens on its host, if anywhere.
     pub(crate) fn port(self) -> Option<u16> {
         Some(self.shape().port).filter(|port| *port != 0)
     }
+}
 
-    /// Whether it is this platform's program, and not one of others.
-    pub(crate) fn is_role(self) -> bool {
-        self != Self::Database
+impl From<Unit> for Role {
+    fn from(unit: Unit) -> Self {
+        match unit {
+            Unit::Database => Self::Database,
+            Unit::Logger => Self::Logger,
+            Unit::Logspout => Self::Logspout,
+            Unit::Registry => Self::Registry,
+            Unit::Controller => Self::Controller,
+            Unit::Builder => Self::Builder,
+            Unit::Publisher => Self::Publisher,
+            Unit::Router => Self::Router,
+        }
     }
 }
 

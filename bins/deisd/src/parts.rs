@@ -59,6 +59,13 @@ impl Parts {
         }
     }
 
+    /// Tells operators on other hosts what `board` says; none where there are no other hosts.
+    pub(crate) fn status_for_operators(&self, board: StatusBoard) -> Option<Running> {
+        let (address, identity) = self.settings.status.zip(self.identity.clone())?;
+        let (key, shutdown) = (self.secrets.internal_key.clone(), self.shutdown.clone());
+        Some(Box::pin(async move { Ok(board.serve_operators(address, identity, &key, shutdown).await?) }))
+    }
+
     /// Opens everything the role needs; the future is its work.
     pub(crate) async fn bind(
         &self,

@@ -72,6 +72,7 @@ impl Platform {
             roles.into_iter().map(|role| (role, StatusBoard::new(role))).collect();
         for (role, board) in &boards {
             self.answer(*role, board.clone(), &mut running);
+            self.answer_operators(*role, board.clone(), &mut running);
         }
         tokio::select! {
             started = self.start_all(&boards, &mut running) => started?,
@@ -86,6 +87,14 @@ impl Platform {
         running.spawn(async move {
             (role, board.serve(&data, role, shutdown).await.context("failed to answer on the status socket"))
         });
+    }
+
+    /// The same for operators on other hosts, where there are any.
+    fn answer_operators(&self, role: Role, board: StatusBoard, running: &mut Tasks) {
+        let Some(answering) = self.parts.status_for_operators(board) else { return };
+        running.spawn(
+            async move { (role, answering.await.context("failed to answer operators on other hosts")) },
+        );
     }
 
     async fn start_all(&self, boards: &[(Role, StatusBoard)], running: &mut Tasks) -> anyhow::Result<()> {

@@ -35,6 +35,7 @@ const SETTINGS: &[Setting] = &[
     setting("loggers", "DEIS_LOGGERS", ""),
     setting("builders", "DEIS_BUILDERS", ""),
     setting("identity", "DEIS_IDENTITY", ""),
+    setting("status", "DEIS_STATUS", ""),
     setting("secrets_dir", "DEIS_SECRETS_DIR", "{data}/secrets"),
     setting("scheduler", "DEIS_SCHEDULER", "docker://"),
     setting("database", "DEIS_DATABASE", "sqlite://{data}/deis.sqlite"),

@@ -1,11 +1,13 @@
 //! Settings, understood.
 
-use std::net::SocketAddr;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
 use deis_postgres::Member;
+use deis_runtime::Role;
 
 use crate::setting::Resolved;
 
@@ -31,6 +33,8 @@ pub(crate) struct Settings {
     pub(crate) builders: Vec<SocketAddr>,
     /// What this process proves to other hosts who it is with; none on one machine.
     pub(crate) identity: Option<PathBuf>,
+    /// Where operators on other hosts ask how this process is, which takes an identity; none on one machine.
+    pub(crate) status: Option<SocketAddr>,
     /// Where the platform's own keys are.
     pub(crate) secrets_dir: PathBuf,
     pub(crate) scheduler: String,
@@ -76,6 +80,10 @@ impl Resolved {
             loggers: self.addresses("loggers", "logger")?,
             builders: self.addresses("builders", "builder")?,
             identity: Some(text("identity")).filter(|path| !path.is_empty()).map(PathBuf::from),
+            status: match self.text("status") {
+                "" => None,
+                _ => Some(self.parse_value("status")?),
+            },
             secrets_dir: PathBuf::from(text("secrets_dir")),
             scheduler: text("scheduler"),
             database: text("database"),
@@ -94,10 +102,14 @@ impl Resolved {
 }
 
 impl Settings {
-    /// Every port of a role that only other roles have business with.
-    pub(crate) fn roles(&self) -> impl Iterator<Item = SocketAddr> {
+    /// Every port of a role that only other roles and operators have business with, on hosts that are known here.
+    pub(crate) fn roles(&self) -> BTreeSet<SocketAddr> {
         let lists = [&self.controllers, &self.registries, &self.loggers, &self.builders];
-        lists.into_iter().flatten().copied()
+        let listens = lists.into_iter().flatten().copied();
+        let roles = || Role::ALL.into_iter().chain([Role::Database]);
+        let of_host = |host: IpAddr| roles().map(move |role| SocketAddr::new(host, role.status_port()));
+        let tells = listens.clone().map(|address| address.ip()).flat_map(of_host);
+        listens.chain(tells).collect()
     }
 }
 

@@ -24,4 +24,4 @@ pub use status::StatusBoard;
 pub type Shutdown = tokio_util::sync::CancellationToken;
 
 /// The version of the executable.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub const VERSION: &str = deis_api::PLATFORM_VERSION;

@@ -49,6 +49,20 @@ impl Role {
             Self::Database => "database",
         }
     }
+
+    /// Where it tells operators of a cluster how it is, on every host: a port of its own, as roles share addresses.
+    pub const fn status_port(self) -> u16 {
+        match self {
+            Self::Controller => 9471,
+            Self::Builder => 9472,
+            Self::Registry => 9473,
+            Self::Logger => 9474,
+            Self::Router => 9475,
+            Self::Publisher => 9476,
+            Self::Logspout => 9477,
+            Self::Database => 9478,
+        }
+    }
 }
 
 impl AsRef<str> for Role {

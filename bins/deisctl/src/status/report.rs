@@ -75,13 +75,9 @@ impl Report {
 impl RoleReport {
     /// A role that answered.
     pub(super) fn up(role: Role, status: RoleStatus) -> Self {
+        let starting = still_starting(role, &status);
         let mut problems = status.problems;
-        if problems.is_empty() && status.address.is_empty() && listens(role) {
-            problems.push(Problem {
-                cause: "is still starting: it does not listen yet".to_owned(),
-                cure: format!("wait a moment; if it stays so, see `deisctl journal {role}`"),
-            });
-        }
+        problems.extend(starting);
         let facts = Facts {
             version: status.version,
             pid: status.pid,
@@ -99,6 +95,15 @@ impl RoleReport {
         };
         Self { role: role.to_string(), up: false, facts: None, problems: vec![problem] }
     }
+}
+
+/// The problem of a role that should listen, does not yet and says of nothing that keeps it from it.
+pub(super) fn still_starting(role: Role, status: &RoleStatus) -> Option<Problem> {
+    let is_starting = status.problems.is_empty() && status.address.is_empty() && listens(role);
+    is_starting.then(|| Problem {
+        cause: "is still starting: it does not listen yet".to_owned(),
+        cure: format!("wait a moment; if it stays so, see `deisctl journal {role}`"),
+    })
 }
 
 /// Whether others call the role; the rest only call others and have no address.

@@ -75,6 +75,7 @@ mod tests {
             pid: 42,
             up_since: 1_000_000_000,
             address: "127.0.0.1:8080".into(),
+            notes: Vec::new(),
             problems,
         }
     }

@@ -9,4 +9,6 @@ mod rotation;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]
+mod status;
+#[cfg(test)]
 mod support;

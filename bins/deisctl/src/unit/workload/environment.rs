@@ -45,8 +45,10 @@ fn listens(unit: Unit) -> Vec<(&'static str, String)> {
         Unit::Logger => &[("DEIS_LOGGER", 8088)],
         Unit::Database | Unit::Logspout | Unit::Publisher => &[],
     };
+    let status = [("DEIS_STATUS", unit.status_port())];
     let images = [("DEIS_REGISTRY", IMAGES.to_owned())];
-    named.iter().map(|(name, port)| (*name, everywhere(*port))).chain(images).collect()
+    let named = named.iter().chain(&status);
+    named.map(|(name, port)| (*name, everywhere(*port))).chain(images).collect()
 }
 
 fn engine(unit: Unit) -> Option<(&'static str, String)> {
