@@ -1,5 +1,6 @@
 //! Where the files of one member are.
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 /// The folders and files below a member's directory.
@@ -75,6 +76,14 @@ impl Layout {
     /// Whether PostgreSQL runs, or ran until something killed it.
     pub(crate) fn is_running(&self) -> bool {
         self.data().join("postmaster.pid").exists()
+    }
+
+    /// Whether somebody listens on PostgreSQL's socket: what a killed one leaves behind does not count.
+    pub(crate) fn is_served(&self) -> bool {
+        let entries = std::fs::read_dir(self.run()).into_iter().flatten().flatten();
+        let mut sockets =
+            entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(".s.PGSQL."));
+        sockets.any(|socket| UnixStream::connect(socket.path()).is_ok())
     }
 
     /// Whether etcd has ever run here.

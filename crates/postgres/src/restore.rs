@@ -24,7 +24,7 @@ pub fn prepare_restore(
     let failed = |source| DatabaseError::File { path: aside.clone(), source };
     let kept = [layout.postgres(), layout.etcd(), layout.founding()];
     let kept: Vec<_> = kept.into_iter().filter(|path| path.exists()).collect();
-    if layout.is_running() {
+    if layout.is_served() {
         let reason = format!("PostgreSQL still runs in {}; end the role first", layout.data().display());
         return Err(DatabaseError::Settings { reason });
     }
@@ -61,6 +61,8 @@ pub(crate) fn target(layout: &Layout) -> Result<Option<OffsetDateTime>, Database
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixListener;
+
     use super::*;
 
     #[test]
@@ -80,10 +82,13 @@ mod tests {
     #[test]
     fn a_database_at_work_is_left_alone() {
         let directory = tempfile::tempdir().unwrap();
-        let data = Layout::new(directory.path()).data();
-        fs::create_dir_all(&data).unwrap();
-        fs::write(data.join("postmaster.pid"), "1").unwrap();
+        let layout = Layout::new(directory.path());
+        fs::create_dir_all(layout.data()).unwrap();
+        fs::create_dir_all(layout.run()).unwrap();
+        let listener = UnixListener::bind(layout.run().join(".s.PGSQL.5432")).unwrap();
         assert!(prepare_restore(directory.path(), None).is_err());
-        assert!(data.is_dir());
+        assert!(layout.data().is_dir());
+        drop(listener);
+        assert!(prepare_restore(directory.path(), None).unwrap().is_some());
     }
 }

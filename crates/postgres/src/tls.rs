@@ -3,11 +3,13 @@
 //! Two authorities are at work. What members say to each other is vouched for by an authority of their own: every
 //! member derives its key from the password that only members have, so nobody else can take part, whatever other
 //! certificate they hold. It may name addresses, which etcd and Patroni insist on. Towards the rest of the platform
-//! PostgreSQL shows a leaf of the role's identity bundle, `<host>.database.deis.internal`.
+//! PostgreSQL shows what every process of the role does, `<host>.database.deis.internal`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use deis_runtime::Identity;
+use deis_runtime::identity::IdentityFiles;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, KeyUsagePurpose, SanType,
@@ -27,8 +29,6 @@ const VALID: Duration = Duration::days(3);
 const SKEW: Duration = Duration::HOUR;
 /// What an Ed25519 key in PKCS #8 begins with, before its 32 bytes (RFC 8410 section 7).
 const ED25519: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
-/// The end of a certificate in PEM.
-const END: &str = "-----END CERTIFICATE-----\n";
 
 /// Where a member's certificates are.
 #[derive(Clone, Debug)]
@@ -45,6 +45,8 @@ pub(crate) struct TlsFiles {
     pub(crate) clients: PathBuf,
     /// Whom members believe to be PostgreSQL.
     pub(crate) roots: PathBuf,
+    /// Where what this process shows is written, for itself alone.
+    identity: PathBuf,
 }
 
 impl TlsFiles {
@@ -58,6 +60,7 @@ impl TlsFiles {
             server_key: file("server.key"),
             clients: file("clients.crt"),
             roots: file("roots.crt"),
+            identity: file("identity"),
         }
     }
 
@@ -68,28 +71,26 @@ impl TlsFiles {
         bundle: &Path,
         account: Account,
     ) -> Result<(), DatabaseError> {
-        let failed = |source| DatabaseError::File { path: bundle.to_owned(), source };
-        let bundle = fs::read_to_string(bundle).map_err(failed)?;
-        let members = Authority::of_members(&config.passwords.replication)?;
-        let platform = Authority::of_platform(&bundle)?;
         let me = config.this_member();
+        let identity = Identity::load(bundle, &me.name).map_err(making)?;
+        let failed = |source| DatabaseError::File { path: self.identity.clone(), source };
+        fs::create_dir_all(&self.identity).map_err(failed)?;
+        IdentityFiles::write(identity, &self.identity).map_err(failed)?;
+        let members = Authority::of_members(&config.passwords.replication)?;
         let (certificate, key) = members.leaf(member_names(me)?)?;
-        let (server_certificate, server_key) = platform.leaf(vec![dns(&server_name(me))?])?;
-        account.write(&self.authorities, members.believed.as_bytes())?;
-        account.write(&self.roots, platform.believed.as_bytes())?;
-        account.write(&self.clients, format!("{}{}", members.believed, platform.believed).as_bytes())?;
+        let roots = read(&self.identity.join("roots.crt"))?;
+        account.write(&self.authorities, members.certificate.as_bytes())?;
+        account.write(&self.clients, &[members.certificate.as_bytes(), &roots].concat())?;
+        account.write(&self.roots, &roots)?;
         // The keys first: who reads a new certificate beside an old key only tries again.
         account.write(&self.key, key.as_bytes())?;
         account.write(&self.certificate, certificate.as_bytes())?;
-        account.write(&self.server_key, server_key.as_bytes())?;
-        account.write(&self.server_certificate, format!("{server_certificate}{}", platform.shown).as_bytes())
+        account.write(&self.server_key, &read(&self.identity.join("leaf.key"))?)?;
+        account.write(&self.server_certificate, &read(&self.identity.join("leaf.crt"))?)
     }
 
     /// A client that shows the member's certificate and believes members alone.
     pub(crate) fn client(&self) -> Result<reqwest::ClientBuilder, DatabaseError> {
-        let read = |path: &PathBuf| {
-            fs::read(path).map_err(|source| DatabaseError::File { path: path.clone(), source })
-        };
         let unusable = |error: reqwest::Error| DatabaseError::Settings { reason: error.to_string() };
         let authority = reqwest::Certificate::from_pem(&read(&self.authorities)?).map_err(unusable)?;
         let mut own = read(&self.certificate)?;
@@ -99,9 +100,8 @@ impl TlsFiles {
     }
 }
 
-/// The name in the certificate that PostgreSQL shows.
-fn server_name(member: &Member) -> String {
-    format!("{}.database.deis.internal", member.name)
+fn read(path: &Path) -> Result<Vec<u8>, DatabaseError> {
+    fs::read(path).map_err(|source| DatabaseError::File { path: path.to_owned(), source })
 }
 
 fn member_names(member: &Member) -> Result<Vec<SanType>, DatabaseError> {
@@ -112,13 +112,10 @@ fn dns(name: &str) -> Result<SanType, DatabaseError> {
     Ok(SanType::DnsName(name.try_into().map_err(making)?))
 }
 
-/// Somebody who vouches for others.
+/// Who vouches for members.
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    /// What its leaves are shown with.
-    shown: String,
-    /// What those who believe it need.
-    believed: String,
+    certificate: String,
 }
 
 impl Authority {
@@ -131,23 +128,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params.self_signed(&key).map_err(making)?.pem();
         let issuer = Issuer::from_ca_cert_pem(&certificate, key).map_err(making)?;
-        Ok(Self { issuer, shown: String::new(), believed: certificate })
-    }
-
-    /// From an identity bundle: the role's certificate, its key, the platform's roots.
-    fn of_platform(bundle: &str) -> Result<Self, DatabaseError> {
-        let parts = |begin: &str, end: &str| -> Vec<String> {
-            let parts = bundle.split(begin).skip(1).filter_map(|rest| rest.split_once(end));
-            parts.map(|(part, _)| format!("{begin}{part}{end}")).collect()
-        };
-        let certificates = parts("-----BEGIN CERTIFICATE-----\n", END);
-        let keys = parts("-----BEGIN PRIVATE KEY-----\n", "-----END PRIVATE KEY-----\n");
-        let ([own, roots @ ..], [key]) = (certificates.as_slice(), keys.as_slice()) else {
-            return Err(unusable("it has not the parts of an identity bundle"));
-        };
-        let key = KeyPair::from_pem(key).map_err(making)?;
-        let issuer = Issuer::from_ca_cert_pem(own, key).map_err(making)?;
-        Ok(Self { issuer, shown: own.clone(), believed: roots.concat() })
+        Ok(Self { issuer, certificate })
     }
 
     fn leaf(&self, names: Vec<SanType>) -> Result<(String, String), DatabaseError> {
@@ -175,11 +156,5 @@ fn params(subject: &str, valid: Duration) -> CertificateParams {
 }
 
 fn making(error: impl std::fmt::Display) -> DatabaseError {
-    unusable(&error.to_string())
-}
-
-fn unusable(reason: &str) -> DatabaseError {
-    DatabaseError::Settings {
-        reason: format!("no certificates can be made of the identity bundle: {reason}"),
-    }
+    DatabaseError::Settings { reason: format!("no certificates can be made of the identity bundle: {error}") }
 }

@@ -3,6 +3,8 @@
 //! Runs where the packages are and `DEIS_TEST_LAB` says that hosts may be made; says so when it skips.
 
 #[cfg(test)]
+mod client;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod hosts;
