@@ -66,7 +66,10 @@ impl Fleet {
         match fleet.documents.read::<Settings>().await {
             Ok(settings) => Ok(settings.map(|_| fleet)),
             Err(SchedulerError::NoManager) => Ok(None),
-            Err(error) => Err(error).context("failed to read what the cluster remembers"),
+            Err(error) => Err(error).context(
+                "failed to read what the cluster remembers (more than half of its managers have to be up; a host that \
+                 was removed from it is to `deisctl leave`)",
+            ),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! `deisctl install`, `uninstall`, `start`, `stop`, `restart`, `scale`: the operator's wishes, written first and then met.
 
 mod banner;
+mod end;
 mod member;
 mod missing;
+mod restart;
 mod scale;
 #[cfg(test)]
 mod tests;
@@ -18,7 +20,7 @@ use crate::fleet::{Fleet, State, Wishes};
 use crate::listing;
 use crate::platform::Platform;
 use crate::rollout::{Patience, Rollout};
-use crate::unit::{GROUPS, Instance, Target, Unit, workload};
+use crate::unit::{GROUPS, Target, Unit, workload};
 
 use banner::banner;
 use member::{members, missing, refuse_stateless};
@@ -52,11 +54,15 @@ pub(crate) struct Operation {
 impl Operation {
     /// On the cluster that this host manages.
     pub(crate) async fn open(platform: &Platform) -> anyhow::Result<Self> {
-        let fleet = Fleet::if_any(platform).await?.context(
+        if let Some(fleet) = Fleet::if_any(platform).await? {
+            return Ok(Self::new(fleet));
+        }
+        // An engine that does not answer says nothing about clusters.
+        Fleet::open(platform).await?;
+        bail!(
             "this host manages no cluster with a platform; make one with `deisctl init`, or ask a host that does. A \
-             platform on one machine runs with `deisd run`",
-        )?;
-        Ok(Self::new(fleet))
+             platform on one machine runs with `deisd run`"
+        )
     }
 
     pub(crate) fn new(fleet: Fleet) -> Self {
@@ -120,48 +126,6 @@ impl Operation {
         Ok(code(failed))
     }
 
-    /// `deisctl stop`.
-    pub(crate) async fn stop(&self, command: &Targets, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let hint = "Please run `deisctl start platform` to restart Deis.";
-        self.end(command, "Stopping Deis...", "inactive/dead", Some(hint), out).await
-    }
-
-    /// `deisctl uninstall`.
-    pub(crate) async fn uninstall(&self, command: &Targets, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let code = self.end(command, "Uninstalling Deis...", "destroyed", None, out).await?;
-        if code == ExitCode::SUCCESS {
-            let target = Target::parse(&command.targets)?;
-            let state = State::read(&self.fleet).await?;
-            let units = members(&state, &target)?;
-            self.change(|wishes| {
-                wishes.units.retain(|unit, _| !units.contains(unit));
-                Ok(())
-            })
-            .await?;
-        }
-        Ok(code)
-    }
-
-    /// `deisctl restart`.
-    pub(crate) async fn restart(&self, command: &Targets, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-        let chosen = match Target::parse(&command.targets)? {
-            Target::Units(units) => units,
-            Target::Platform { .. } => {
-                let state = State::read(&self.fleet).await?;
-                state.wishes.started().into_iter().map(|unit| (unit, Instance::All)).collect()
-            }
-        };
-        let state = State::read(&self.fleet).await?;
-        let mut rollout = Rollout::new(&self.fleet, &state, self.patience, out);
-        for (unit, instance) in chosen {
-            if !state.wish(unit).is_some_and(|wish| wish.started) {
-                bail!("deis-{unit} is not started; start it with `deisctl start {unit}`");
-            }
-            rollout.restart(unit, |found| found.is(&instance)).await?;
-        }
-        Ok(code(!rollout.failed().is_empty()))
-    }
-
     /// `deisctl scale`.
     pub(crate) async fn scale(&self, command: &Scale, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         let state = State::read(&self.fleet).await?;
@@ -185,39 +149,6 @@ impl Operation {
         let mut rollout = Rollout::new(&self.fleet, &state, self.patience, out);
         rollout.settle(&units).await?;
         Ok(code(!rollout.failed().is_empty()))
-    }
-
-    async fn end(
-        &self,
-        command: &Targets,
-        title: &str,
-        word: &str,
-        hint: Option<&str>,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<ExitCode> {
-        let target = Target::parse(&command.targets)?;
-        let units = members(&State::read(&self.fleet).await?, &target)?;
-        let units = self.wish_started(&target, units, false).await?;
-        let state = State::read(&self.fleet).await?;
-        let mut rollout = Rollout::new(&self.fleet, &state, self.patience, out);
-        let is_platform = matches!(target, Target::Platform { .. });
-        if is_platform {
-            rollout.say(&banner::text(title))?;
-        }
-        for group in GROUPS.iter().rev() {
-            let wanted: Vec<_> =
-                group.units.iter().rev().copied().filter(|unit| units.contains(unit)).collect();
-            if is_platform && !wanted.is_empty() {
-                rollout.say(group.title)?;
-            }
-            rollout.stop(&wanted, word).await?;
-        }
-        let failed = !rollout.failed().is_empty();
-        if is_platform && !failed {
-            rollout.say("Done.")?;
-            hint.map_or(Ok(()), |hint| rollout.say(&format!("\n{hint}")))?;
-        }
-        Ok(code(failed))
     }
 
     /// Writes that the units are to run, or not; answers which of them are installed.

@@ -96,19 +96,21 @@ impl<'a> Rollout<'a> {
         Ok(())
     }
 
-    /// Starts containers of `unit` anew, one after the other; only those that `chosen` picks.
+    /// Starts containers of `unit` anew, one after the other; only those that `chosen` picks. Tells how many those are.
     pub(crate) async fn restart(
         &mut self,
         unit: Unit,
         chosen: impl Fn(&Sighting) -> bool,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<usize> {
         let workload = workload::workload(self.state, unit)?;
-        for old in sighting::of(self.fleet, self.state, unit).await?.iter().filter(|found| chosen(found)) {
+        let mut found = sighting::of(self.fleet, self.state, unit).await?;
+        found.retain(chosen);
+        for old in &found {
             self.fleet.engine.scheduler.remove_container(&old.container.name, STOP_GRACE).await?;
             self.fleet.engine.scheduler.apply(&workload).await?;
             self.await_another(unit, &workload, &old.container.id, &old.name()).await?;
         }
-        Ok(())
+        Ok(found.len())
     }
 
     /// Stops `units` and waits until their containers are gone.

@@ -183,7 +183,9 @@ impl fmt::Display for Unit {
 
 /// A text that names no unit.
 #[derive(Debug, thiserror::Error)]
-#[error("could not find unit: {0}")]
+#[error(
+    "could not find unit: {0}; there are database, logger, logspout, registry, controller, builder, publisher, router"
+)]
 pub(crate) struct UnitError(String);
 
 impl FromStr for Unit {

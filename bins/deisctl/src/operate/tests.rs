@@ -175,6 +175,8 @@ async fn one_instance_is_restarted_and_the_others_stay() {
         ids().await.into_iter().filter(|one| !before.contains(one)).map(|(name, _)| name).collect();
     assert_eq!(changed, ["deis-controller@lab2.service"]);
     assert_eq!(text(out), "deis-controller@lab2.service: active/running\n");
+    let unknown = operation.restart(&targets(&["controller@lab9"]), &mut Vec::new()).await.expect_err("none");
+    assert!(unknown.to_string().starts_with("there is no deis-controller@lab9"), "{unknown}");
 }
 
 #[tokio::test]

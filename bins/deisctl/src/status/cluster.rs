@@ -56,9 +56,10 @@ async fn look(fleet: &Fleet, wanted: &[(Unit, Instance)], is_all: bool) -> anyho
         }
     }
     for (unit, which) in wanted {
-        if *which == Instance::All {
-            report.problems.extend(expected::missing(&state, *unit, &found));
-        }
+        report.problems.extend(match which {
+            Instance::All => expected::missing(&state, *unit, &found),
+            Instance::Named(name) => expected::unknown(*unit, name, &found),
+        });
     }
     if is_all {
         report.problems.extend(expected::of_hosts(&state));

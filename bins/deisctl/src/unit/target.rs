@@ -60,7 +60,9 @@ fn unit(word: &str) -> anyhow::Result<(Unit, Instance)> {
     };
     match instance.filter(|_| is_name) {
         Some(instance) => Ok((named.parse()?, instance)),
-        None => bail!("Could not parse target: {word}"),
+        None => bail!(
+            "Could not parse target: {word}; name a unit, as router, one of it, as router@lab1, or all, as router@*"
+        ),
     }
 }
 
@@ -78,7 +80,9 @@ mod tests {
             Instance::All => (*unit, "*"),
             Instance::Named(name) => (*unit, name.as_str()),
         });
-        assert_eq!(found.map_err(String::as_str), expected, "{word}");
+        // The original's words, and then what to do.
+        let words = |error: &'_ String| error.split(';').next().unwrap_or_default().to_owned();
+        assert_eq!(found.map_err(words), expected.map_err(str::to_owned), "{word}");
     }
 
     #[test]

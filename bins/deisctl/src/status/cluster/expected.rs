@@ -5,7 +5,7 @@ use deis_model::Spread;
 use crate::fleet::State;
 use crate::membership::advice;
 use crate::sighting::Sighting;
-use crate::unit::{Count, Unit, workload};
+use crate::unit::{Count, Instance, Unit, workload};
 
 use super::report::UnitProblem;
 
@@ -31,6 +31,16 @@ pub(super) fn missing(state: &State, unit: Unit, found: &[Sighting]) -> Option<U
         _ => format!("`deisctl start {unit}`; see `deisctl hosts`"),
     };
     problem(format!("{there} of {expected} are there"), cure)
+}
+
+/// That there is no `unit` of this name among those that were found.
+pub(super) fn unknown(unit: Unit, name: &str, found: &[Sighting]) -> Option<UnitProblem> {
+    let is_meant = |found: &Sighting| found.unit == unit && found.is(&Instance::Named(name.to_owned()));
+    let subject = format!("deis-{unit}@{name}.service");
+    let problem = || {
+        UnitProblem::new(subject, "is not there".to_owned(), "`deisctl list` shows what there is".to_owned())
+    };
+    (!found.iter().any(is_meant)).then(problem)
 }
 
 /// What is wrong with hosts.
@@ -63,5 +73,13 @@ mod tests {
         assert_eq!(told(&state, std::slice::from_ref(&one)), "1 of 2 are there");
         state.hosts[1].state = HostState::Down;
         assert_eq!(told(&state, &[one]), "");
+    }
+
+    #[test]
+    fn an_instance_that_is_not_there_is_told() {
+        let found = [pretended(Unit::Router, "lab1", ContainerState::Up)];
+        assert_eq!(unknown(Unit::Router, "lab1", &found), None);
+        let told = unknown(Unit::Router, "lab9", &found).map(|told| told.subject);
+        assert_eq!(told.as_deref(), Some("deis-router@lab9.service"));
     }
 }
