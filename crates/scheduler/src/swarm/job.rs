@@ -20,6 +20,7 @@ use deis_model::{Job, ProcessType};
 use super::Swarm;
 use super::failure::refused;
 use super::history::{ended_by_itself, exit_code, is_over, state_of, told};
+use super::output::is_printed;
 use super::service::Runs;
 use super::trouble::{last_message, refusal};
 use crate::docker::{KEPT_FOR, now, overdue, unstamped};
@@ -157,9 +158,10 @@ fn outcome(job: &Job, task: &Task) -> Result<JobOutcome, SchedulerError> {
     }
 }
 
-/// A receiver that has gone away does not end the job.
+/// Hands on what the command printed, not what a manager says among it. A receiver that has gone away does not end the
+/// job.
 async fn hand(frame: Result<LogOutput, Error>, output: &Sender<OutputFrame>) {
-    if let Ok(frame) = frame {
+    if let Some(frame) = frame.ok().filter(is_printed) {
         let _ = output.send(unstamped(frame)).await;
     }
 }

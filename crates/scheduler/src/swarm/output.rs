@@ -101,15 +101,16 @@ impl Swarm {
 /// A manager that cannot have all of an output says so among it, in frames of a third kind. The client does not know that
 /// kind and hands on their bytes as they are, cut at every byte that is a line end, be it in a frame's header: never as one
 /// of the streams of a container.
-pub(super) fn printed(
+fn printed(
     frames: impl Stream<Item = Result<LogOutput, Error>> + Send,
 ) -> impl Stream<Item = LogOutput> + Send {
     let frames = frames.take_while(|frame| std::future::ready(frame.is_ok()));
-    frames.filter_map(|frame| {
-        let is_printed =
-            |frame: &LogOutput| matches!(frame, LogOutput::StdOut { .. } | LogOutput::StdErr { .. });
-        std::future::ready(frame.ok().filter(is_printed))
-    })
+    frames.filter_map(|frame| std::future::ready(frame.ok().filter(is_printed)))
+}
+
+/// Whether a container printed it.
+pub(super) fn is_printed(frame: &LogOutput) -> bool {
+    matches!(frame, LogOutput::StdOut { .. } | LogOutput::StdErr { .. })
 }
 
 /// Until the task is over and its last words have had time to come, or it is gone.
