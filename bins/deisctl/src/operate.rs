@@ -132,7 +132,7 @@ impl Operation {
         let sizes = scale::parse(&command.components, &state)?;
         self.change(|wishes| {
             for (unit, number) in &sizes {
-                wishes.units.get_mut(unit).with_context(|| missing(*unit))?.replicas = Some(*number);
+                wishes.units.get_mut(unit).with_context(|| missing(*unit))?.replicas = *number;
             }
             Ok(())
         })

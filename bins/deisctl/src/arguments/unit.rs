@@ -14,7 +14,7 @@ pub(crate) enum UnitsCommand {
     Stop(Targets),
     /// Starts units anew
     Restart(Targets),
-    /// Runs so many of a component: router=3 registry=2
+    /// Runs so many of a component: router=3 registry=2; router=all for one on every host of its plane
     Scale(Scale),
     /// The units of the platform
     List,
@@ -43,7 +43,7 @@ pub(crate) struct Targets {
 
 #[derive(Args)]
 pub(crate) struct Scale {
-    /// As router=3
+    /// As router=3, router=all
     #[arg(required = true, value_name = "COMPONENT=NUMBER")]
     pub(crate) components: Vec<String>,
 }

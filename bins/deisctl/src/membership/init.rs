@@ -31,6 +31,7 @@ pub(super) async fn init(platform: &Platform, command: &Init, out: &mut dyn Writ
     writeln!(out, "{name} ({address}) is a host of the cluster: {}", plane::listed(&planes))?;
     let ticket = Admission::new(fleet.cluster.ticket(true).await?, false, &state);
     writeln!(out, "\nRun this on every other host:\n\n  deisctl join {}\n", ticket.word())?;
+    writeln!(out, "This on every host of the control plane:\n\n  deisctl stack build\n")?;
     writeln!(out, "Then, on one of them:\n")?;
     for command in next_steps(&state) {
         writeln!(out, "  {command}")?;
@@ -65,7 +66,7 @@ fn next_steps(state: &State) -> Vec<&'static str> {
         steps.push("deisctl config platform set domain=<your-domain>");
     }
     if state.settings.value("store", "url").is_none() {
-        steps.push("deisctl config store set url=s3://<key>:<secret>@<bucket>?endpoint=<url>");
+        steps.push("deisctl config store set url='s3://<key>:<secret>@<bucket>?endpoint=<url>'");
     }
     steps.extend(["deisctl install platform", "deisctl start platform"]);
     steps

@@ -62,11 +62,11 @@ fn store(state: &State) -> anyhow::Result<&str> {
         Some(url) if url.starts_with("s3://") => Ok(url),
         Some(_) => bail!(
             "the store of a cluster must be one that every host reaches, on S3; use:\n\
-             deisctl config store set url=s3://<key>:<secret>@<bucket>?endpoint=<url>"
+             deisctl config store set url='s3://<key>:<secret>@<bucket>?endpoint=<url>'"
         ),
         None => bail!(
             "Missing store, use:\n\
-             deisctl config store set url=s3://<key>:<secret>@<bucket>?endpoint=<url>"
+             deisctl config store set url='s3://<key>:<secret>@<bucket>?endpoint=<url>'"
         ),
     }
 }

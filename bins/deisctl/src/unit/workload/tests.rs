@@ -72,7 +72,7 @@ fn what_could_not_work_in_a_cluster_is_refused_with_the_cure() {
     assert!(check(&state).is_ok());
     state.settings.set("store", "url", Some("file:///var/lib/deis/store"));
     let refused = check(&state).expect_err("a store of one host").to_string();
-    assert!(refused.contains("deisctl config store set url=s3://"), "{refused}");
+    assert!(refused.contains("deisctl config store set url='s3://"), "{refused}");
     state.settings.set("store", "url", Some("s3://deis"));
     state.settings.set("database", "url", Some("sqlite:///var/lib/deis/deis.sqlite"));
     assert!(check(&state).is_err());
