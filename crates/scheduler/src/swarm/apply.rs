@@ -50,6 +50,9 @@ impl Swarm {
         let present = self.services(&labels::of_workload(&workload.id)).await?;
         let steps = plan(workload, &present);
         let made = self.make(workload, &steps, &hosts, &present).await;
+        if present.iter().any(|owned| matches!(owned.runs, Runs::Each(_))) {
+            self.await_overlap(workload, 1).await?;
+        }
         let surplus = steps.iter().filter_map(|step| match step {
             Step::Remove(owned) => Some((*owned).clone()),
             _ => None,
@@ -184,22 +187,43 @@ impl Swarm {
             let avoided: Vec<String> = super::spread::avoided(owned).into_iter().collect();
             self.update_service(owned, self.one(workload, *number, secrets, &avoided)).await?;
             if step + 1 < updates.len() {
-                self.await_replaced(&owned.id, &workload.fingerprint()).await?;
+                self.await_running(&owned.id, &workload.fingerprint(), 1).await?;
             }
         }
         let released = updates.iter().flat_map(|(_, owned)| used_by(owned)).collect();
         self.discard_secrets(&released).await
     }
 
-    async fn await_replaced(&self, id: &str, fingerprint: &str) -> Result<(), SchedulerError> {
+    /// Waits until the services of a workload that was spread otherwise run, so that what ran may go: only where both
+    /// can be on a host at a time.
+    async fn await_overlap(&self, workload: &Workload, containers: usize) -> Result<(), SchedulerError> {
+        if !overlaps(workload) {
+            return Ok(());
+        }
+        let wanted =
+            |owned: &&Owned| matches!(owned.runs, Runs::Each(_)) == (workload.spread == Spread::Hosts);
+        let services = self.services(&labels::of_workload(&workload.id)).await?;
+        for owned in services.iter().filter(wanted) {
+            self.await_running(&owned.id, &workload.fingerprint(), containers).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until so many containers of the service run as described, or for long enough.
+    async fn await_running(
+        &self,
+        id: &str,
+        fingerprint: &str,
+        containers: usize,
+    ) -> Result<(), SchedulerError> {
         let deadline = Instant::now() + REPLACED_WITHIN;
         while Instant::now() < deadline {
             let tasks = self.tasks([("service".to_owned(), vec![id.to_owned()])].into()).await?;
-            let mut new =
-                tasks.iter().flatten().filter(|task| super::history::fingerprint(task) == fingerprint);
-            let runs = new
-                .any(|task| task.status.as_ref().and_then(|status| status.state) == Some(TaskState::RUNNING));
-            if runs || tasks.is_none() {
+            let new = tasks.iter().flatten().filter(|task| super::history::fingerprint(task) == fingerprint);
+            let running = new.filter(|task| {
+                task.status.as_ref().and_then(|status| status.state) == Some(TaskState::RUNNING)
+            });
+            if running.count() >= containers || tasks.is_none() {
                 return Ok(());
             }
             tokio::time::sleep(ASK_AGAIN_AFTER).await;
@@ -208,16 +232,26 @@ impl Swarm {
     }
 
     async fn apply_each(&self, workload: &Workload) -> Result<(), SchedulerError> {
-        self.fitting_nodes(&workload.tags).await?;
+        let hosts = self.fitting_nodes(&workload.tags).await?.len();
         let present = self.services(&labels::of_workload(&workload.id)).await?;
         let (each, others): (Vec<_>, Vec<_>) =
             present.into_iter().partition(|owned| matches!(owned.runs, Runs::Each(_)));
-        // From the time when it was so many on any hosts.
-        self.remove_services(others).await?;
+        // From the time when it was so many on any hosts: they go first where both cannot be.
+        let (after, before) = if overlaps(workload) { (others, Vec::new()) } else { (Vec::new(), others) };
+        self.remove_services(before).await?;
+        self.make_each(workload, each.first()).await?;
+        if after.is_empty() {
+            return Ok(());
+        }
+        self.await_overlap(workload, hosts).await?;
+        self.remove_services(after).await
+    }
+
+    async fn make_each(&self, workload: &Workload, present: Option<&Owned>) -> Result<(), SchedulerError> {
         let secrets = self.make_ready(workload).await?;
         let spec = self.each(workload, &secrets);
         let runs = Runs::Each(workload.id.clone());
-        match each.first() {
+        match present {
             None => {
                 self.create_service(&runs, &workload.image, spec).await?;
                 Ok(())
@@ -239,6 +273,11 @@ impl Swarm {
             settled => settled,
         }
     }
+}
+
+/// Whether two of its containers can be on a host at a time.
+fn overlaps(workload: &Workload) -> bool {
+    workload.host.as_ref().is_some_and(|host| host.overlaps)
 }
 
 /// A host that a container was taken off is marked by a constraint.
