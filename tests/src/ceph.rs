@@ -1,12 +1,13 @@
 //! A Ceph cluster of a test's own: a monitor, a manager, three stores of objects on sparse files, and the gateway that
-//! speaks S3, all on loopback.
+//! speaks S3, all on this machine.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::account::Account;
 use crate::command::{Output, run};
 use crate::ports::free_address;
 
@@ -41,12 +42,18 @@ pub struct Ceph {
 }
 
 impl Ceph {
-    /// Starts a cluster with an empty bucket.
+    /// Starts a cluster with an empty bucket, for this machine alone.
     pub fn start() -> Self {
+        Self::start_at(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// The same; its gateway is reached at an address of this machine.
+    pub fn start_at(address: IpAddr) -> Self {
         let directory = tempfile::Builder::new().prefix("deis-ceph-").tempdir();
         let directory = directory.expect("a temporary directory can be made");
         let monitor = [free_address(), free_address()];
-        let mut ceph = Self { directory, monitor, gateway: free_address(), daemons: BTreeMap::new() };
+        let gateway = SocketAddr::new(address, free_address().port());
+        let mut ceph = Self { directory, monitor, gateway, daemons: BTreeMap::new() };
         ceph.write_settings();
         ceph.make_keys();
         ceph.start_monitor();
@@ -60,6 +67,11 @@ impl Ceph {
     /// The store's URL for a place in the bucket.
     pub fn url(&self, prefix: &str) -> String {
         format!("s3://{KEY}:{SECRET}@{BUCKET}/{prefix}?endpoint={}", self.endpoint())
+    }
+
+    /// Who may use the bucket.
+    pub fn account(&self) -> Account {
+        Account { key: KEY, secret: SECRET, bucket: BUCKET, endpoint: self.endpoint() }
     }
 
     /// Where the gateway listens.

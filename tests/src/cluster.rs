@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::cluster_backends::{Backends, Database};
+use crate::cluster_backends::{Backends, Database, Store};
 use crate::command::{Output, run};
 use crate::lab::Lab;
 use crate::lab_host::Host;
@@ -39,13 +39,23 @@ pub struct Plan {
     pub planes: Vec<&'static str>,
     /// Who keeps the platform's state.
     pub database: Database,
+    /// Who keeps its blobs.
+    pub store: Store,
     /// How long a release may take to be ready.
     pub ready_seconds: u32,
+    /// How many hosts there are besides, which have the programs and belong to no cluster yet.
+    pub spares: usize,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { planes: vec![""; 3], database: Database::Own, ready_seconds: 120 }
+        Self {
+            planes: vec![""; 3],
+            database: Database::Own,
+            store: Store::Memory,
+            ready_seconds: 120,
+            spares: 0,
+        }
     }
 }
 
@@ -62,12 +72,23 @@ pub struct Cluster {
 impl Cluster {
     /// Stands a platform up.
     pub fn start(plan: &Plan) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let begun = Instant::now();
         let told = |what: &str| eprintln!("{:4} s  {what}", begun.elapsed().as_secs());
-        let lab = Lab::up(plan.planes.len());
-        told("hosts are up");
-        let backends = Backends::start(lab.outside(), plan.database);
+        let cluster = Self::prepare(plan);
+        told("hosts have programs and the stack image");
+        cluster.form(plan);
+        told("hosts form a cluster");
+        cluster.install(plan);
+        cluster.await_up();
+        told("the platform runs");
+        cluster
+    }
+
+    /// Makes hosts that have what operators put there, and belong to no cluster yet.
+    pub fn prepare(plan: &Plan) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let lab = Lab::up(plan.planes.len() + plan.spares);
+        let backends = Backends::start(&lab, plan.store, plan.database);
         let directory = tempfile::Builder::new()
             .prefix("deis-test-")
             .tempdir()
@@ -78,12 +99,6 @@ impl Cluster {
         let cluster = Self { backends, lab, mesh, directory };
         cluster.tell_names();
         cluster.prepare_hosts();
-        told("hosts have programs and the stack image");
-        cluster.form(plan);
-        told("hosts form a cluster");
-        cluster.install(plan);
-        cluster.await_up();
-        told("the platform runs");
         cluster
     }
 
@@ -133,7 +148,7 @@ impl Cluster {
         let said = first.run(init.into_iter().chain(planes(1))).succeeded().stdout;
         let ticket = said.lines().find_map(|line| line.trim().strip_prefix("deisctl join "));
         let ticket = ticket.unwrap_or_else(|| panic!("init printed no ticket:\n{said}"));
-        for (index, host) in self.lab.hosts().iter().enumerate().skip(1) {
+        for (index, host) in self.lab.hosts().iter().enumerate().take(plan.planes.len()).skip(1) {
             let join = ["deisctl".to_owned(), "join".to_owned(), ticket.to_owned(), address(host)];
             let worker = (index >= MANAGERS).then(|| "--worker".to_owned());
             host.run(join.into_iter().chain(planes(index + 1)).chain(worker)).succeeded();

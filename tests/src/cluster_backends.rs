@@ -1,12 +1,16 @@
 //! What a cluster may leave to others: an S3 server and a PostgreSQL server, on the host outside.
 
+use std::cell::{RefCell, RefMut};
 use std::fs::File;
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::account::Account;
+use crate::ceph::Ceph;
 use crate::command::run;
+use crate::lab::Lab;
 use crate::lab_host::Host;
 use crate::program::target;
 
@@ -20,16 +24,20 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 const INSTALL_TIMEOUT: Duration = Duration::from_secs(300);
 /// The bucket of the platform.
 const BUCKET: &str = "deis";
-/// Makes a server from nothing and runs it. Its files are in memory: what is measured is the platform.
+/// Makes a server with a certificate and an empty database from nothing, and runs it. Its files are in memory: what is
+/// measured is the platform.
 const POSTGRES: &str = r#"
 programs=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
 mkdir -p /run/postgresql
 chown postgres: /run/postgresql
 cd /run/postgresql
-setpriv --reuid postgres --regid postgres --clear-groups "$programs/initdb" --username deis --auth trust data
+as_postgres="setpriv --reuid postgres --regid postgres --clear-groups"
+$as_postgres "$programs/initdb" --username deis --auth trust data
 echo 'host all all all trust' >>data/pg_hba.conf
-exec setpriv --reuid postgres --regid postgres --clear-groups "$programs/postgres" -D data -k /run/postgresql \
-  -c listen_addresses='*' -c fsync=off
+$as_postgres openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=database -keyout data/key.pem -out data/cert.pem
+echo 'create database deis' | $as_postgres "$programs/postgres" --single -D data postgres
+exec $as_postgres "$programs/postgres" -D data -k /run/postgresql -c listen_addresses='*' -c fsync=off \
+  -c ssl=on -c ssl_key_file=key.pem -c ssl_cert_file=cert.pem
 "#;
 
 /// Who keeps the platform's state.
@@ -41,22 +49,35 @@ pub enum Database {
     External,
 }
 
+/// Who keeps the platform's blobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// A server that keeps all in memory, on the host outside.
+    Memory,
+    /// A Ceph cluster on this machine.
+    Ceph,
+}
+
 /// Servers of others. Dropped, they end.
 pub struct Backends {
     host: Host,
-    store: Server,
+    store: StoreServer,
     database: Option<Server>,
 }
 
+enum StoreServer {
+    Memory(Server),
+    // Its parts are killed and started by who only looks at the cluster otherwise.
+    Ceph(RefCell<Ceph>),
+}
+
 impl Backends {
-    pub(crate) fn start(host: &Host, database: Database) -> Self {
-        let store = Server::start(
-            host,
-            S3_PORT,
-            &[&s3_server().display().to_string(), "-H", "0.0.0.0", "-p", "9000"],
-        );
-        let bucket = format!("http://127.0.0.1:{S3_PORT}/{BUCKET}");
-        host.run(["curl", "--silent", "--fail", "--request", "PUT", &bucket]).succeeded();
+    pub(crate) fn start(lab: &Lab, store: Store, database: Database) -> Self {
+        let host = lab.outside();
+        let store = match store {
+            Store::Memory => StoreServer::Memory(start_memory_store(host)),
+            Store::Ceph => StoreServer::Ceph(RefCell::new(Ceph::start_at(lab.machine()))),
+        };
         let external = (database == Database::External)
             .then(|| Server::start(host, POSTGRES_PORT, &["bash", "-euc", POSTGRES]));
         Self { host: host.clone(), store, database: external }
@@ -64,7 +85,26 @@ impl Backends {
 
     /// What `deisctl config store set url=…` is given.
     pub fn store_url(&self) -> String {
-        format!("s3://test:secret@{BUCKET}?endpoint=http://{}", self.host.socket(S3_PORT))
+        self.store_account().url()
+    }
+
+    /// Who may use the store.
+    pub fn store_account(&self) -> Account {
+        match &self.store {
+            StoreServer::Memory(_) => {
+                let endpoint = format!("http://{}", self.host.socket(S3_PORT));
+                Account { key: "test", secret: "secret", bucket: BUCKET, endpoint }
+            }
+            StoreServer::Ceph(ceph) => ceph.borrow().account(),
+        }
+    }
+
+    /// The Ceph cluster that is the store.
+    pub fn ceph(&self) -> RefMut<'_, Ceph> {
+        match &self.store {
+            StoreServer::Ceph(ceph) => ceph.borrow_mut(),
+            StoreServer::Memory(_) => panic!("the plan has no store on Ceph"),
+        }
     }
 
     /// What `deisctl config database set url=…` is given, if there is a server of others.
@@ -75,12 +115,12 @@ impl Backends {
 
     /// The store answers nobody until it is resumed; connections to it stay open.
     pub fn pause_store(&self) {
-        self.signal(&self.store, "STOP");
+        self.signal(self.memory_store(), "STOP");
     }
 
     /// The store answers again.
     pub fn resume_store(&self) {
-        self.signal(&self.store, "CONT");
+        self.signal(self.memory_store(), "CONT");
     }
 
     /// The database of others answers nobody until it is resumed; connections to it stay open.
@@ -91,6 +131,15 @@ impl Backends {
     /// The database of others answers again.
     pub fn resume_database(&self) {
         self.signal(self.database(), "CONT");
+    }
+
+    fn memory_store(&self) -> &Server {
+        match &self.store {
+            StoreServer::Memory(server) => server,
+            StoreServer::Ceph(_) => {
+                panic!("the plan has its store on Ceph, whose parts are killed one by one")
+            }
+        }
     }
 
     fn database(&self) -> &Server {
@@ -135,6 +184,15 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Starts the S3 server and makes the platform's bucket.
+fn start_memory_store(host: &Host) -> Server {
+    let program = s3_server().display().to_string();
+    let server = Server::start(host, S3_PORT, &[&program, "-H", "0.0.0.0", "-p", &S3_PORT.to_string()]);
+    let bucket = format!("http://127.0.0.1:{S3_PORT}/{BUCKET}");
+    host.run(["curl", "--silent", "--fail", "--request", "PUT", &bucket]).succeeded();
+    server
 }
 
 /// The program of an S3 server that keeps all in memory: moto, from the Python package index.

@@ -1,5 +1,7 @@
 //! A platform of its own for every test: real `deisd`, real engine, real git and ssh.
 
+mod account;
+mod book;
 mod ceph;
 mod cluster;
 mod cluster_backends;
@@ -23,9 +25,11 @@ mod user;
 mod web_image;
 mod web_socket;
 
+pub use account::Account;
+pub use book::{Book, Words};
 pub use ceph::Ceph;
 pub use cluster::{Cluster, Plan};
-pub use cluster_backends::{Backends, Database};
+pub use cluster_backends::{Backends, Database, Store};
 pub use cluster_ledger::{Done, Ledger};
 pub use cluster_load::{Seen, Visitors};
 pub use command::Output;
