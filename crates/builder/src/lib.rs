@@ -2,8 +2,8 @@
 //!
 //! A connection (`connection`) names its user by an SSH key; a session (`session`) runs the system's git on the app's
 //! repository (`repository`) under its lock (`lock`). While git holds a push back in its pre-receive phase, the hook
-//! (`hook`) asks this process (`receive`) to build and launch it (`push`); only when visitors are served does git
-//! move the branch.
+//! (`hook`) asks this process (`receive`) to build and launch it (`push`); only when visitors are served, and when the
+//! next builder would find the push in the store (`mirror`), does git move the branch.
 
 mod app_uuid;
 mod attendance;
@@ -13,6 +13,7 @@ mod command;
 mod config;
 mod connection;
 mod dockerfile;
+mod door;
 mod error;
 mod git;
 pub mod hook;

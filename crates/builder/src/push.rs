@@ -1,12 +1,12 @@
 //! A push, held back by git until its build serves visitors: decided, built, launched.
 
-use std::collections::BTreeMap;
+mod build;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use deis_api::client::InternalClient;
-use deis_api::v1::hooks::{PushHook, PushHookResponse};
-use deis_model::{AppId, Procfile};
+use deis_model::AppId;
 use deis_scheduler::Images;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -14,25 +14,16 @@ use tracing::{debug, error, info, warn};
 
 use crate::app_uuid::AppUuid;
 use crate::config::Config;
-use crate::dockerfile::DockerfileBuild;
 use crate::error::PushError;
 use crate::hook::HookRequest;
 use crate::kept::Kept;
-use crate::launch::{Build, Launch};
+use crate::launch::Launch;
 use crate::mirror::{Copy, Draft};
 use crate::output::Output;
 use crate::reference::{Deployment, plan};
 use crate::repository::Repository;
-use crate::slug::SlugBuild;
 use crate::source::Source;
-use crate::user::{User, read_config, refusal};
-
-/// Files in the root of the source that decide how it is built.
-const DECIDING: [&str; 4] = ["Dockerfile", "Procfile", ".dockerignore", ".gitmodules"];
-/// How long the controller may take to allow a push.
-const ANSWER: Duration = Duration::from_secs(15);
-/// How long the registry may take to accept a connection.
-const REGISTRY_ANSWER: Duration = Duration::from_secs(3);
+use crate::user::User;
 
 /// What all pushes share.
 #[derive(Clone)]
@@ -166,80 +157,6 @@ impl Push {
                 warn!(%app, %error, "failed to remove old images");
             }
         });
-    }
-
-    async fn build(&self, source: &Source, output: &Output) -> Result<Build, PushError> {
-        let files = source.read(&DECIDING).await?;
-        let declared = files.get("Procfile").map(|text| Procfile::parse(text)).transpose()?;
-        let (tag, config) = tokio::try_join!(self.authorize(&source.sha), self.config())?;
-        self.check_registry().await?;
-        if files.contains_key(".gitmodules") {
-            output.detail("Submodules are not part of a push; their folders are empty").await;
-        }
-        let image = self.platform.settings.image(&self.app, &tag);
-        self.kept().remember(&image).map_err(PushError::io("note the image"))?;
-        let found = match files.get("Dockerfile") {
-            Some(dockerfile) => {
-                let ignore = files.get(".dockerignore").map(String::as_str).unwrap_or_default();
-                let build = DockerfileBuild { app: &self.app, source, dockerfile, ignore, image: &image };
-                build.run(&*self.platform.images, output).await?;
-                Procfile::default()
-            }
-            None => self.compile(source, &config, &image, output).await?,
-        };
-        let procfile = declared.unwrap_or(found);
-        Ok(Build { image, sha: source.sha.clone(), procfile, dockerfile: files.contains_key("Dockerfile") })
-    }
-
-    async fn compile(
-        &self,
-        source: &Source,
-        config: &BTreeMap<String, String>,
-        image: &str,
-        output: &Output,
-    ) -> Result<Procfile, PushError> {
-        let settings = &*self.platform.settings;
-        let stack = self.platform.images.inspect(&settings.stack_image).await.map_err(PushError::engine)?;
-        if stack.is_none() {
-            return Err(PushError::NoStack(settings.stack_image.clone()));
-        }
-        let build = SlugBuild { settings, app: &self.app, uuid: &self.uuid, source, config, image };
-        build.run(&*self.platform.images, output).await
-    }
-
-    /// Has the controller allow and record the push; returns the tag for the image.
-    async fn authorize(&self, sha: &str) -> Result<String, PushError> {
-        let body = PushHook {
-            receive_user: self.user.name.clone(),
-            receive_repo: self.app.to_string(),
-            sha: sha.to_owned(),
-            fingerprint: self.user.fingerprint.clone(),
-            ssh_connection: self.connection.clone(),
-            ssh_original_command: self.command.clone(),
-        };
-        let answer = self.platform.controller.post("/v1/hooks/push", &body, ANSWER).await;
-        let answer = answer.map(|answer: PushHookResponse| answer.tag);
-        answer.map_err(|error| refusal(error, "take the push", &self.user, &self.app))
-    }
-
-    async fn config(&self) -> Result<BTreeMap<String, String>, PushError> {
-        let (uuid, config) = read_config(&self.platform.controller, &self.user, &self.app).await?;
-        match uuid == self.uuid {
-            true => Ok(config),
-            false => Err(PushError::Reborn(self.app.clone())),
-        }
-    }
-
-    /// A registry that is away is better known before a long build than after it.
-    async fn check_registry(&self) -> Result<(), PushError> {
-        let registry = &self.platform.settings.registry;
-        let away = |reason: String| PushError::RegistryAway { registry: registry.clone(), reason };
-        let connect = tokio::net::TcpStream::connect(registry.as_str());
-        match tokio::time::timeout(REGISTRY_ANSWER, connect).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(away(error.to_string())),
-            Err(_) => Err(away(format!("no answer in {} s", REGISTRY_ANSWER.as_secs()))),
-        }
     }
 
     /// The branch that was deployed last, or else the one that a first push would use.
