@@ -62,6 +62,15 @@ pub fn has_lab() -> bool {
     has
 }
 
+/// Whether tests may run that take too long for every change; says so when not.
+pub fn has_time() -> bool {
+    let has = std::env::var_os("DEIS_TEST_LONG").is_some();
+    if !has {
+        eprintln!("skipped: DEIS_TEST_LONG is not set; script/test cluster sets it");
+    }
+    has
+}
+
 /// Whether storage servers may be started to test with; says so when not.
 pub fn has_store_servers() -> bool {
     let has = std::env::var_os("DEIS_TEST_S3_SERVERS").is_some();

@@ -1,6 +1,6 @@
 //! Members of the database as real processes: etcd, Patroni and PostgreSQL on loopback addresses.
 //!
-//! Runs where the packages are and `DEIS_TEST_LAB` says that hosts may be made; says so when it skips.
+//! Runs where the packages are and `DEIS_TEST_LONG` says that there is time for them; says so when it skips.
 
 #[cfg(test)]
 mod client;
