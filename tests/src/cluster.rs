@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::cluster_backends::{Backends, Database, Store};
+use crate::cluster_database;
 use crate::command::{Output, run};
 use crate::lab::Lab;
 use crate::lab_host::Host;
@@ -98,7 +99,7 @@ impl Cluster {
         let mesh = mesh.map(|(_, host)| host.clone()).collect();
         let cluster = Self { backends, lab, mesh, directory };
         cluster.tell_names();
-        cluster.prepare_hosts();
+        cluster.prepare_hosts(plan.database);
         cluster
     }
 
@@ -110,8 +111,10 @@ impl Cluster {
         self.lab.outside().run(["sh", "-c", &append]).succeeded();
     }
 
-    fn prepare_hosts(&self) {
-        let archive = stack_archive();
+    fn prepare_hosts(&self, database: Database) {
+        let stack = stack_archive();
+        let more = (database == Database::Own).then(|| cluster_database::archive(&stack)).flatten();
+        let archive = more.unwrap_or(stack);
         let programs = PROGRAMS.map(|name| self.without_debug_information(name));
         std::thread::scope(|scope| {
             for host in self.lab.hosts() {
@@ -161,10 +164,20 @@ impl Cluster {
         if let Some(url) = self.backends.database_url() {
             set("database", &format!("url={url}"));
         }
+        if plan.database == Database::Own {
+            cluster_database::make_images(&self.lab.hosts()[..plan.planes.len()], &stack_archive());
+        }
         set("controller", &format!("readyTimeoutSeconds={}", plan.ready_seconds));
         self.deisctl(&["install", "platform"]).succeeded();
         self.deisctl(&["start", "platform"]).succeeded();
         self.deisctl(&["admin", "create", "admin"]).succeeded();
+    }
+
+    /// Has a host that belongs to no cluster join this one.
+    pub fn join(&self, host: &Host) {
+        let said = self.deisctl(&["ticket"]).succeeded().stdout;
+        let address = format!("--address={}", host.address());
+        host.run(["deisctl", "join", said.trim(), &address]).succeeded();
     }
 
     /// Waits until every role on every host is well.

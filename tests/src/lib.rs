@@ -5,6 +5,7 @@ mod book;
 mod ceph;
 mod cluster;
 mod cluster_backends;
+mod cluster_database;
 mod cluster_ledger;
 mod cluster_load;
 mod command;
