@@ -12,7 +12,7 @@ const PAGE: &str = "docs/operating.md";
 /// What a block of commands begins with; where it is to be run follows.
 const FENCE: &str = "```sh";
 /// Where commands may be said to run.
-const PLACES: [&str; 7] = ["every", "first", "others", "any", "workstation", "new", "removed"];
+const PLACES: [&str; 6] = ["every", "first", "others", "any", "new", "removed"];
 /// How long all commands of a block may take on one host.
 const TIMEOUT: Duration = Duration::from_secs(900);
 
