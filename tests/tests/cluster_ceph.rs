@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use deis_tests::{Cluster, Database, Ledger, Plan, Site, Store, has_lab, has_store_servers};
+use deis_tests::{Cluster, Database, Ledger, Plan, Site, Store, has_lab, has_time};
 
 /// How long developers may have to wait for what they want done.
 const SERVED: Duration = Duration::from_secs(300);
 
 #[test]
 fn pushes_are_acknowledged_and_kept_while_a_part_of_the_store_is_lost() {
-    if !has_lab() || !has_store_servers() {
+    if !has_lab() || !has_time() {
         return;
     }
     let plan = Plan { store: Store::Ceph, database: Database::External, ..Plan::default() };
