@@ -57,7 +57,8 @@ pub(crate) enum Command {
 
 #[derive(Subcommand)]
 pub(crate) enum StackCommand {
-    /// Makes the stack image from the distribution's packages, unless it is there already
+    /// Makes the stack image from the distribution's packages, unless it is there already; on hosts that keep the
+    /// platform's own database its image, too
     Build(StackBuild),
 }
 
