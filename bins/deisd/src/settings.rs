@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
-use deis_postgres::Member;
+use deis_postgres::{Member, Ports};
 use deis_runtime::Role;
 
 use crate::setting::Resolved;
@@ -109,8 +109,14 @@ impl Settings {
         let roles = || Role::ALL.into_iter().chain([Role::Database]);
         let of_host = |host: IpAddr| roles().map(move |role| SocketAddr::new(host, role.status_port()));
         let tells = listens.clone().map(|address| address.ip()).flat_map(of_host);
-        listens.chain(tells).collect()
+        listens.chain(tells).chain(self.database_members.iter().flat_map(ports_of)).collect()
     }
+}
+
+/// Where everything that belongs to a member of the database listens.
+fn ports_of(member: &Member) -> [SocketAddr; 5] {
+    let Ports { postgres, patroni, etcd, etcd_peer, member: own } = Ports::default();
+    [postgres, patroni, etcd, etcd_peer, own].map(|port| SocketAddr::new(member.address, port))
 }
 
 impl Resolved {

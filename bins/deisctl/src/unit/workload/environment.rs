@@ -61,15 +61,21 @@ fn engine(unit: Unit) -> Option<(&'static str, String)> {
 
 /// Where other units may be: every host of their plane, in one order.
 fn peers(state: &State, unit: Unit) -> Vec<(&'static str, String)> {
+    // The publisher keeps apps away from them.
+    let is_closed = unit == Unit::Publisher && !state.has_external_database();
+    let closed = is_closed.then(|| ("DEIS_DATABASE_MEMBERS", members(state)));
     match unit {
         Unit::Database => vec![("DEIS_DATABASE_MEMBERS", members(state))],
         Unit::Logger | Unit::Registry => Vec::new(),
-        _ => vec![
-            ("DEIS_CONTROLLERS", addresses(state, Unit::Controller)),
-            ("DEIS_REGISTRIES", addresses(state, Unit::Registry)),
-            ("DEIS_LOGGERS", addresses(state, Unit::Logger)),
-            ("DEIS_BUILDERS", addresses(state, Unit::Builder)),
-        ],
+        _ => {
+            let peers = [
+                ("DEIS_CONTROLLERS", addresses(state, Unit::Controller)),
+                ("DEIS_REGISTRIES", addresses(state, Unit::Registry)),
+                ("DEIS_LOGGERS", addresses(state, Unit::Logger)),
+                ("DEIS_BUILDERS", addresses(state, Unit::Builder)),
+            ];
+            peers.into_iter().chain(closed).collect()
+        }
     }
 }
 
