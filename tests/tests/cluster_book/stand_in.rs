@@ -15,7 +15,7 @@ for word; do
   case $word in
     install | --yes) ;;
     docker.io) docker --version ;;
-    git | iptables) "$word" --version ;;
+    git | iptables | curl | mmdebstrap) "$word" --version ;;
     ca-certificates) test -s /etc/ssl/certs/ca-certificates.crt ;;
     *) echo "no test knows the package $word" >&2 && exit 1 ;;
   esac
