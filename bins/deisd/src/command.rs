@@ -41,7 +41,7 @@ pub(crate) enum Command {
 /// What can be done with settings.
 #[derive(Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Print every setting in force and where its value comes from
+    /// Print every setting in force and where its value comes from, and name what cannot be
     Check,
 }
 

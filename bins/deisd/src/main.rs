@@ -29,7 +29,9 @@ fn dispatch(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Hook(HookCommand::PreReceive) => Ok(deis_builder::hook::pre_receive()),
         Command::Config(ConfigCommand::Check) => {
-            print!("{}", arguments.settings.resolve()?);
+            let resolved = arguments.settings.resolve()?;
+            print!("{resolved}");
+            resolved.parse()?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Database(command) => database::run(command, arguments.settings),

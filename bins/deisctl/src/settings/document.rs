@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 
+use anyhow::bail;
+
 use crate::control::Control;
 use crate::fleet::{Settings, State, Wishes};
 use crate::operate::Operation;
 use crate::unit::Unit;
-use crate::unit::variable::{Effect, effect};
+use crate::unit::variable::{Effect, effect, mismatch};
 
 use super::{Request, Target, echo, show};
 
@@ -34,6 +36,12 @@ async fn change(
     changes: &[(String, Option<String>)],
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
+    for (key, value) in changes {
+        // Without the value, which may be a password or hold one.
+        if let Some(wanted) = value.as_deref().and_then(|value| mismatch(target.0, key, value)) {
+            bail!("{} {key} stays as it is: it has to be {wanted}", target.0);
+        }
+    }
     let write = |settings: &mut Settings| {
         for (key, value) in changes {
             settings.set(target.0, key, value.as_deref());
@@ -117,6 +125,19 @@ mod tests {
         assert_eq!(shown(&operation, "router", &[]).await.expect("set"), "git=0.0.0.0:22\n");
         let missing = shown(&operation, "router", &["http"]).await.expect_err("removed").to_string();
         assert_eq!(missing, "Key not found (/deis/router/http)");
+    }
+
+    #[tokio::test]
+    async fn what_a_unit_could_not_read_is_never_set() {
+        let operation = operation().await;
+        let request = Request::Change(vec![("http".to_owned(), Some("80".to_owned()))]);
+        let target = Target::parse("router").expect("a target");
+        let refused = answer(&operation, target, &request, &mut Vec::new()).await.expect_err("no address");
+        assert_eq!(
+            refused.to_string(),
+            "router http stays as it is: it has to be an address and a port, as 0.0.0.0:80"
+        );
+        assert!(shown(&operation, "router", &["http"]).await.is_err());
     }
 
     #[tokio::test]

@@ -1,6 +1,10 @@
 //! Settings that become settings of roles: what `deisctl config` calls them, what `deisd` does, and whom they concern.
 
+use std::net::SocketAddr;
+
 use super::Unit;
+use Form::{Address, Number, Text, Url};
+
 use super::Unit::{Builder, Controller, Logger, Logspout, Publisher, Registry, Router};
 
 /// One setting of `deisd`.
@@ -11,54 +15,71 @@ pub(crate) struct Variable {
     pub(crate) key: &'static str,
     /// The variable that roles read it from.
     pub(crate) name: &'static str,
+    /// What values look like.
+    form: Form,
     /// Units that read it: they start anew when it changes.
     pub(crate) units: &'static [Unit],
+}
+
+/// What the value of a setting looks like. Units that cannot read theirs do not start.
+#[derive(Clone, Copy)]
+enum Form {
+    /// `0.0.0.0:80`
+    Address,
+    /// `120`
+    Number,
+    /// A URL that begins with one of these.
+    Url(&'static [&'static str]),
+    /// Anything.
+    Text,
 }
 
 const fn variable(
     target: &'static str,
     key: &'static str,
     name: &'static str,
+    form: Form,
     units: &'static [Unit],
 ) -> Variable {
-    Variable { target, key, name, units }
+    Variable { target, key, name, form, units }
 }
 
+const WEB: &[&str] = &["http://", "https://"];
 const WITH_ENGINE: &[Unit] = &[Controller, Builder, Publisher, Logspout];
 
 /// All of them. Settings that are not here are kept for the controller, which takes them while it runs.
 pub(crate) const VARIABLES: &[Variable] = &[
-    variable("platform", "domain", "DEIS_DOMAIN", &[Controller, Builder, Router]),
-    variable("router", "http", "DEIS_HTTP", &[Router, Builder]),
-    variable("router", "git", "DEIS_GIT", &[Router]),
-    variable("router", "health", "DEIS_HEALTH", &[Router]),
-    variable("controller", "readyTimeoutSeconds", "DEIS_READY_TIMEOUT_SECONDS", &[Controller]),
-    variable("controller", "drainTimeoutSeconds", "DEIS_DRAIN_TIMEOUT_SECONDS", &[Controller]),
-    variable("controller", "stopGraceSeconds", "DEIS_STOP_GRACE_SECONDS", &[Controller]),
-    variable("builder", "stackImage", "DEIS_STACK_IMAGE", &[Builder]),
-    variable("builder", "httpProxy", "HTTP_PROXY", &[Builder]),
-    variable("builder", "httpsProxy", "HTTPS_PROXY", &[Builder]),
-    variable("builder", "noProxy", "NO_PROXY", &[Builder]),
-    variable("builder", "pipIndexUrl", "PIP_INDEX_URL", &[Builder]),
-    variable("builder", "npmConfigRegistry", "NPM_CONFIG_REGISTRY", &[Builder]),
-    variable("logger", "retentionMegabytes", "DEIS_LOG_RETENTION_MEGABYTES", &[Logger]),
-    variable("logger", "retentionMegabytesPerApp", "DEIS_LOG_RETENTION_MEGABYTES_PER_APP", &[Logger]),
-    variable("controller", "log", "DEIS_LOG", &[Controller]),
-    variable("builder", "log", "DEIS_LOG", &[Builder]),
-    variable("registry", "log", "DEIS_LOG", &[Registry]),
-    variable("logger", "log", "DEIS_LOG", &[Logger]),
-    variable("logspout", "log", "DEIS_LOG", &[Logspout]),
-    variable("publisher", "log", "DEIS_LOG", &[Publisher]),
-    variable("router", "log", "DEIS_LOG", &[Router]),
+    variable("platform", "domain", "DEIS_DOMAIN", Text, &[Controller, Builder, Router]),
+    variable("router", "http", "DEIS_HTTP", Address, &[Router, Builder]),
+    variable("router", "git", "DEIS_GIT", Address, &[Router]),
+    variable("router", "health", "DEIS_HEALTH", Address, &[Router]),
+    variable("controller", "readyTimeoutSeconds", "DEIS_READY_TIMEOUT_SECONDS", Number, &[Controller]),
+    variable("controller", "drainTimeoutSeconds", "DEIS_DRAIN_TIMEOUT_SECONDS", Number, &[Controller]),
+    variable("controller", "stopGraceSeconds", "DEIS_STOP_GRACE_SECONDS", Number, &[Controller]),
+    variable("builder", "stackImage", "DEIS_STACK_IMAGE", Text, &[Builder]),
+    variable("builder", "httpProxy", "HTTP_PROXY", Url(WEB), &[Builder]),
+    variable("builder", "httpsProxy", "HTTPS_PROXY", Url(WEB), &[Builder]),
+    variable("builder", "noProxy", "NO_PROXY", Text, &[Builder]),
+    variable("builder", "pipIndexUrl", "PIP_INDEX_URL", Url(WEB), &[Builder]),
+    variable("builder", "npmConfigRegistry", "NPM_CONFIG_REGISTRY", Url(WEB), &[Builder]),
+    variable("logger", "retentionMegabytes", "DEIS_LOG_RETENTION_MEGABYTES", Number, &[Logger]),
+    variable("logger", "retentionMegabytesPerApp", "DEIS_LOG_RETENTION_MEGABYTES_PER_APP", Number, &[Logger]),
+    variable("controller", "log", "DEIS_LOG", Text, &[Controller]),
+    variable("builder", "log", "DEIS_LOG", Text, &[Builder]),
+    variable("registry", "log", "DEIS_LOG", Text, &[Registry]),
+    variable("logger", "log", "DEIS_LOG", Text, &[Logger]),
+    variable("logspout", "log", "DEIS_LOG", Text, &[Logspout]),
+    variable("publisher", "log", "DEIS_LOG", Text, &[Publisher]),
+    variable("router", "log", "DEIS_LOG", Text, &[Router]),
 ];
 
 /// Settings that change workloads in another way than by a variable of their own, and whose.
-const STRUCTURAL: &[(&str, &str, &[Unit])] = &[
-    ("platform", "image", &Unit::ALL),
-    ("platform", "dataDir", &Unit::ALL),
-    ("platform", "engineSocket", WITH_ENGINE),
-    ("store", "url", &[Registry, Builder, Logger, Unit::Database]),
-    ("database", "url", &[Controller]),
+const STRUCTURAL: &[(&str, &str, Form, &[Unit])] = &[
+    ("platform", "image", Text, &Unit::ALL),
+    ("platform", "dataDir", Text, &Unit::ALL),
+    ("platform", "engineSocket", Text, WITH_ENGINE),
+    ("store", "url", Url(&["s3://"]), &[Registry, Builder, Logger, Unit::Database]),
+    ("database", "url", Url(&["postgres://", "postgresql://"]), &[Controller]),
 ];
 
 /// What a setting is for.
@@ -75,18 +96,54 @@ pub(crate) enum Effect {
 /// What changes when the setting `key` of `target` does.
 pub(crate) fn effect(target: &str, key: &str) -> Effect {
     let variable = VARIABLES.iter().find(|variable| (variable.target, variable.key) == (target, key));
-    let structural = || STRUCTURAL.iter().find(|(of, named, _)| (*of, *named) == (target, key));
+    let structural = || STRUCTURAL.iter().find(|(of, named, ..)| (*of, *named) == (target, key));
     match (variable, structural(), target.parse::<Unit>()) {
         (Some(variable), _, _) => Effect::Units(variable.units),
-        (None, Some((_, _, units)), _) => Effect::Units(units),
+        (None, Some((.., units)), _) => Effect::Units(units),
         (None, None, Ok(unit)) if key == "image" => Effect::Image(unit),
         _ => Effect::Controller,
     }
 }
 
+/// What the value of the setting `key` of `target` has to look like, if `value` does not.
+pub(crate) fn mismatch(target: &str, key: &str, value: &str) -> Option<String> {
+    let variable = VARIABLES.iter().find(|variable| (variable.target, variable.key) == (target, key));
+    let structural = STRUCTURAL.iter().find(|(of, named, ..)| (*of, *named) == (target, key));
+    let form = variable.map(|variable| variable.form).or(structural.map(|(_, _, form, _)| *form))?;
+    let (fits, wanted) = match form {
+        Address => (value.parse::<SocketAddr>().is_ok(), "an address and a port, as 0.0.0.0:80".to_owned()),
+        Number => (value.parse::<u64>().is_ok(), "a whole number".to_owned()),
+        Url(starts) => {
+            let fits =
+                starts.iter().any(|start| value.strip_prefix(start).is_some_and(|rest| !rest.is_empty()));
+            (fits, format!("a URL that begins with {}", starts.join(" or ")))
+        }
+        Text => (true, String::new()),
+    };
+    (!fits).then_some(wanted)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check(target: &str, key: &str, value: &str, fits: bool) {
+        assert_eq!(mismatch(target, key, value).is_none(), fits, "{target} {key}={value}");
+    }
+
+    #[test]
+    fn what_a_unit_could_not_read_does_not_fit() {
+        check("router", "http", "0.0.0.0:80", true);
+        check("router", "http", "[::]:80", true);
+        check("router", "http", "80", false);
+        check("controller", "readyTimeoutSeconds", "soon", false);
+        check("store", "url", "s3://KEY:SECRET@deis", true);
+        check("store", "url", "s3://", false);
+        check("database", "url", "mysql://db", false);
+        check("builder", "httpProxy", "proxy:3128", false);
+        check("router", "log", "anything", true);
+        check("controller", "registrationMode", "anything", true);
+    }
 
     #[test]
     fn a_setting_concerns_those_who_read_it() {
@@ -99,7 +156,7 @@ mod tests {
     #[test]
     fn no_setting_is_there_twice() {
         let mut keys: Vec<_> = VARIABLES.iter().map(|variable| (variable.target, variable.key)).collect();
-        keys.extend(STRUCTURAL.iter().map(|(target, key, _)| (*target, *key)));
+        keys.extend(STRUCTURAL.iter().map(|(target, key, ..)| (*target, *key)));
         let count = keys.len();
         keys.sort_unstable();
         keys.dedup();
