@@ -61,21 +61,21 @@ fn engine(unit: Unit) -> Option<(&'static str, String)> {
 
 /// Where other units may be: every host of their plane, in one order.
 fn peers(state: &State, unit: Unit) -> Vec<(&'static str, String)> {
-    // The publisher keeps apps away from them.
-    let is_closed = unit == Unit::Publisher && !state.has_external_database();
-    let closed = is_closed.then(|| ("DEIS_DATABASE_MEMBERS", members(state)));
+    let database = || ("DEIS_DATABASE_MEMBERS", members(state));
+    let others = || {
+        vec![
+            ("DEIS_CONTROLLERS", addresses(state, Unit::Controller)),
+            ("DEIS_REGISTRIES", addresses(state, Unit::Registry)),
+            ("DEIS_LOGGERS", addresses(state, Unit::Logger)),
+            ("DEIS_BUILDERS", addresses(state, Unit::Builder)),
+        ]
+    };
     match unit {
-        Unit::Database => vec![("DEIS_DATABASE_MEMBERS", members(state))],
+        Unit::Database => vec![database()],
         Unit::Logger | Unit::Registry => Vec::new(),
-        _ => {
-            let peers = [
-                ("DEIS_CONTROLLERS", addresses(state, Unit::Controller)),
-                ("DEIS_REGISTRIES", addresses(state, Unit::Registry)),
-                ("DEIS_LOGGERS", addresses(state, Unit::Logger)),
-                ("DEIS_BUILDERS", addresses(state, Unit::Builder)),
-            ];
-            peers.into_iter().chain(closed).collect()
-        }
+        // Keeps apps away from all of them.
+        Unit::Publisher if !state.has_external_database() => [others(), vec![database()]].concat(),
+        _ => others(),
     }
 }
 
