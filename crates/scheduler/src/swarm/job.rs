@@ -24,7 +24,7 @@ use super::output::is_printed;
 use super::service::Runs;
 use super::trouble::{last_message, refusal};
 use crate::docker::{KEPT_FOR, now, overdue, unstamped};
-use crate::{Attachment, JobOutcome, OutputFrame, SchedulerError, labels};
+use crate::{Attachment, ClusterHost, JobOutcome, OutputFrame, SchedulerError, labels};
 
 use watch::Watch;
 
@@ -38,9 +38,10 @@ impl Swarm {
         attachment: Attachment,
     ) -> Result<JobOutcome, SchedulerError> {
         attachment.check_input(job)?;
+        let hosts = self.fitting_nodes(&job.tags).await?;
         let (job, secrets) = &self.with_input(job, attachment.input).await?;
         let (mut id, timeout) = (None, attachment.timeout);
-        let ran = self.run_once(job, secrets, timeout, &attachment.output, &mut id);
+        let ran = self.run_once(job, &hosts, secrets, timeout, &attachment.output, &mut id);
         let late = SchedulerError::TimedOut { subject: job.name.to_string(), seconds: timeout.as_secs() };
         let ran = tokio::time::timeout(timeout, ran).await.unwrap_or(Err(late));
         let secrets = secrets.iter().filter_map(|secret| secret.secret_id.clone()).collect();
@@ -48,12 +49,13 @@ impl Swarm {
         ran
     }
 
-    /// Has the job run on a host; on another when one turns it away, which does so before anything of it has run.
+    /// Has the job run on one of `hosts`; on another when one turns it away, which does so before anything of it has run.
     ///
     /// `id` is its present service.
     async fn run_once(
         &self,
         job: &Job,
+        hosts: &[ClusterHost],
         secrets: &[TaskSpecContainerSpecSecrets],
         timeout: Duration,
         output: &Sender<OutputFrame>,
@@ -63,7 +65,6 @@ impl Swarm {
         let runs = Runs::One(job.name.clone());
         let mut avoided: Vec<String> = Vec::new();
         loop {
-            let hosts = self.fitting_nodes(&job.tags).await?;
             let spec = self.once(job, deadline, secrets, &avoided);
             *id = self.create_service(&runs, &job.image, spec).await?;
             let service = id
