@@ -56,7 +56,8 @@ impl Keeper {
                 () = tokio::time::sleep(COALESCE) => {}
             }
         }
-        if routes.has_changed().unwrap_or(false) {
+        // Whoever sends them may have ended first, and what came last was not seen.
+        if routes.has_changed().unwrap_or(true) {
             let newest = routes.borrow_and_update().clone();
             self.save(newest).await;
         }

@@ -144,8 +144,8 @@ impl AppState {
     }
 
     /// Notes what the app was like when a pass left nothing to do.
-    pub(super) fn note_calm(&self, calm: Calm) {
-        lock(&self.progress).calm = Some(calm);
+    pub(super) fn note_calm(&self, calm: Option<Calm>) {
+        lock(&self.progress).calm = calm;
     }
 
     /// Notes that a pass is over: what was seen while it went on may be older than what it did.

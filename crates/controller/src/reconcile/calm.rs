@@ -76,7 +76,7 @@ mod tests {
     fn at_rest() -> AppState {
         let state = AppState::default();
         assert!(state.note_dirty(), "somebody must look");
-        state.note_calm(Calm::of(&desired(1), &[container(0)]));
+        state.note_calm(Some(Calm::of(&desired(1), &[container(0)])));
         assert!(state.rest());
         state
     }

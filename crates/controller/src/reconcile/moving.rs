@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use deis_model::plan::{Verdict, wants};
-use deis_model::{ContainerName, ContainerStatus, Desired};
+use deis_model::{ContainerName, ContainerStatus, Desired, ProcessType};
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::info;
 
@@ -14,11 +14,13 @@ use super::Reconciler;
 use super::app_state::Memory;
 use super::deployed::Deployed;
 use super::next::Next;
-use super::pass::SLOW_LOOK;
 use super::standing::Refusal;
 
 /// How many apps have a container moved at the same time: a host that comes back is not to be overrun.
 pub(super) const MOVES: usize = 4;
+
+/// How soon to look again whether others have ended their moves.
+const TURN_LOOK: Duration = Duration::from_secs(15);
 
 /// The pause doubles at most so often.
 const DOUBLINGS: u32 = 6;
@@ -51,9 +53,12 @@ impl Moving {
         *self = Self { since: None, in_vain: DOUBLINGS.min(self.in_vain + 1), turn: Some(turn) };
     }
 
-    /// Notes that something else goes on.
-    fn put_off(&mut self) {
+    /// Notes that something else goes on; the move itself has ended if nothing is being made anew.
+    fn put_off(&mut self, has_ended: bool) {
         self.since = None;
+        if has_ended {
+            self.turn = None;
+        }
     }
 }
 
@@ -68,10 +73,17 @@ impl Reconciler {
         refusal: Option<&Refusal>,
         memory: &mut Memory,
     ) -> Next {
-        let is_at_rest = memory.restart.is_at_rest() && memory.draining.is_empty();
+        // What is there and not wanted, or just going, would count as a place that is taken.
+        let is_wanted = |found: &ContainerStatus| {
+            found.name.workload.process == ProcessType::run() || wants(&deployed.workloads, &found.name)
+        };
+        let is_at_rest = memory.restart.is_at_rest()
+            && memory.draining.is_empty()
+            && self.state(&desired.app).removing_now().is_empty()
+            && containers.iter().all(is_wanted);
         let is_well = *verdict == Verdict::Ready && refusal.is_none() && desired.pending.is_none();
         if !is_at_rest || !is_well {
-            memory.moving.put_off();
+            memory.moving.put_off(memory.restart.is_at_rest());
             return Next::SETTLED;
         }
         let is_own = |found: &&ContainerStatus| found.misplaced && wants(&deployed.workloads, &found.name);
@@ -85,7 +97,9 @@ impl Reconciler {
     }
 
     fn move_in_turn(&self, name: &ContainerName, memory: &mut Memory) -> Next {
-        let Ok(turn) = self.shared.moves.clone().try_acquire_owned() else { return Next::after(SLOW_LOOK) };
+        let Ok(turn) = self.shared.moves.clone().try_acquire_owned() else {
+            return Next::after(TURN_LOOK);
+        };
         info!(container = %name, "moving a container to a host that has none of its kind");
         memory.moving.begin(turn);
         memory.restart.queue(std::slice::from_ref(name));
@@ -111,7 +125,7 @@ mod tests {
     fn an_app_must_be_well_for_a_while_before_a_container_moves() {
         let (start, mut moving) = (Instant::now(), Moving::default());
         assert_eq!(moving.wait(true, start, PAUSE), Some(PAUSE));
-        moving.put_off();
+        moving.put_off(true);
         assert_eq!(moving.wait(true, after(1)(start), PAUSE), Some(PAUSE));
         assert_eq!(moving.wait(true, after(2)(start), PAUSE), Some(Duration::ZERO));
         assert_eq!(moving.wait(false, after(2)(start), PAUSE), None);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use deis_model::plan::{Plan, Unready, plan, unready};
+use deis_model::plan::{Plan, Unready, Verdict, plan, unready};
 use deis_model::{AppId, ContainerName, ContainerStatus, Desired, ProcessType, Workload};
 use deis_scheduler::SchedulerError;
 
@@ -54,9 +54,10 @@ impl Reconciler {
         let unwanted = unwanted(&plan(&wanted, &containers), &replacing);
         let retiring = self.retire(app, unwanted, state, &mut memory);
         let next = next.or(pending.next).or(retiring);
-        if next.is_settled() {
-            state.note_calm(calm);
-        }
+        let is_well = state.standing.borrow().verdict == Some(Verdict::Ready);
+        let is_misplaced = containers.iter().any(|container| container.misplaced);
+        let is_calm = next.is_settled() && memory.restart.is_at_rest() && is_well && !is_misplaced;
+        state.note_calm(is_calm.then_some(calm));
         Ok(next)
     }
 
