@@ -15,11 +15,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use deis_api::client::InternalClient;
 use deis_store::{ObjectMeta, ObjectStore, StoreError};
 use futures::StreamExt;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::app_uuid::AppUuid;
 use crate::lock::Lock;
@@ -71,7 +71,12 @@ impl Mirror {
         if mark(&repository.path).as_deref() == Some(name) {
             return Ok(());
         }
-        let manifest = Manifest::read(&*self.store, app, name).await?;
+        let Some(manifest) = Manifest::find(&*self.store, app, name).await? else {
+            // Another builder's may count by now, and this one be gone for that.
+            ensure!(self.counting(app).await?.as_deref() == Some(name), "another copy counts since just now");
+            warn!(%app, copy = name, "the copy that counts is not in the store; what is here goes on");
+            return Ok(());
+        };
         for pack in &manifest.packs {
             pack::take_in(&*self.store, app, pack, &repository.path).await?;
         }
@@ -119,7 +124,11 @@ impl Mirror {
         }
         // Read after they were listed: whatever counts later names no old object that this one does not.
         let needed = match self.counting(app).await? {
-            Some(name) => Manifest::read(&*self.store, app, &name).await?.keys(app, &name),
+            Some(name) => match Manifest::find(&*self.store, app, &name).await? {
+                Some(manifest) => manifest.keys(app, &name),
+                // Nobody knows what of it is still needed.
+                None => return Ok(()),
+            },
             None => Vec::new(),
         };
         for object in old.iter().filter(|object| !needed.contains(&object.key)) {

@@ -112,10 +112,9 @@ impl Copy {
                 }
                 Ok(())
             }
-            false => {
-                self.drop_draft(draft).await;
-                Err(PushError::Overtaken)
-            }
+            // The draft stays for the sweep: it may have counted for a while, if an answer was lost, and another builder
+            // may have gone on from it.
+            false => Err(PushError::Overtaken),
         }
     }
 
@@ -150,8 +149,10 @@ impl Copy {
     /// The manifest that counts, as far as is known here.
     async fn counted(&self) -> anyhow::Result<Option<(String, Manifest)>> {
         let Some(name) = self.counting.lock().await.name.clone() else { return Ok(None) };
-        let manifest = Manifest::read(&*self.mirror.store, &self.app, &name).await;
-        Ok(Some((name, manifest.context("failed to read the copy of the repository")?)))
+        let manifest = Manifest::find(&*self.mirror.store, &self.app, &name).await;
+        let manifest = manifest.context("failed to read the copy of the repository")?;
+        // The database went back to a time whose copy is gone: the next stores everything that is here.
+        Ok(Some((name, manifest.unwrap_or_default())))
     }
 }
 

@@ -32,12 +32,20 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    /// The manifest called `name`.
-    pub(super) async fn read(store: &dyn ObjectStore, app: &AppUuid, name: &str) -> anyhow::Result<Self> {
+    /// The manifest called `name`; none if the store has none of that name, as after the database went back in time.
+    pub(super) async fn find(
+        store: &dyn ObjectStore,
+        app: &AppUuid,
+        name: &str,
+    ) -> anyhow::Result<Option<Self>> {
         let key = ObjectKey::parse(&text(app, name))
             .with_context(|| format!("the copy that counts has the name {name:?}, which cannot be one"))?;
-        let content = store.get_bytes(&key, MAX_MANIFEST).await?;
-        serde_json::from_slice(&content).with_context(|| format!("failed to understand {key} in the store"))
+        let content = match store.get_bytes(&key, MAX_MANIFEST).await {
+            Err(error) if error.is_not_found() => return Ok(None),
+            content => content?,
+        };
+        let understood = serde_json::from_slice(&content);
+        understood.map(Some).with_context(|| format!("failed to understand {key} in the store"))
     }
 
     /// Stores it under a new name, which is returned.
