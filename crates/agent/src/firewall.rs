@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
-use deis_runtime::{Shutdown, StatusBoard};
+use deis_runtime::{Role, Shutdown, StatusBoard};
 use thiserror::Error;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -131,15 +131,20 @@ impl Firewall {
         Ok(())
     }
 
-    /// Has `chain` ask ours about what comes from `bridge`.
+    /// Has `chain` ask ours about what comes from `bridge`, before any rule of others: an engine that starts again puts its
+    /// own first.
     async fn ask(&self, chain: &str, bridge: &str) -> Result<(), FirewallError> {
-        let jump = ["-i", bridge, "-j", CHAIN];
-        let is_there = iptables(&[&["-C", chain], &jump[..]].concat()).await?.status.success();
-        if is_there {
-            return Ok(());
+        let jump = format!("-i {bridge} -j {CHAIN}");
+        let listed = iptables(&["-S", chain]).await?;
+        accepted("iptables", &format!("-S {chain}"), &listed)?;
+        let listed = String::from_utf8_lossy(&listed.stdout);
+        let ours = format!("-A {chain} {jump}");
+        let mut rules = listed.lines().filter(|line| line.starts_with("-A "));
+        match rules.position(|line| line == ours) {
+            Some(place) if place < BRIDGES.len() => Ok(()),
+            Some(_) => restore(&format!("*filter\n-D {chain} {jump}\n-I {chain} 1 {jump}\nCOMMIT\n")).await,
+            None => restore(&format!("*filter\n-I {chain} 1 {jump}\nCOMMIT\n")).await,
         }
-        let insert = [&["-I", chain, "1"], &jump[..]].concat();
-        accepted("iptables", &insert.join(" "), &iptables(&insert).await?)
     }
 }
 
@@ -150,7 +155,16 @@ fn rules(closed: &BTreeSet<SocketAddr>) -> String {
         format!("-A {CHAIN} -d {host} -p tcp -m tcp --dport {port} -j REJECT --reject-with tcp-reset\n")
     };
     let rules: String = closed.iter().map(rule).collect();
-    format!("*filter\n:{CHAIN} - [0:0]\n-A {CHAIN} -i {APPS} -o {APPS} -j DROP\n{rules}COMMIT\n")
+    let apart = format!("-A {CHAIN} -i {APPS} -o {APPS} -j DROP\n");
+    // At which roles tell operators how they are, on every host.
+    let status = Role::ALL.into_iter().chain([Role::Database]).map(|role| {
+        let port = role.status_port();
+        format!(
+            "-A {CHAIN} -p tcp -m addrtype --dst-type LOCAL -m tcp --dport {port} -j REJECT --reject-with tcp-reset\n"
+        )
+    });
+    let status: String = status.collect();
+    format!("*filter\n:{CHAIN} - [0:0]\n{apart}{status}{rules}COMMIT\n")
 }
 
 async fn restore(rules: &str) -> Result<(), FirewallError> {
@@ -192,21 +206,21 @@ mod tests {
     #[test]
     fn every_closed_port_has_a_rule_in_a_chain_that_starts_empty() {
         let closed = ["10.0.0.1:8000", "10.0.0.2:5001"].map(|text| text.parse().unwrap()).into();
-        assert_eq!(
-            rules(&closed),
-            "*filter\n:DEIS-PLATFORM - [0:0]\n-A DEIS-PLATFORM -i docker0 -o docker0 -j DROP\n\
-             -A DEIS-PLATFORM -d 10.0.0.1 -p tcp -m tcp --dport 8000 -j REJECT --reject-with tcp-reset\n\
-             -A DEIS-PLATFORM -d 10.0.0.2 -p tcp -m tcp --dport 5001 -j REJECT --reject-with tcp-reset\nCOMMIT\n"
+        let rules = rules(&closed);
+        let (begins, ends) = (
+            "*filter\n:DEIS-PLATFORM - [0:0]\n-A DEIS-PLATFORM -i docker0 -o docker0 -j DROP\n",
+            "-A DEIS-PLATFORM -d 10.0.0.1 -p tcp -m tcp --dport 8000 -j REJECT --reject-with tcp-reset\n\
+             -A DEIS-PLATFORM -d 10.0.0.2 -p tcp -m tcp --dport 5001 -j REJECT --reject-with tcp-reset\nCOMMIT\n",
         );
+        assert!(rules.starts_with(begins) && rules.ends_with(ends), "{rules}");
+        assert!(rules.contains(" --dst-type LOCAL -m tcp --dport 9476 -j REJECT"), "{rules}");
     }
 
     #[test]
     fn addresses_that_containers_never_reach_need_no_rule() {
         let closed = ["0.0.0.0:8088", "127.0.0.1:5000", "[fd00::1]:8000", "10.0.0.1:8000"];
-        let firewall = Firewall::new(
-            closed.map(|text| text.parse().unwrap()),
-            StatusBoard::new(deis_runtime::Role::Publisher),
-        );
+        let firewall =
+            Firewall::new(closed.map(|text| text.parse().unwrap()), StatusBoard::new(Role::Publisher));
         assert_eq!(firewall.closed, ["10.0.0.1:8000".parse().unwrap()].into());
     }
 }
