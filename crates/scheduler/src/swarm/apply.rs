@@ -50,9 +50,15 @@ impl Swarm {
         let present = self.services(&labels::of_workload(&workload.id)).await?;
         let steps = plan(workload, &present);
         let made = self.make(workload, &steps, &hosts, &present).await;
-        if present.iter().any(|owned| matches!(owned.runs, Runs::Each(_))) {
-            self.await_overlap(workload, 1).await?;
-        }
+        let made = match present.iter().any(|owned| matches!(owned.runs, Runs::Each(_))) {
+            false => made,
+            true => {
+                // What is to go stays until all that are to come are there.
+                made?;
+                self.await_overlap(workload, 1).await?;
+                Ok(())
+            }
+        };
         let surplus = steps.iter().filter_map(|step| match step {
             Step::Remove(owned) => Some((*owned).clone()),
             _ => None,
@@ -204,18 +210,21 @@ impl Swarm {
             |owned: &&Owned| matches!(owned.runs, Runs::Each(_)) == (workload.spread == Spread::Hosts);
         let services = self.services(&labels::of_workload(&workload.id)).await?;
         for owned in services.iter().filter(wanted) {
-            self.await_running(&owned.id, &workload.fingerprint(), containers).await?;
+            if !self.await_running(&owned.id, &workload.fingerprint(), containers).await? {
+                let subject = owned.runs.to_string();
+                return Err(refused("replace", &subject, "what is to replace it does not run; it stays"));
+            }
         }
         Ok(())
     }
 
-    /// Waits until so many containers of the service run as described, or for long enough.
+    /// Waits until so many containers of the service run as described, or for long enough. Whether they do.
     async fn await_running(
         &self,
         id: &str,
         fingerprint: &str,
         containers: usize,
-    ) -> Result<(), SchedulerError> {
+    ) -> Result<bool, SchedulerError> {
         let deadline = Instant::now() + REPLACED_WITHIN;
         while Instant::now() < deadline {
             let tasks = self.tasks([("service".to_owned(), vec![id.to_owned()])].into()).await?;
@@ -224,11 +233,11 @@ impl Swarm {
                 task.status.as_ref().and_then(|status| status.state) == Some(TaskState::RUNNING)
             });
             if running.count() >= containers || tasks.is_none() {
-                return Ok(());
+                return Ok(true);
             }
             tokio::time::sleep(ASK_AGAIN_AFTER).await;
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn apply_each(&self, workload: &Workload) -> Result<(), SchedulerError> {
