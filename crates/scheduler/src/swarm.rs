@@ -10,6 +10,7 @@ mod balance;
 mod cluster;
 mod connect;
 mod document;
+mod each;
 mod failure;
 mod history;
 mod input;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bollard::models::{ServiceSpec, TaskSpecContainerSpecSecrets, TaskState};
+use bollard::models::{ServiceSpec, TaskSpecContainerSpecSecrets};
 use futures::stream::{self, StreamExt};
 use tokio::time::Instant;
 
@@ -24,9 +24,6 @@ pub(super) const PARALLEL: usize = 8;
 
 /// How long a new container's host is waited for before the next is made without knowing it.
 const PLACED_WITHIN: Duration = Duration::from_secs(15);
-
-/// How long a replaced container may take to run before the next is replaced all the same.
-const REPLACED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Between questions to the manager.
 pub(super) const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
@@ -99,7 +96,7 @@ impl Swarm {
     }
 
     /// What every container needs before the first of them.
-    async fn make_ready(
+    pub(super) async fn make_ready(
         &self,
         workload: &Workload,
     ) -> Result<Vec<TaskSpecContainerSpecSecrets>, SchedulerError> {
@@ -200,79 +197,6 @@ impl Swarm {
         self.discard_secrets(&released).await
     }
 
-    /// Waits until the services of a workload that was spread otherwise run, so that what ran may go: only where both
-    /// can be on a host at a time.
-    async fn await_overlap(&self, workload: &Workload, containers: usize) -> Result<(), SchedulerError> {
-        if !overlaps(workload) {
-            return Ok(());
-        }
-        let wanted =
-            |owned: &&Owned| matches!(owned.runs, Runs::Each(_)) == (workload.spread == Spread::Hosts);
-        let services = self.services(&labels::of_workload(&workload.id)).await?;
-        for owned in services.iter().filter(wanted) {
-            if !self.await_running(&owned.id, &workload.fingerprint(), containers).await? {
-                let subject = owned.runs.to_string();
-                return Err(refused("replace", &subject, "what is to replace it does not run; it stays"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Waits until so many containers of the service run as described, or for long enough. Whether they do.
-    async fn await_running(
-        &self,
-        id: &str,
-        fingerprint: &str,
-        containers: usize,
-    ) -> Result<bool, SchedulerError> {
-        let deadline = Instant::now() + REPLACED_WITHIN;
-        while Instant::now() < deadline {
-            let tasks = self.tasks([("service".to_owned(), vec![id.to_owned()])].into()).await?;
-            let new = tasks.iter().flatten().filter(|task| super::history::fingerprint(task) == fingerprint);
-            let running = new.filter(|task| {
-                task.status.as_ref().and_then(|status| status.state) == Some(TaskState::RUNNING)
-            });
-            if running.count() >= containers || tasks.is_none() {
-                return Ok(true);
-            }
-            tokio::time::sleep(ASK_AGAIN_AFTER).await;
-        }
-        Ok(false)
-    }
-
-    async fn apply_each(&self, workload: &Workload) -> Result<(), SchedulerError> {
-        let hosts = self.fitting_nodes(&workload.tags).await?.len();
-        let present = self.services(&labels::of_workload(&workload.id)).await?;
-        let (each, others): (Vec<_>, Vec<_>) =
-            present.into_iter().partition(|owned| matches!(owned.runs, Runs::Each(_)));
-        // From the time when it was so many on any hosts: they go first where both cannot be.
-        let (after, before) = if overlaps(workload) { (others, Vec::new()) } else { (Vec::new(), others) };
-        self.remove_services(before).await?;
-        self.make_each(workload, each.first()).await?;
-        if after.is_empty() {
-            return Ok(());
-        }
-        self.await_overlap(workload, hosts).await?;
-        self.remove_services(after).await
-    }
-
-    async fn make_each(&self, workload: &Workload, present: Option<&Owned>) -> Result<(), SchedulerError> {
-        let secrets = self.make_ready(workload).await?;
-        let spec = self.each(workload, &secrets);
-        let runs = Runs::Each(workload.id.clone());
-        match present {
-            None => {
-                self.create_service(&runs, &workload.image, spec).await?;
-                Ok(())
-            }
-            Some(owned) if is_as_described(owned, workload) => Ok(()),
-            Some(owned) => {
-                self.update_service(owned, spec).await?;
-                self.discard_secrets(&used_by(owned).into_iter().collect()).await
-            }
-        }
-    }
-
     async fn settle(&self, workload: &Workload) -> Result<(), SchedulerError> {
         let services = self.services(&labels::of_workload(&workload.id)).await?;
         let tasks = self.tasks_of(&services).await?;
@@ -282,14 +206,4 @@ impl Swarm {
             settled => settled,
         }
     }
-}
-
-/// Whether two of its containers can be on a host at a time.
-fn overlaps(workload: &Workload) -> bool {
-    workload.host.as_ref().is_some_and(|host| host.overlaps)
-}
-
-/// A host that a container was taken off is marked by a constraint.
-fn is_as_described(owned: &Owned, workload: &Workload) -> bool {
-    owned.fingerprint() == workload.fingerprint() && super::spread::avoided(owned).is_empty()
 }
