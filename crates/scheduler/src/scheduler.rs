@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 
 use deis_model::{AppId, ContainerName, ContainerStatus, Job, Workload, WorkloadId};
 
@@ -17,6 +20,21 @@ pub enum Change {
     App(AppId),
     /// The watch was interrupted (the engine went away and came back): anything may have changed.
     All,
+}
+
+impl Change {
+    /// What `changes` brings; whoever was too slow for some of it is told that anything may have changed.
+    pub(crate) fn as_they_come(changes: Receiver<Self>) -> BoxStream<'static, Self> {
+        let watched = stream::unfold(changes, |mut changes| async move {
+            match changes.recv().await {
+                Ok(change) => Some((change, changes)),
+                Err(RecvError::Lagged(_)) => Some((Self::All, changes)),
+                // The adapter is gone; the contract is never to end.
+                Err(RecvError::Closed) => futures::future::pending().await,
+            }
+        });
+        watched.boxed()
+    }
 }
 
 /// What a job is connected to while it runs.

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::{self, BoxStream, StreamExt};
-use tokio::sync::broadcast::error::RecvError;
+use futures::stream::BoxStream;
 
 use deis_model::{AppId, Command, ContainerName, ContainerStatus, Environment, Job, Workload, WorkloadId};
 
@@ -80,15 +79,7 @@ impl Scheduler for Memory {
     }
 
     fn watch(&self) -> BoxStream<'static, Change> {
-        let changes = self.shared.changes.subscribe();
-        let watched = stream::unfold(changes, |mut changes| async move {
-            match changes.recv().await {
-                Ok(change) => Some((change, changes)),
-                Err(RecvError::Lagged(_)) => Some((Change::All, changes)),
-                Err(RecvError::Closed) => futures::future::pending().await,
-            }
-        });
-        watched.boxed()
+        Change::as_they_come(self.shared.changes.subscribe())
     }
 }
 

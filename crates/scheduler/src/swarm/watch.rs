@@ -9,8 +9,7 @@ use bollard::errors::Error;
 use bollard::models::{EventMessage, Task};
 use bollard::query_parameters::EventsOptionsBuilder;
 use futures::StreamExt;
-use futures::stream::{self, BoxStream};
-use tokio::sync::broadcast::error::RecvError;
+use futures::stream::BoxStream;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -115,15 +114,7 @@ impl Swarm {
     pub(super) fn subscribe(&self) -> BoxStream<'static, Change> {
         let changes = self.changes.subscribe();
         self.poke.notify_one();
-        let watched = stream::unfold(changes, |mut changes| async move {
-            match changes.recv().await {
-                Ok(change) => Some((change, changes)),
-                Err(RecvError::Lagged(_)) => Some((Change::All, changes)),
-                // The adapter is gone; the contract is never to end.
-                Err(RecvError::Closed) => futures::future::pending().await,
-            }
-        });
-        watched.boxed()
+        Change::as_they_come(changes)
     }
 
     /// What there is, and whether all of it is as it should be. Mends on the way what hosts that came or went upset.
