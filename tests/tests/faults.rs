@@ -72,7 +72,9 @@ fn a_killed_scale_is_finished_and_visitors_are_served_from_disk() {
     platform.run();
     platform.answers("blog", "Powered by Deis");
     platform.eventually("all four run", CONVERGES, |platform| platform.containers().len() == 4);
-    user.deis_in(app.path(), &["ps:list"]).succeeded().said("web.4 up (v2)");
+    platform.eventually("all four are listed", CONVERGES, |_| {
+        user.deis_in(app.path(), &["ps:list"]).stdout.contains("web.4 up (v2)")
+    });
 }
 
 #[test]
