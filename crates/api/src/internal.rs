@@ -23,7 +23,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use deis_model::{AppId, AppRoute, ContainerName, Formation, ReleaseVersion};
+use deis_model::{AppId, AppRoute, ContainerName, Formation, KeyPair, ReleaseVersion};
 
 /// How long the controller holds a request for routes when nothing changes, in seconds.
 pub const ROUTES_HOLD_SECONDS: u64 = 20;
@@ -77,6 +77,57 @@ pub struct PlatformRoutes {
     pub controllers: Vec<SocketAddr>,
     /// Builders' SSH servers.
     pub builders: Vec<SocketAddr>,
+    /// Settings of the mesh as operators set them for the target `router`: key → value.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
+    /// What certificate authorities ask for at the moment, sorted by host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub challenges: Vec<Challenge>,
+    /// Keys that TLS session tickets are sealed with by every router: the first seals, all open.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ticket_keys: Vec<TicketKey>,
+}
+
+/// What a router answers a certificate authority that asks whether a host is the platform's.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Challenge {
+    /// The host, in lower case.
+    pub host: String,
+    /// How it is asked.
+    pub kind: ChallengeKind,
+}
+
+/// How a certificate authority asks. Source: RFC 8555 section 8.3, RFC 8737.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChallengeKind {
+    /// `GET /.well-known/acme-challenge/<token>` over plain HTTP; the answer is `authorization`.
+    Http01 {
+        /// The last part of the path.
+        token: String,
+        /// The answer's body.
+        authorization: String,
+    },
+    /// A TLS handshake with ALPN `acme-tls/1`; the answer is this certificate, made for the purpose.
+    TlsAlpn01 {
+        /// The certificate.
+        pair: KeyPair,
+    },
+}
+
+/// A key that TLS session tickets are sealed with. Shown without the key.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TicketKey {
+    /// 16 bytes in hexadecimal: written on tickets, so that the key to open one is found.
+    pub name: String,
+    /// 32 bytes in hexadecimal.
+    pub key: String,
+}
+
+impl std::fmt::Debug for TicketKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TicketKey").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// Everything routable on one host; replaces the host's previous report, or renews it.

@@ -184,5 +184,6 @@ fn platform_routes(config: &Config, address: SocketAddr) -> PlatformRoutes {
         controller_hosts: vec![format!("deis.{}", config.deploys.domain)],
         controllers,
         builders: config.builders.clone(),
+        ..PlatformRoutes::default()
     }
 }

@@ -112,10 +112,10 @@ pub fn route(desired: &Desired, domain: &str, endpoints: Vec<Endpoint>) -> AppRo
     let hosts: BTreeSet<String> =
         own.chain(desired.domains.iter().cloned()).map(|name| name.to_ascii_lowercase()).collect();
     AppRoute {
-        app: desired.app.clone(),
         hosts: hosts.into_iter().collect(),
         release: desired.deployed.as_ref().map(|release| release.version),
         endpoints,
+        ..AppRoute::new(desired.app.clone())
     }
 }
 

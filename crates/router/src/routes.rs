@@ -107,10 +107,8 @@ mod tests {
 
     fn response(epoch: &str, generation: u64, full: bool, apps: &[&str], removed: &[&str]) -> RoutesResponse {
         let route = |app: &&str| AppRoute {
-            app: AppId::parse(app).unwrap(),
             hosts: vec![format!("{app}.example.com")],
-            release: None,
-            endpoints: vec![],
+            ..AppRoute::new(AppId::parse(app).unwrap())
         };
         RoutesResponse {
             epoch: epoch.to_owned(),

@@ -110,7 +110,7 @@ mod tests {
         let platform = PlatformRoutes {
             controller_hosts: vec!["deis.example.com".to_owned()],
             controllers: ports.iter().map(|port| ([127, 0, 0, 1], *port).into()).collect(),
-            builders: vec![],
+            ..PlatformRoutes::default()
         };
         Routes { epoch: "e".to_owned(), generation, platform, ..Routes::default() }
     }

@@ -16,10 +16,9 @@ fn routes(containers: &[&str]) -> Routes {
     };
     let app = AppId::parse("blog").unwrap();
     let route = AppRoute {
-        app: app.clone(),
         hosts: vec!["blog.example.com".to_owned(), "WWW.example.org".to_owned()],
-        release: None,
         endpoints: containers.iter().map(endpoint).collect(),
+        ..AppRoute::new(app.clone())
     };
     Routes { apps: [(app, Arc::new(route))].into(), ..Routes::default() }
 }

@@ -96,7 +96,7 @@ async fn lead_to(scene: &Scene, apis: &[&Api]) {
     let generation = scene.controller.platform(PlatformRoutes {
         controller_hosts: vec!["deis.example.com".to_owned()],
         controllers: apis.iter().map(|api| api.address).collect(),
-        builders: vec![],
+        ..PlatformRoutes::default()
     });
     scene.controller.applied(generation).await;
 }

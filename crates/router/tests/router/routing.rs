@@ -62,7 +62,7 @@ async fn the_platforms_own_host_leads_to_the_controller() {
     let generation = scene.controller.platform(PlatformRoutes {
         controller_hosts: vec!["deis.example.com".to_owned()],
         controllers: vec![api.address()],
-        builders: vec![],
+        ..PlatformRoutes::default()
     });
     scene.controller.applied(generation).await;
     assert_eq!(scene.get("deis", "/").await.text(), "api");
@@ -74,7 +74,7 @@ async fn a_controller_that_is_away_is_not_taken_for_an_app() {
     let generation = scene.controller.platform(PlatformRoutes {
         controller_hosts: vec!["deis.example.com".to_owned()],
         controllers: vec![([127, 0, 0, 1], 1).into()],
-        builders: vec![],
+        ..PlatformRoutes::default()
     });
     scene.controller.applied(generation).await;
     let answer = scene.get("deis", "/").await;

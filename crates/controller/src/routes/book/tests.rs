@@ -7,12 +7,7 @@ fn book() -> RouteBook {
 }
 
 fn route(app: &str) -> AppRoute {
-    AppRoute {
-        app: AppId::parse(app).unwrap(),
-        hosts: vec![format!("{app}.localhost")],
-        release: None,
-        endpoints: Vec::new(),
-    }
+    AppRoute { hosts: vec![format!("{app}.localhost")], ..AppRoute::new(AppId::parse(app).unwrap()) }
 }
 
 fn ask(epoch: &str, applied: u64) -> RoutesRequest {

@@ -96,10 +96,9 @@ impl Controller {
         };
         let app_id = AppId::parse(app).unwrap();
         let route = AppRoute {
-            app: app_id.clone(),
             hosts: vec![format!("{app}.example.com"), format!("www.{app}.test")],
-            release: None,
             endpoints: addresses.iter().enumerate().map(endpoint).collect(),
+            ..AppRoute::new(app_id.clone())
         };
         self.change(|table| {
             table.routes.insert(app_id, (table.generation, route));
