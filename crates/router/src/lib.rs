@@ -14,6 +14,7 @@ mod clock;
 mod config;
 mod connection;
 mod counters;
+mod course;
 mod download;
 mod drain;
 mod ejection;
