@@ -2,6 +2,7 @@
 //!
 //! Pure: no async, no I/O, no clock, no randomness. Time and ids are arguments.
 
+pub mod acme;
 pub mod app;
 pub mod app_name;
 pub mod build;
