@@ -1,6 +1,7 @@
 //! What an operator can set.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct Config {
     /// Whether another router of this platform may hold the addresses already, for this one to take over.
     /// If not, addresses that anybody listens on are refused. Default: yes.
     pub takes_over: bool,
+    /// Threads that serve visitors. Default: as many as this process may use cores.
+    pub cores: usize,
     /// Bounds, each with a stated behaviour.
     pub limits: Limits,
     /// How long each thing may take.
@@ -102,6 +105,7 @@ impl Config {
             state_dir: state_dir.into(),
             trusted: Cidr::LOOPBACK.to_vec(),
             takes_over: true,
+            cores: std::thread::available_parallelism().map_or(1, NonZero::get),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             access_log: false,

@@ -9,10 +9,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::forwarded::Peer;
 use crate::inspect::{Inspected, Watch};
+use crate::places::Place;
 use crate::proxy::{self, Client};
 use crate::shared::Shared;
 
@@ -23,12 +23,7 @@ const IDLE_WHEN_CROWDED: Duration = Duration::from_secs(5);
 const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Serves one client until it leaves, is overdue, or the router ends.
-pub(crate) async fn serve(
-    shared: Arc<Shared>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    place: OwnedSemaphorePermit,
-) {
+pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, place: Place) {
     let watch = Arc::new(Watch::new(peer.ip(), shared.clock));
     let client = Client { peer: Peer::new(watch.peer, &shared.config.trusted), watch: Arc::clone(&watch) };
     let io = TokioIo::new(Inspected::new(stream, Arc::clone(&watch), place));

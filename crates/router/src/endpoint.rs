@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use deis_model::ContainerName;
 
 use crate::ejection::Ejection;
+use crate::link::Link;
 use crate::pool::Pool;
 
 /// One address that serves an app or the API. Lives across tables as long as each names it.
@@ -21,7 +22,7 @@ pub(crate) struct Endpoint {
     /// Whether it is taken out.
     pub(crate) ejection: Ejection,
     /// Idle connections to it.
-    pub(crate) pool: Pool,
+    pub(crate) pool: Pool<Link>,
     container: Option<ContainerName>,
     in_flight: AtomicUsize,
     retired: AtomicBool,

@@ -19,6 +19,9 @@ pub enum RouterError {
         /// Why not.
         source: io::Error,
     },
+    /// A thread that serves visitors cannot be started.
+    #[error("failed to start a thread for visitors' connections; raise the limits of threads and open files")]
+    Core(#[source] io::Error),
     /// The directory of the last route table cannot be used.
     #[error("failed to use {} for the last route table; check that it is writable by the user who runs deisd", path.display())]
     StateDir {

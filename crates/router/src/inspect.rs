@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::clock::{Clock, Millis, millis};
 use crate::framing::{Fault, Framing};
+use crate::places::Place;
 
 /// What is known of a client's connection. Only its own task writes; others may read.
 pub(crate) struct Watch {
@@ -101,13 +101,13 @@ pub(crate) struct Inspected {
     framing: Framing,
     watch: Arc<Watch>,
     /// Its place among the connections allowed at a time; kept when it turns into a tunnel.
-    _permit: OwnedSemaphorePermit,
+    _place: Place,
 }
 
 impl Inspected {
     /// Watches `stream`.
-    pub(crate) fn new(stream: TcpStream, watch: Arc<Watch>, permit: OwnedSemaphorePermit) -> Self {
-        Self { stream, framing: Framing::default(), watch, _permit: permit }
+    pub(crate) fn new(stream: TcpStream, watch: Arc<Watch>, place: Place) -> Self {
+        Self { stream, framing: Framing::default(), watch, _place: place }
     }
 
     fn moved(&self, written: &Poll<io::Result<usize>>) {

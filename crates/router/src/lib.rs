@@ -3,7 +3,7 @@
 //! A component like the others: [`Config`], [`Router::bind`], [`Router::run`]. What it serves comes from the
 //! controller over `deis_api::internal` and is kept on disk, so that it needs no other role to go on serving.
 //!
-//! A request's way: `listener` accepts, `connection` serves one client, `inspect` and `framing` watch its bytes,
+//! A request's way: its core's `entrance` accepts, `connection` serves one client, `inspect` and `framing` watch its bytes,
 //! `proxy` finds the service in the `table` and rewrites headers, `attempt` tries endpoints picked by `balance`
 //! over links kept in their `pool`, `download` streams the answer back.
 
@@ -13,12 +13,14 @@ mod cidr;
 mod clock;
 mod config;
 mod connection;
+mod cores;
 mod counters;
 mod course;
 mod download;
 mod drain;
 mod ejection;
 mod endpoint;
+mod entrance;
 mod error;
 mod follow;
 mod forwarded;
@@ -31,6 +33,7 @@ mod link;
 mod listener;
 mod page;
 mod persist;
+mod places;
 mod pool;
 mod proxy;
 mod request_id;

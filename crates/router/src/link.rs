@@ -22,6 +22,7 @@ use rustls::ClientConfig;
 use deis_api::client;
 
 use crate::clock::Millis;
+use crate::pool::Keep;
 use crate::stream::{Haste, Stream, is_lost};
 use crate::upload::Upload;
 
@@ -121,15 +122,16 @@ impl Link {
             tokio::spawn(connection.with_upgrades());
         }
     }
+}
 
-    /// Whether it can take a request: open, as far as can be known, and nothing under way.
-    pub(crate) fn is_alive(&mut self, context: &mut Context<'_>) -> bool {
+impl Keep for Link {
+    fn is_alive(&mut self, context: &mut Context<'_>) -> bool {
         drive(&mut self.connection, context);
         self.sender.is_ready()
     }
 
-    /// How long it may be kept idle, if the container said so: less than that, as it counts from earlier.
-    pub(crate) fn keep_alive(&self) -> Option<Millis> {
+    /// Less than the container said, as it counts from earlier.
+    fn keep_alive(&self) -> Option<Millis> {
         self.keep_alive
     }
 }

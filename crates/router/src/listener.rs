@@ -17,7 +17,7 @@ use crate::error::RouterError;
 const BACKLOG: i32 = 4096;
 
 /// How long to wait when the system has no room for another connection.
-const NO_ROOM_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const NO_ROOM_PAUSE: Duration = Duration::from_millis(50);
 
 /// Listens on `address`. Several routers of one user may do so at once, which lets a new one take over from an old;
 /// unless `shared`, one that is held already is refused.
@@ -113,7 +113,7 @@ impl Acceptor {
 }
 
 /// Whether only the connection that was to be accepted is gone.
-fn is_of_one_connection(error: &io::Error) -> bool {
+pub(crate) fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -11,13 +10,15 @@ use tokio::sync::watch;
 use deis_runtime::{Shutdown, StatusBoard};
 
 use crate::config::Config;
+use crate::cores::Cores;
+use crate::entrance::{Arrival, Entrance};
 use crate::error::RouterError;
 use crate::follow::Follower;
 use crate::listener::{Acceptor, listen};
 use crate::persist::Keeper;
 use crate::routes::Routes;
 use crate::shared::Shared;
-use crate::{connection, health, tcp};
+use crate::{connection, entrance, health, tcp};
 
 /// How long visitors wait at the start for a controller that neither answers nor refuses.
 const FIRST_ROUTES: Duration = Duration::from_secs(1);
@@ -39,7 +40,7 @@ pub struct Addresses {
 /// The data plane of visitors' requests.
 pub struct Router {
     shared: Arc<Shared>,
-    http: TcpListener,
+    http: Vec<std::net::TcpListener>,
     git: TcpListener,
     health: TcpListener,
     addresses: Addresses,
@@ -55,11 +56,11 @@ impl Router {
     /// new one may start before the old one ends.
     pub fn bind(config: Config, status: StatusBoard) -> Result<Self, RouterError> {
         let listen = |address, purpose| listen(address, purpose, config.takes_over);
-        let http = listen(config.http, "visitors' requests")?;
+        let http = entrance::open(config.http, config.cores, config.takes_over)?;
         let git = listen(config.git, "git over SSH")?;
         let health = listen(config.health, "health checks")?;
         let addresses = Addresses {
-            http: local(&http, config.http),
+            http: http.first().and_then(|first| first.local_addr().ok()).unwrap_or(config.http),
             git: local(&git, config.git),
             health: local(&health, config.health),
         };
@@ -89,8 +90,9 @@ impl Router {
         let reaping = tokio::spawn(reap(Arc::clone(&shared)));
         // The kept table may be older than what runs: a controller that is there is heard before visitors are.
         let _ = tokio::time::timeout(FIRST_ROUTES, heard.cancelled()).await;
+        let mut cores = serve_visitors(&shared, http, &shutdown)?;
         tokio::join!(
-            serve_visitors(&shared, http, &shutdown),
+            cores.worked(),
             serve_git(&shared, git, &shutdown),
             // Load balancers must hear of the end at once, and then this router is not chosen any more.
             serve_health(&shared, health, &shutdown),
@@ -100,6 +102,7 @@ impl Router {
         let _ = tokio::time::timeout(shared.config.timeouts.shutdown, shared.tasks.wait()).await;
         shared.ending.cancel();
         shared.tasks.wait().await;
+        cores.stop().await;
         // Until here generations still drained, and the controller had to hear of it.
         stopped.cancel();
         reaping.abort();
@@ -108,14 +111,28 @@ impl Router {
     }
 }
 
-async fn serve_visitors(shared: &Arc<Shared>, listener: TcpListener, shutdown: &Shutdown) {
-    let acceptor = Acceptor::new(listener, shared.config.limits.connections);
-    let crowded = |is_crowded| shared.is_crowded.store(is_crowded, Relaxed);
-    let serve = |stream, peer, place| {
-        shared.counters.connections.add();
-        shared.tasks.spawn(connection::serve(Arc::clone(shared), stream, peer, place));
+/// Serves visitors on threads of their own until `shutdown`, and those that are there then for as long as they stay.
+fn serve_visitors(
+    shared: &Arc<Shared>,
+    listeners: Vec<std::net::TcpListener>,
+    shutdown: &Shutdown,
+) -> Result<Cores, RouterError> {
+    let entrances = Entrance::connect(listeners, &shared.places);
+    let (shared, shutdown) = (Arc::clone(shared), shutdown.clone());
+    let work = move |entrance: Entrance| {
+        let (shared, shutdown) = (Arc::clone(&shared), shutdown.clone());
+        async move {
+            if let Err(error) = entrance.run(&shutdown, |arrival| serve_visitor(&shared, arrival)).await {
+                tracing::error!(%error, "a core accepts no connections any more");
+            }
+        }
     };
-    acceptor.run(shutdown, crowded, serve).await;
+    Cores::start(entrances, work).map_err(RouterError::Core)
+}
+
+fn serve_visitor(shared: &Arc<Shared>, Arrival { stream, peer, place }: Arrival) {
+    shared.counters.connections.add();
+    shared.tasks.spawn(connection::serve(Arc::clone(shared), stream, peer, place));
 }
 
 async fn serve_git(shared: &Arc<Shared>, listener: TcpListener, shutdown: &Shutdown) {

@@ -1,7 +1,5 @@
 //! What every part of one router shares.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +11,7 @@ use crate::clock::{Clock, Millis, millis};
 use crate::config::Config;
 use crate::counters::{Counters, Gauges};
 use crate::drain::Drain;
+use crate::places::Places;
 use crate::routes::{News, Routes};
 use crate::table::{Maker, Table};
 
@@ -36,8 +35,8 @@ pub(crate) struct Shared {
     pub(crate) closing: Shutdown,
     /// Cancelled when it does end: work under way is given up.
     pub(crate) ending: CancellationToken,
-    /// Whether as many clients are connected as may be.
-    pub(crate) is_crowded: AtomicBool,
+    /// Visitors' connections.
+    pub(crate) places: Places,
     maker: Maker,
 }
 
@@ -47,6 +46,7 @@ impl Shared {
         let drain = Drain::default();
         let maker = Maker::new(&config, drain.changed.clone());
         let table = maker.build(routes, &Table::default());
+        let places = Places::new(config.limits.connections, config.cores);
         Self {
             config,
             clock: Clock::start(),
@@ -57,7 +57,7 @@ impl Shared {
             tasks: TaskTracker::new(),
             closing: Shutdown::new(),
             ending: CancellationToken::new(),
-            is_crowded: AtomicBool::new(false),
+            places,
             maker,
         }
     }
@@ -82,7 +82,7 @@ impl Shared {
 
     /// Whether clients should be told to come back on another connection.
     pub(crate) fn wants_connections_closed(&self) -> bool {
-        self.closing.is_cancelled() || self.is_crowded.load(Relaxed)
+        self.closing.is_cancelled() || self.places.are_taken()
     }
 
     /// Closes connections to endpoints that nobody needs.
