@@ -1,6 +1,6 @@
 //! What a builder is told at its start.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,8 @@ use deis_store::ObjectStore;
 pub struct Config {
     /// Where SSH is served.
     pub listen: SocketAddr,
+    /// Who is believed when they name another as the client, as routers do.
+    pub routers: Routers,
     /// Bare repositories: `<app's uuid>.git` and `<app's uuid>.lock`.
     pub repositories: PathBuf,
     /// The hook and its socket. The path's length matters: a socket's path has at most 107 bytes.
@@ -45,6 +47,18 @@ pub struct Config {
     pub hook_program: PathBuf,
     /// What one user or push may use.
     pub limits: Limits,
+}
+
+/// The addresses of routers. This machine's loopback is always among them.
+#[derive(Clone, Debug, Default)]
+pub struct Routers(pub Vec<IpAddr>);
+
+impl Routers {
+    /// Whether one of them may have this address.
+    pub(crate) fn are_at(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_loopback() || self.0.iter().any(|router| router.to_canonical() == address)
+    }
 }
 
 /// Where the SSH host key comes from.
@@ -115,6 +129,7 @@ impl Config {
     pub fn new(data: &DataDir, internal_key: &str, registry: Credentials) -> Result<Self, DataDirError> {
         Ok(Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 2223)),
+            routers: Routers::default(),
             repositories: data.directory("repositories")?,
             run: data.directory("run")?,
             host_key: HostKey::Kept(data.directory("secrets")?),
@@ -141,4 +156,17 @@ impl Config {
 /// The first 8 digits of a commit, as builds name it.
 pub(crate) fn short(sha: &str) -> &str {
     sha.get(..8).unwrap_or(sha)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_routers_and_this_machine_are_believed() {
+        let routers = Routers(vec!["10.0.0.1".parse().unwrap(), "fd00::1".parse().unwrap()]);
+        let are_at = |address: &str| routers.are_at(address.parse().unwrap());
+        assert!(["127.0.0.1", "::1", "10.0.0.1", "::ffff:10.0.0.1", "fd00::1"].into_iter().all(are_at));
+        assert!(!["10.0.0.2", "fd00::2", "203.0.113.9"].into_iter().any(are_at));
+    }
 }

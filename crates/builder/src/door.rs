@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use deis_runtime::Shutdown;
+use deis_runtime::proxy_protocol::{self, Origin, ReadError};
 use russh::Disconnect;
 use russh::server::run_stream;
 use tokio::net::{TcpListener, TcpStream};
@@ -19,6 +20,9 @@ use crate::session::{Ends, Workshop};
 
 /// How often a connection is looked at.
 const WATCH: Duration = Duration::from_secs(1);
+
+/// How long to wait for the first word of a client. Routers and nearly all clients say it at once.
+const GREETING: Duration = Duration::from_secs(10);
 
 /// Lets connections in, within limits.
 pub(crate) struct Door {
@@ -44,20 +48,56 @@ impl Door {
         }
     }
 
-    fn admit(&self, stream: TcpStream, client: SocketAddr) {
+    fn admit(&self, stream: TcpStream, peer: SocketAddr) {
         let permits =
             (self.all.clone().try_acquire_owned(), self.unauthenticated.clone().try_acquire_owned());
         let (Ok(connection), Ok(unauthenticated)) = permits else {
-            debug!(%client, "turned a connection away: too many");
+            debug!(%peer, "turned a connection away: too many");
             return;
         };
         let Ok(server) = stream.local_addr() else { return };
         let _ = stream.set_nodelay(true);
-        let activity = Arc::new(Activity::default());
-        let ends = Ends { client, server };
-        let handler = Connection::new(self.workshop.clone(), ends, activity.clone(), unauthenticated);
-        let serving = serve(self.ssh.clone(), stream, handler, activity, self.closing.clone(), connection);
-        self.tracker.spawn(serving);
+        let (workshop, ssh, closing) = (self.workshop.clone(), self.ssh.clone(), self.closing.clone());
+        self.tracker.spawn(async move {
+            let ends = Ends { client: peer, server };
+            let greeted = closing.run_until_cancelled(greet(&workshop, stream, ends)).await;
+            let Some((stream, ends)) = greeted.flatten() else { return };
+            let activity = Arc::new(Activity::default());
+            let handler = Connection::new(workshop, ends, activity.clone(), unauthenticated);
+            serve(ssh, stream, handler, activity, closing, connection).await;
+        });
+    }
+}
+
+/// Who is at the other end: what a router in front says, or who connected. None if nobody is to be served.
+async fn greet(workshop: &Workshop, mut stream: TcpStream, ends: Ends) -> Option<(TcpStream, Ends)> {
+    let settings = &workshop.platform.settings;
+    let (routers, patience) = (&settings.routers, settings.limits.login_grace.min(GREETING));
+    match tokio::time::timeout(patience, announcement(&mut stream)).await {
+        // It has nothing to say before this server has: then it is no router.
+        Err(_elapsed) => Some((stream, ends)),
+        Ok(Ok(Some(Origin::Passed { source, destination }))) if routers.are_at(ends.client.ip()) => {
+            Some((stream, Ends { client: source, server: destination }))
+        }
+        Ok(Ok(announced)) => {
+            if announced.is_some_and(|origin| origin != Origin::Own) {
+                warn!(peer = %ends.client, "somebody who is no router of this platform names another as client");
+            }
+            Some((stream, ends))
+        }
+        Ok(Err(error)) => {
+            debug!(peer = %ends.client, %error, "turned a connection away");
+            None
+        }
+    }
+}
+
+/// What a router says of the connection, before SSH begins.
+async fn announcement(stream: &mut TcpStream) -> Result<Option<Origin>, ReadError> {
+    let mut first = [0];
+    match stream.peek(&mut first).await? {
+        1 if proxy_protocol::begins_with(first[0]) => proxy_protocol::read(stream).await.map(Some),
+        _ => Ok(None),
     }
 }
 

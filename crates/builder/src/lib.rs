@@ -36,4 +36,4 @@ mod stack;
 mod user;
 
 pub use builder::{Builder, BuilderError};
-pub use config::{Config, HostKey, Limits};
+pub use config::{Config, HostKey, Limits, Routers};
