@@ -23,6 +23,7 @@ pub mod plan;
 pub mod process;
 pub mod release;
 pub mod route;
+pub mod routing;
 pub mod service;
 pub mod summary;
 pub mod tag;

@@ -9,7 +9,6 @@
 
 mod attempt;
 mod balance;
-mod cidr;
 mod clock;
 mod config;
 mod connection;
@@ -48,7 +47,8 @@ mod tunnel;
 mod upgrade;
 mod upload;
 
-pub use cidr::{Cidr, CidrError};
 pub use config::{Config, Limits, Timeouts};
 pub use error::RouterError;
 pub use router::{Addresses, Router};
+
+pub use deis_model::routing::{Cidr, CidrError};

@@ -26,16 +26,23 @@ impl Cidr {
 
     /// Whether `address` lies in the range. An IPv4 address mapped into IPv6 counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.network, address.to_canonical()) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
+        let (first, last) = self.bounds();
+        (first..=last).contains(&address.to_canonical())
+    }
+
+    /// Its first and its last address.
+    pub(super) fn bounds(&self) -> (IpAddr, IpAddr) {
+        match self.network {
+            IpAddr::V4(network) => {
                 let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
-                u32::from(network) & mask == u32::from(address) & mask
+                let (first, last) = (network.to_bits() & mask, network.to_bits() | !mask);
+                (Ipv4Addr::from_bits(first).into(), Ipv4Addr::from_bits(last).into())
             }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
+            IpAddr::V6(network) => {
                 let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
-                u128::from(network) & mask == u128::from(address) & mask
+                let (first, last) = (network.to_bits() & mask, network.to_bits() | !mask);
+                (Ipv6Addr::from_bits(first).into(), Ipv6Addr::from_bits(last).into())
             }
-            _ => false,
         }
     }
 
@@ -50,11 +57,17 @@ impl Cidr {
     }
 }
 
+impl CidrError {
+    pub(super) fn new(text: &str) -> Self {
+        Self { text: text.to_owned() }
+    }
+}
+
 impl FromStr for Cidr {
     type Err = CidrError;
 
     fn from_str(text: &str) -> Result<Self, CidrError> {
-        Self::split(text.trim()).ok_or_else(|| CidrError { text: text.to_owned() })
+        Self::split(text.trim()).ok_or_else(|| CidrError::new(text))
     }
 }
 

@@ -1,0 +1,212 @@
+//! Settings of the whole mesh: what `deisctl config router set` sets.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::app::AppSettings;
+use super::cidr::Cidr;
+use super::error::SettingError;
+use super::header::MAX_HEADER_RULES;
+use super::rules::{Rules, Timeouts};
+use super::setting::{Scope, Setting};
+use super::tls::TlsSettings;
+
+/// How much longer a client may do nothing than a container, so that the container's silence is what is told.
+pub(super) const IDLE_MARGIN: Duration = Duration::from_secs(10);
+
+/// The longest body of a request to the controller, in bytes: sources and certificates go there.
+const CONTROLLER_BODY: u64 = 1 << 30;
+
+/// What holds for the whole mesh. [`MeshSettings::default`] is what holds where nobody has set anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MeshSettings {
+    /// What holds for an app that says nothing else.
+    pub apps: Arc<Rules>,
+    /// What holds for the controllers.
+    pub controller: Arc<Rules>,
+    /// How long clients may take.
+    pub clients: ClientTimeouts,
+    /// How long builders may take.
+    pub builder: BuilderTimeouts,
+    /// Load balancers in front, whose word on clients is believed.
+    pub trusted: Vec<Cidr>,
+    /// Whether connections begin with a PROXY protocol header.
+    pub proxy_protocol: bool,
+    /// Whether visitors are offered HTTP/2.
+    pub http2: bool,
+    /// How connections are secured.
+    pub tls: TlsSettings,
+}
+
+/// How long clients may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientTimeouts {
+    /// To send a request's head, from its first byte.
+    pub head: Duration,
+    /// To do anything.
+    pub idle: Duration,
+}
+
+/// How long builders may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BuilderTimeouts {
+    /// To accept a git connection.
+    pub connect: Duration,
+    /// To move anything on one.
+    pub idle: Duration,
+}
+
+impl MeshSettings {
+    /// What `settings` make of the defaults; refuses all that is not right. For whoever stores settings.
+    pub fn parse(settings: &BTreeMap<String, String>) -> Result<Self, SettingError> {
+        let (mesh, mut errors) = Self::default().with(settings);
+        if errors.is_empty() { Ok(mesh) } else { Err(errors.remove(0)) }
+    }
+
+    /// What `settings` make of these; and those that are not right, which change nothing. For routers, which may meet
+    /// settings of a newer controller.
+    pub fn with(mut self, settings: &BTreeMap<String, String>) -> (Self, Vec<SettingError>) {
+        let mut errors = Vec::new();
+        for (setting, key, value) in sorted(settings, &mut errors) {
+            let must = match setting.scope {
+                Scope::App => Err(SettingError::AppOnly { key: key.to_owned() }),
+                _ => setting.set_mesh(&mut self, key, value).map_err(|must| SettingError::value(key, must)),
+            };
+            errors.extend(must.err());
+        }
+        errors.extend(self.complete());
+        (self, errors)
+    }
+
+    /// What holds for an app with these settings of its own. Apps without any share one.
+    pub fn rules(&self, app: &AppSettings) -> Arc<Rules> {
+        if app.is_empty() {
+            return Arc::clone(&self.apps);
+        }
+        let mut rules = (*self.apps).clone();
+        app.apply(&mut rules);
+        Arc::new(rules)
+    }
+
+    /// Takes over for the controllers what holds for all; takes half a certificate away, which is an error.
+    fn complete(&mut self) -> Option<SettingError> {
+        let apps = Arc::clone(&self.apps);
+        let controller = Arc::make_mut(&mut self.controller);
+        controller.https = apps.https.clone();
+        controller.allowance.is_enforced = apps.allowance.is_enforced;
+        controller.compression = apps.compression.clone();
+        controller.access_log = apps.access_log;
+        controller.request_start = apps.request_start;
+        let pair = self.tls.certificate.as_ref()?;
+        let missing = match (pair.chain.is_empty(), pair.key.is_empty()) {
+            (false, false) => return None,
+            (true, true) => None,
+            (true, false) => Some(SettingError::Incomplete { key: "sslKey", missing: "sslCert" }),
+            (false, true) => Some(SettingError::Incomplete { key: "sslCert", missing: "sslKey" }),
+        };
+        self.tls.certificate = None;
+        missing
+    }
+}
+
+/// `settings` in the order of the table; what is not in it is an error.
+pub(super) fn sorted<'a>(
+    settings: &'a BTreeMap<String, String>,
+    errors: &mut Vec<SettingError>,
+) -> Vec<(&'static Setting, &'a str, &'a str)> {
+    let mut known = Vec::with_capacity(settings.len());
+    for (key, value) in settings {
+        match Setting::place(key) {
+            Some((place, setting)) => known.push((place, setting, key.as_str(), value.as_str())),
+            None => errors.push(SettingError::Unknown { key: key.clone() }),
+        }
+    }
+    known.sort_by_key(|(place, ..)| *place);
+    if settings.keys().filter(|key| key.starts_with("header/")).count() > MAX_HEADER_RULES {
+        errors.push(SettingError::TooMany { most: MAX_HEADER_RULES });
+    }
+    known.into_iter().map(|(_, setting, key, value)| (setting, key, value)).collect()
+}
+
+impl Default for MeshSettings {
+    fn default() -> Self {
+        let minutes = |count: u64| Duration::from_secs(count * 60);
+        let timeouts = Timeouts { connect: Duration::from_secs(10), answer: minutes(20) };
+        let apps = Rules::default();
+        let clients = ClientTimeouts { head: minutes(1), idle: apps.timeouts.answer + IDLE_MARGIN };
+        Self {
+            controller: Rules { body_bytes: Some(CONTROLLER_BODY), timeouts, ..Rules::default() }.into(),
+            apps: apps.into(),
+            clients,
+            builder: BuilderTimeouts { connect: Duration::from_secs(10), idle: minutes(20) },
+            trusted: Cidr::LOOPBACK.to_vec(),
+            proxy_protocol: false,
+            http2: true,
+            tls: TlsSettings::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(settings: &[(&str, &str)]) -> BTreeMap<String, String> {
+        settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn nothing_set_is_what_holds_by_default() {
+        assert_eq!(MeshSettings::parse(&map(&[])), Ok(MeshSettings::default()));
+    }
+
+    #[test]
+    fn finer_settings_beat_coarse_ones_in_any_order() {
+        let set = [("timeout/answer", "5s"), ("defaultTimeout", "60"), ("timeout/connect", "200ms")];
+        let mesh = MeshSettings::parse(&map(&set)).unwrap();
+        assert_eq!(mesh.apps.timeouts.answer, Duration::from_secs(5));
+        assert_eq!(mesh.apps.timeouts.connect, Duration::from_millis(200));
+        assert_eq!(mesh.clients.idle, Duration::from_secs(70));
+    }
+
+    #[test]
+    fn what_holds_for_all_hosts_holds_for_the_controllers() {
+        let set =
+            [("hsts/enabled", "true"), ("enforceWhitelist", "true"), ("controller/whitelist", "1.2.3.4")];
+        let mesh = MeshSettings::parse(&map(&set)).unwrap();
+        assert!(mesh.controller.https.is_enforced());
+        assert!(mesh.controller.allowance.permits("1.2.3.4".parse().unwrap()));
+        assert!(!mesh.controller.allowance.permits("1.2.3.5".parse().unwrap()));
+        assert!(!mesh.apps.allowance.permits("1.2.3.4".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_bad_setting_is_refused_with_its_name_and_the_rule() {
+        let check = |key: &str, value: &str, expected: &str| {
+            let error = MeshSettings::parse(&map(&[(key, value)])).unwrap_err();
+            assert!(error.to_string().contains(expected), "{error}");
+            assert_eq!(error.key(), key);
+        };
+        check("bodySize", "big", "bodySize cannot be used: it must be a size in bytes, like");
+        check("bodysize", "1m", "\"bodysize\" is not a routing setting");
+        check("tcp/port", "8000", "`deis routing:set`");
+        check("sslCert", "-----BEGIN CERTIFICATE-----", "no effect without sslKey");
+        check("header/response/", "x", "for a header");
+    }
+
+    #[test]
+    fn settings_of_the_original_without_effect_are_taken() {
+        let set = [("workerProcesses", "4"), ("serverNameHashMaxSize", "1024")];
+        assert_eq!(MeshSettings::parse(&map(&set)), Ok(MeshSettings::default()));
+    }
+
+    #[test]
+    fn a_router_leaves_out_what_it_cannot_use() {
+        let set = [("fromTheFuture", "x"), ("bodySize", "big"), ("gzip", "off")];
+        let (mesh, errors) = MeshSettings::default().with(&map(&set));
+        assert_eq!(errors.iter().map(SettingError::key).collect::<Vec<_>>(), ["fromTheFuture", "bodySize"]);
+        assert_eq!(mesh.apps.body_bytes, Some(1 << 20));
+        assert!(mesh.apps.compression.encodings.is_empty());
+    }
+}

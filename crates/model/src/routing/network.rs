@@ -1,0 +1,100 @@
+//! Settings of connections: the PROXY protocol, TLS, ports.
+
+use super::cidr::Cidr;
+use super::mesh::MeshSettings;
+use super::setting::Setting;
+use super::tls::{TlsSettings, TlsVersions};
+use super::value::{Must, list, millis, put, seconds, small, switch};
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting::mesh(
+        "proxyProtocol",
+        "off",
+        "on: connections on 80 and 443 begin with the client's address by the PROXY protocol, v1 or v2",
+        |mesh, value| put(&mut mesh.proxy_protocol, switch(value)),
+    ),
+    Setting::mesh(
+        "proxyRealIpCidr",
+        "127.0.0.0/8,::1",
+        "load balancers in front, whose word on clients is believed: addresses and ranges (the original: 10.0.0.0/8)",
+        |mesh, value| put(&mut mesh.trusted, ranges(value)),
+    ),
+    Setting::mesh(
+        "builder/timeout/connect",
+        "10000",
+        "how long a builder may take to accept a git connection, in milliseconds",
+        |mesh, value| put(&mut mesh.builder.connect, millis(value)),
+    ),
+    Setting::mesh(
+        "builder/timeout/tcp",
+        "1200000",
+        "how long nothing may move on a git connection, in milliseconds",
+        |mesh, value| put(&mut mesh.builder.idle, millis(value)),
+    ),
+    Setting::mesh("http2", "on", "off: visitors are not offered HTTP/2", |mesh, value| {
+        put(&mut mesh.http2, switch(value))
+    }),
+    Setting::mesh(
+        "sslCert",
+        "",
+        "the certificate for hosts without one of their own, PEM, with sslKey",
+        |mesh, value| pair(mesh, |pair| pair.chain = value.to_owned(), value, "CERTIFICATE-----"),
+    ),
+    Setting::mesh("sslKey", "", "the private key of sslCert, PEM", |mesh, value| {
+        pair(mesh, |pair| pair.key = value.to_owned(), value, "PRIVATE KEY-----")
+    })
+    .secret(),
+    Setting::mesh("sslProtocols", "TLSv1.2 TLSv1.3", "the versions of TLS that are spoken", |mesh, value| {
+        put(&mut mesh.tls.versions, TlsVersions::parse(value))
+    }),
+    Setting::mesh(
+        "sslCiphers",
+        "",
+        "the cipher suites that may be used, best first, by OpenSSL's names; empty: all safe ones",
+        |mesh, value| put(&mut mesh.tls.ciphers, TlsSettings::ciphers(value)),
+    ),
+    Setting::mesh(
+        "sslSessionTickets",
+        "on",
+        "on: TLS sessions go on by tickets, which every router of the mesh opens",
+        |mesh, value| put(&mut mesh.tls.session_tickets, switch(value)),
+    ),
+    Setting::mesh("sslSessionTimeout", "10m", "how long TLS sessions may go on", |mesh, value| {
+        put(&mut mesh.tls.session_timeout, seconds(value))
+    }),
+    Setting::app(
+        "tcp/port",
+        "0",
+        "a port of routers at which connections are passed on to the app as they are; 0: none",
+        |rules, value| {
+            put(&mut rules.tcp_port, small(value, 0..=65_535).map(|port| Some(port).filter(|port| *port > 0)))
+        },
+    ),
+    Setting::app(
+        "tls/passthrough",
+        "off",
+        "on: TLS connections to the app's hosts are passed on unopened, for the app to answer",
+        |rules, value| put(&mut rules.tls_passthrough, switch(value)),
+    ),
+];
+
+fn ranges(value: &str) -> Result<Vec<Cidr>, Must> {
+    let ranges: Option<Vec<_>> = list(value).map(|text| text.parse().ok()).collect();
+    ranges.ok_or_else(|| Must::be("addresses and ranges with commas, like 10.0.0.0/8,fd00::/8"))
+}
+
+/// Sets one half of the platform's certificate, a PEM with `mark` in it; empty takes it away.
+fn pair(
+    mesh: &mut MeshSettings,
+    set: impl FnOnce(&mut crate::KeyPair),
+    value: &str,
+    mark: &str,
+) -> Result<(), Must> {
+    let is_pem = value.contains("-----BEGIN ") && value.contains(mark);
+    if !value.is_empty() && !is_pem {
+        return Err(Must::be(format!("the text of a PEM file with BEGIN … {mark}")));
+    }
+    let empty = || crate::KeyPair { chain: String::new(), key: String::new() };
+    set(mesh.tls.certificate.get_or_insert_with(empty));
+    Ok(())
+}

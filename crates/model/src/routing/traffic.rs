@@ -1,0 +1,243 @@
+//! Settings of how requests and answers pass.
+
+use std::sync::Arc;
+
+use super::compression::Compression;
+use super::mesh::IDLE_MARGIN;
+use super::rules::{Affinity, LogForm};
+use super::setting::{Scope, Setter, Setting};
+use super::value::{Must, bytes, count, is_token, put, seconds, small, switch, word};
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting::both(
+        "bodySize",
+        "1m",
+        "the longest body of a request, others get 413; 0: any",
+        |rules, value| {
+            put(&mut rules.body_bytes, bytes(value).map(|bytes| Some(bytes).filter(|bytes| *bytes > 0)))
+        },
+    ),
+    Setting::both(
+        "bufferRequests",
+        "0",
+        "how much of a request's body is taken in before a container is bothered, so that slow clients cost it nothing",
+        |rules, value| put(&mut rules.buffer_bytes, buffer(value)),
+    ),
+    Setting {
+        name: "defaultTimeout",
+        scope: Scope::Both,
+        default: "1300s",
+        meaning: "how long containers may take to answer, and clients to do anything; the finer ones beat it",
+        is_secret: false,
+        set: Setter::Either(
+            |mesh, value| {
+                let time = seconds(value)?;
+                mesh.clients.idle = time + IDLE_MARGIN;
+                Arc::make_mut(&mut mesh.apps).timeouts.answer = time;
+                Ok(())
+            },
+            |rules, value| put(&mut rules.timeouts.answer, seconds(value)),
+        ),
+    },
+    Setting::both(
+        "timeout/connect",
+        "5s",
+        "how long containers may take to accept a connection",
+        |rules, value| put(&mut rules.timeouts.connect, seconds(value)),
+    ),
+    Setting::both(
+        "timeout/answer",
+        "",
+        "how long containers may take to begin with an answer, then 504; defaultTimeout if nobody says",
+        |rules, value| put(&mut rules.timeouts.answer, seconds(value)),
+    ),
+    Setting::mesh(
+        "timeout/idle",
+        "",
+        "how long nothing may move on a client's connection; defaultTimeout and 10 s more if nobody says",
+        |mesh, value| put(&mut mesh.clients.idle, seconds(value)),
+    ),
+    Setting::mesh(
+        "timeout/head",
+        "60s",
+        "how long a client may take to send the head of a request",
+        |mesh, value| put(&mut mesh.clients.head, seconds(value)),
+    ),
+    Setting::mesh(
+        "controller/timeout/connect",
+        "10s",
+        "how long a controller may take to accept a connection",
+        |mesh, value| put(&mut Arc::make_mut(&mut mesh.controller).timeouts.connect, seconds(value)),
+    ),
+    Setting::mesh(
+        "controller/timeout/read",
+        "20m",
+        "how long a controller may take to answer",
+        |mesh, value| put(&mut Arc::make_mut(&mut mesh.controller).timeouts.answer, seconds(value)),
+    ),
+    Setting::both(
+        "affinityArg",
+        "",
+        "the name of a query argument whose value decides which container answers",
+        |rules, value| put(&mut rules.affinity, affinity(value, Affinity::Argument)),
+    ),
+    Setting::both(
+        "affinityCookie",
+        "",
+        "the name of a cookie that the router gives, by which a visitor stays with one container",
+        |rules, value| put(&mut rules.affinity, affinity(value, Affinity::Cookie)),
+    ),
+    Setting::both(
+        "queue",
+        "100",
+        "how many requests of an app wait in each router while no container is ready; 0: 503 at once",
+        |rules, value| put(&mut rules.queue.limit, count(value, 0..=100_000)),
+    ),
+    Setting::both("queue/wait", "3s", "how long they wait, then 503", |rules, value| {
+        put(&mut rules.queue.wait, seconds(value))
+    }),
+    Setting::app(
+        "canary",
+        "0",
+        "how many of a hundred requests go to the release that is tried out",
+        |rules, value| put(&mut rules.canary_percent, percent(value)),
+    ),
+    Setting {
+        name: "header/request/<Name>",
+        scope: Scope::Both,
+        default: "",
+        meaning: "sets this header of requests before an app sees them; empty: removes it",
+        is_secret: false,
+        set: Setter::Header(|rules| &mut rules.headers.request),
+    },
+    Setting {
+        name: "header/response/<Name>",
+        scope: Scope::Both,
+        default: "",
+        meaning: "sets this header of answers before a visitor sees them; empty: removes it",
+        is_secret: false,
+        set: Setter::Header(|rules| &mut rules.headers.response),
+    },
+    Setting::both(
+        "requestStart",
+        "on",
+        "on: apps learn from X-Request-Start when a request came in",
+        |rules, value| put(&mut rules.request_start, switch(value)),
+    ),
+    Setting::both(
+        "accessLog",
+        "off",
+        "off, combined or json: whether every request leaves a line in the app's log, and in which form",
+        |rules, value| {
+            let forms = [("off", LogForm::Off), ("combined", LogForm::Combined), ("json", LogForm::Json)];
+            put(&mut rules.access_log.form, word(value, forms))
+        },
+    ),
+    Setting::both(
+        "accessLog/sample",
+        "100",
+        "how many percent of the requests leave one, like 100, 5 or 0.1; failed ones always do",
+        |rules, value| put(&mut rules.access_log.per_ten_thousand, per_ten_thousand(value)),
+    ),
+    Setting::both(
+        "compression",
+        "gzip",
+        "off, or how answers may be compressed, best first: a list of gzip, br and zstd",
+        |rules, value| put(&mut rules.compression.encodings, Compression::encodings(value)),
+    ),
+    Setting::both("gzip", "on", "off: takes gzip out of compression; on: takes it in", |rules, value| {
+        rules.compression.set_gzip(switch(value)?);
+        Ok(())
+    }),
+    Setting::both("gzipCompLevel", "5", "how hard gzip tries, 1 to 9", |rules, value| {
+        let level = small(value, 1..=9)?;
+        put(&mut rules.compression.level, u8::try_from(level).map_err(|_| Must::be("from 1 to 9")))
+    }),
+    Setting::both(
+        "gzipHttpVersion",
+        "1.1",
+        "1.0: compresses for clients of HTTP/1.0, too",
+        |rules, value| put(&mut rules.compression.for_http10, word(value, [("1.1", false), ("1.0", true)])),
+    ),
+    Setting::both("gzipMinLength", "256", "shorter answers stay as they are, in bytes", |rules, value| {
+        put(&mut rules.compression.min_bytes, bytes(value))
+    }),
+    Setting::both(
+        "gzipProxied",
+        "any",
+        "off: not for requests that came through another proxy",
+        |rules, value| put(&mut rules.compression.for_proxied, word(value, [("any", true), ("off", false)])),
+    ),
+    Setting::both(
+        "gzipTypes",
+        super::compression::TYPES,
+        "which media types are compressed, beside text/html; *: all",
+        |rules, value| put(&mut rules.compression.types, Compression::types(value)),
+    ),
+    Setting::both(
+        "gzipVary",
+        "on",
+        "on: caches are told by Vary that answers depend on the request",
+        |rules, value| put(&mut rules.compression.vary, switch(value)),
+    ),
+];
+
+/// The most of a request's body that can be taken in first, in bytes.
+const MOST_BUFFERED: u64 = 64 << 20;
+
+fn buffer(value: &str) -> Result<u64, Must> {
+    bytes(value)
+        .ok()
+        .filter(|bytes| *bytes <= MOST_BUFFERED)
+        .ok_or_else(|| Must::be("a size up to 64m, like 64k"))
+}
+
+fn affinity(value: &str, by: fn(String) -> Affinity) -> Result<Option<Affinity>, Must> {
+    match value {
+        "" => Ok(None),
+        name if is_token(name) && name.len() <= 64 => Ok(Some(by(name.to_owned()))),
+        _ => Err(Must::be("a name of at most 64 letters, digits, - and _")),
+    }
+}
+
+fn percent(value: &str) -> Result<u8, Must> {
+    let percent = small(value.strip_suffix('%').unwrap_or(value), 0..=100)?;
+    u8::try_from(percent).map_err(|_| Must::be("from 0 to 100"))
+}
+
+/// Percent with at most two decimals.
+fn per_ten_thousand(value: &str) -> Result<u16, Must> {
+    let must = || Must::be("percent from 0 to 100 with at most two decimals, like 5 or 0.1");
+    let (whole, rest) = value.split_once('.').unwrap_or((value, "0"));
+    let rest = format!("{rest:0<2}");
+    let (whole, hundredths) = (small(whole, 0..=100), super::value::number::<u16>(&rest));
+    let hundredths = hundredths.filter(|hundredths| *hundredths < 100 && rest.len() == 2);
+    let share = whole.map_err(|_| must())? * 100 + hundredths.ok_or_else(must)?;
+    if share <= 10_000 { Ok(share) } else { Err(must()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_percent_with_decimals() {
+        let check = |text: &str, expected: Option<u16>| {
+            assert_eq!(per_ten_thousand(text).ok(), expected, "{text:?}");
+        };
+        check("100", Some(10_000));
+        check("5", Some(500));
+        check("0.1", Some(10));
+        check("0.25", Some(25));
+        check("0", Some(0));
+        for bad in ["", "101", "100.01", "-1", "0.001", ".", "1.x"] {
+            check(bad, None);
+        }
+    }
+
+    #[test]
+    fn sizes_and_shares_have_bounds() {
+        assert!(buffer("65m").is_err() && buffer("64m").is_ok());
+        assert!(percent("101").is_err() && percent("5%") == Ok(5));
+    }
+}
