@@ -1,32 +1,21 @@
-//! What the router counts, in the text form that Prometheus reads.
+//! What one router counts of itself, whichever app it serves.
 
 use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use http::StatusCode;
+use http::{StatusCode, Version};
 
-/// A number that only grows.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    /// One more.
-    pub(crate) fn add(&self) {
-        self.0.fetch_add(1, Relaxed);
-    }
-
-    fn value(&self) -> u64 {
-        self.0.load(Relaxed)
-    }
-}
+use crate::metrics::{Counter, Slots, class};
 
 /// What one router counts since it started.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    /// Answers by the first digit of their status, 1 to 5.
-    answers: [Counter; 5],
+    answers: Slots<Answers>,
     /// Clients' connections accepted.
     pub(crate) connections: Counter,
+    /// TLS handshakes of clients that came to their end.
+    pub(crate) tls_handshakes: Counter,
+    /// Those that did not.
+    pub(crate) tls_failures: Counter,
     /// Exchanges with endpoints that brought no answer.
     pub(crate) endpoint_failures: Counter,
     /// Requests tried again after that.
@@ -35,45 +24,114 @@ pub(crate) struct Counters {
     pub(crate) ejections: Counter,
 }
 
+#[derive(Debug, Default)]
+struct Answers {
+    /// By the first digit of their status, 1 to 5.
+    classes: [Counter; 5],
+    /// By the protocol of the request, in the order of [`PROTOCOLS`].
+    protocols: [Counter; PROTOCOLS.len()],
+}
+
+const PROTOCOLS: [(Version, &str); 4] =
+    [(Version::HTTP_10, "1.0"), (Version::HTTP_11, "1.1"), (Version::HTTP_2, "2"), (Version::HTTP_3, "3")];
+
 /// What is so at one moment.
 pub(crate) struct Gauges {
     /// Requests under way to endpoints in the table.
     pub(crate) in_flight: usize,
     /// Apps in the table.
     pub(crate) apps: usize,
+    /// Endpoints in the table.
+    pub(crate) endpoints: usize,
     /// The table's generation.
     pub(crate) generation: u64,
+    /// Seconds since the controller was heard; none if it never was.
+    pub(crate) controller_age: Option<f64>,
+    /// Connections and tunnels that are being served.
+    pub(crate) tasks: usize,
+    /// Memory that the process holds, in bytes.
+    pub(crate) memory: Option<u64>,
 }
 
 impl Counters {
-    /// Counts an answer.
-    pub(crate) fn answered(&self, status: StatusCode) {
-        let class = usize::from(status.as_u16() / 100).saturating_sub(1);
-        if let Some(counter) = self.answers.get(class) {
+    /// Counts an answer to a request in `version` of the protocol.
+    pub(crate) fn answered(&self, version: Version, status: StatusCode) {
+        let answers = self.answers.mine();
+        if let Some(counter) = answers.classes.get(class(status)) {
+            counter.add();
+        }
+        let protocol = PROTOCOLS.iter().position(|(known, _)| *known == version);
+        if let Some(counter) = protocol.and_then(|protocol| answers.protocols.get(protocol)) {
             counter.add();
         }
     }
 
     /// All of it as text.
     pub(crate) fn render(&self, gauges: &Gauges) -> String {
-        let mut text = String::from("# TYPE deis_router_answers_total counter\n");
-        for (class, counter) in (1..).zip(&self.answers) {
-            let value = counter.value();
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "deis_router_answers_total{{class=\"{class}xx\"}} {value}");
+        let mut page = Page::default();
+        page.labelled("answers_total", "class", |class| format!("{}xx", class + 1), self.sum(|a| &a.classes));
+        let protocol = |place: usize| PROTOCOLS.get(place).map_or("", |(_, name)| *name).to_owned();
+        page.labelled("requests_total", "protocol", protocol, self.sum(|answers| &answers.protocols));
+        page.counter("connections_total", &self.connections);
+        page.counter("tls_handshakes_total", &self.tls_handshakes);
+        page.counter("tls_failures_total", &self.tls_failures);
+        page.counter("endpoint_failures_total", &self.endpoint_failures);
+        page.counter("retries_total", &self.retries);
+        page.counter("ejections_total", &self.ejections);
+        page.gauge("requests_in_flight", gauges.in_flight);
+        page.gauge("connections_open", gauges.tasks);
+        page.gauge("apps", gauges.apps);
+        page.gauge("endpoints", gauges.endpoints);
+        page.gauge("table_generation", gauges.generation);
+        if let Some(age) = gauges.controller_age {
+            page.gauge("controller_heard_seconds", age);
         }
-        for (name, kind, value) in [
-            ("connections_total", "counter", self.connections.value()),
-            ("endpoint_failures_total", "counter", self.endpoint_failures.value()),
-            ("retries_total", "counter", self.retries.value()),
-            ("ejections_total", "counter", self.ejections.value()),
-            ("requests_in_flight", "gauge", gauges.in_flight as u64),
-            ("apps", "gauge", gauges.apps as u64),
-            ("table_generation", "gauge", gauges.generation),
-        ] {
-            let _ = writeln!(text, "# TYPE deis_router_{name} {kind}\ndeis_router_{name} {value}");
+        if let Some(memory) = gauges.memory {
+            // A name that all programs share, by which dashboards find it.
+            page.add("process_resident_memory_bytes", "gauge", memory);
         }
-        text
+        page.0
+    }
+
+    fn sum<const N: usize>(&self, of: impl Fn(&Answers) -> &[Counter; N]) -> [u64; N] {
+        let mut sums = [0; N];
+        for answers in self.answers.all() {
+            for (sum, counter) in sums.iter_mut().zip(of(answers)) {
+                *sum += counter.value();
+            }
+        }
+        sums
+    }
+}
+
+/// A page in the text form that Prometheus reads. Writing to a string cannot fail.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn counter(&mut self, name: &str, counter: &Counter) {
+        self.add(&format!("deis_router_{name}"), "counter", counter.value());
+    }
+
+    fn gauge(&mut self, name: &str, value: impl std::fmt::Display) {
+        self.add(&format!("deis_router_{name}"), "gauge", value);
+    }
+
+    fn add(&mut self, name: &str, kind: &str, value: impl std::fmt::Display) {
+        let _ = write!(self.0, "# TYPE {name} {kind}\n{name} {value}\n");
+    }
+
+    fn labelled<const N: usize>(
+        &mut self,
+        name: &str,
+        label: &str,
+        label_of: impl Fn(usize) -> String,
+        values: [u64; N],
+    ) {
+        let _ = writeln!(self.0, "# TYPE deis_router_{name} counter");
+        for (place, value) in values.iter().enumerate() {
+            let _ = writeln!(self.0, "deis_router_{name}{{{label}=\"{}\"}} {value}", label_of(place));
+        }
     }
 }
 
@@ -84,16 +142,27 @@ mod tests {
     #[test]
     fn counts_are_shown_by_name() {
         let counters = Counters::default();
-        counters.answered(StatusCode::OK);
-        counters.answered(StatusCode::BAD_GATEWAY);
+        counters.answered(Version::HTTP_11, StatusCode::OK);
+        counters.answered(Version::HTTP_2, StatusCode::BAD_GATEWAY);
         counters.retries.add();
-        let text = counters.render(&Gauges { in_flight: 3, apps: 2, generation: 7 });
+        let text = counters.render(&Gauges {
+            in_flight: 3,
+            apps: 2,
+            endpoints: 5,
+            generation: 7,
+            controller_age: Some(1.5),
+            tasks: 9,
+            memory: None,
+        });
         for line in [
             "deis_router_answers_total{class=\"2xx\"} 1",
             "deis_router_answers_total{class=\"5xx\"} 1",
+            "deis_router_requests_total{protocol=\"1.1\"} 1",
+            "deis_router_requests_total{protocol=\"2\"} 1",
             "deis_router_retries_total 1",
             "deis_router_requests_in_flight 3",
             "deis_router_table_generation 7",
+            "deis_router_controller_heard_seconds 1.5",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }

@@ -19,6 +19,7 @@ use http::{Method, StatusCode};
 use crate::balance::{Tried, pick};
 use crate::clock::{Millis, millis};
 use crate::endpoint::{Endpoint, Flight};
+use crate::metrics::Event;
 use crate::page::Failure;
 use crate::shared::Shared;
 use crate::table::Service;
@@ -142,6 +143,7 @@ impl<'a> Course<'a> {
     pub(crate) fn refused(&mut self, endpoint: &Endpoint) {
         endpoint.ejection.eject(self.shared.clock.now());
         self.shared.counters.ejections.add();
+        endpoint.tally.note(Event::Ejection);
         self.tried.add(endpoint.address);
     }
 
@@ -168,22 +170,24 @@ impl<'a> Course<'a> {
                 if may_repeat { Ok(()) } else { Err(Failure::NoAnswer) }
             }
             Setback::Garbled => Err(Failure::Garbled),
-            Setback::Unsent => self.count_dead_link(),
+            Setback::Unsent => self.count_dead_link(endpoint),
             Setback::Unanswered { .. } if !may_repeat => Err(Failure::NoAnswer),
-            Setback::Unanswered { is_new: false } => self.count_dead_link(),
+            Setback::Unanswered { is_new: false } => self.count_dead_link(endpoint),
             Setback::Unanswered { is_new: true } => self.count_resend(endpoint),
         }
     }
 
-    fn count_dead_link(&mut self) -> Result<(), Failure> {
+    fn count_dead_link(&mut self, endpoint: &Endpoint) -> Result<(), Failure> {
         self.dead_links += 1;
         self.shared.counters.retries.add();
+        endpoint.tally.note(Event::Retry);
         if self.dead_links > DEAD_LINKS { Err(Failure::NoAnswer) } else { Ok(()) }
     }
 
     fn count_resend(&mut self, endpoint: &Endpoint) -> Result<(), Failure> {
         self.resends += 1;
         self.shared.counters.retries.add();
+        endpoint.tally.note(Event::Retry);
         self.tried.add(endpoint.address);
         if self.resends > RESENDS { Err(Failure::NoAnswer) } else { Ok(()) }
     }

@@ -11,6 +11,7 @@ use deis_model::ContainerName;
 
 use crate::ejection::Ejection;
 use crate::link::Link;
+use crate::metrics::Tally;
 use crate::pool::Pool;
 
 /// One address that serves an app or the API. Lives across tables as long as each names it.
@@ -23,6 +24,8 @@ pub(crate) struct Endpoint {
     pub(crate) ejection: Ejection,
     /// Idle connections to it.
     pub(crate) pool: Pool<Link>,
+    /// What requests to it are counted in: that of its release.
+    pub(crate) tally: Arc<Tally>,
     container: Option<ContainerName>,
     in_flight: AtomicUsize,
     retired: AtomicBool,
@@ -42,6 +45,7 @@ impl Endpoint {
             tls: None,
             ejection: Ejection::default(),
             pool: Pool::new(idle_links),
+            tally: Arc::new(Tally::new(None, None)),
             container,
             in_flight: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
@@ -52,6 +56,11 @@ impl Endpoint {
     /// The same, reached over TLS if `tls` says how.
     pub(crate) fn secured(self, tls: Option<Arc<ClientConfig>>) -> Self {
         Self { tls, ..self }
+    }
+
+    /// The same, whose requests are counted in `tally`.
+    pub(crate) fn counted(self, tally: &Arc<Tally>) -> Self {
+        Self { tally: Arc::clone(tally), ..self }
     }
 
     /// Whether it is this address of this container: the same address of another one is another endpoint.

@@ -160,6 +160,7 @@ impl Follower {
     }
 
     fn note_answer(&mut self) {
+        self.shared.hear_controller();
         if std::mem::take(&mut self.failures) > 0 {
             tracing::info!(controller = self.client.base(), "the controller answers again");
         }

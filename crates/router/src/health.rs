@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
+use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -13,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::metrics::Exposition;
 use crate::shared::Shared;
 
 /// Connections at a time; load balancers and scrapers are few.
@@ -20,6 +22,8 @@ pub(crate) const CONNECTIONS: usize = 256;
 
 /// How long a client may take to ask.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+const ELSEWHERE: &str = "404 Not Found: only /health-check and /metrics are here\n";
 
 /// Serves one asker.
 pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, _place: OwnedSemaphorePermit) {
@@ -37,11 +41,11 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, _place: OwnedS
     }
 }
 
-fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<String> {
+fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Either<String, Exposition>> {
     let (status, body) = match request.uri().path() {
-        "/health-check" => (StatusCode::OK, String::new()),
-        "/metrics" => (StatusCode::OK, shared.counters.render(&shared.gauges())),
-        _ => (StatusCode::NOT_FOUND, "404 Not Found: only /health-check and /metrics are here\n".to_owned()),
+        "/health-check" => (StatusCode::OK, Either::Left(String::new())),
+        "/metrics" => (StatusCode::OK, Either::Right(shared.metrics())),
+        _ => (StatusCode::NOT_FOUND, Either::Left(ELSEWHERE.to_owned())),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;

@@ -30,6 +30,7 @@ mod host;
 mod inspect;
 mod link;
 mod listener;
+mod metrics;
 mod page;
 mod persist;
 mod places;
@@ -46,6 +47,7 @@ mod tcp;
 mod tunnel;
 mod upgrade;
 mod upload;
+mod visit;
 
 pub use config::{Config, Limits, Timeouts};
 pub use error::RouterError;

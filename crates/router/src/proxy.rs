@@ -24,6 +24,7 @@ use crate::request_id;
 use crate::shared::Shared;
 use crate::upgrade::{self, Upgrade};
 use crate::upload::Upload;
+use crate::visit::{Served, Visit};
 
 /// How much of a body that nobody wants is read away, and for how long, so that its sender sees the answer.
 const UNWANTED: (usize, Duration) = (16 * 1024 * 1024, Duration::from_secs(10));
@@ -44,26 +45,43 @@ pub(crate) async fn serve(
     shared: &Arc<Shared>,
     client: &Client,
     mut request: Request<Incoming>,
-) -> Result<Response<Payload>, Infallible> {
+) -> Result<Response<Served>, Infallible> {
     let started = Instant::now();
     let (busy, judged) = client.watch.begin();
     let upgrade = Upgrade::of(&mut request);
     let (mut head, body) = request.into_parts();
     let request_id = request_id::ensure(&mut head.headers, client.peer.is_trusted);
     let upload = Upload::new(body, shared.config.limits.body_bytes);
+    let mut visit = Visit::begin(&upload);
     let mut response = match forward(shared, client, &mut head, &upload, upgrade.as_ref(), judged).await {
-        Ok(answer) => accept(shared, answer, upload, upgrade, busy, &head, &request_id),
+        Ok(answer) => {
+            visit.count_in(&answer.flight.endpoint().tally);
+            accept(shared, answer, upload, upgrade, busy, &head, &request_id)
+        }
         Err(Refusal::Healthy) => healthy(busy),
-        Err(Refusal::Failed(failure)) => refuse(&failure, upload, &head.headers, &request_id, busy),
+        Err(Refusal::Failed(failure)) => {
+            count_refused(shared, &head, &mut visit);
+            refuse(&failure, upload, &head.headers, &request_id, busy)
+        }
     };
     if shared.wants_connections_closed() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    shared.counters.answered(response.status());
+    shared.counters.answered(head.version, response.status());
+    visit.answered(response.status());
     if shared.config.access_log {
         log(&head, client, response.status(), &request_id, started);
     }
-    Ok(response)
+    Ok(response.map(|payload| visit.until_sent(payload)))
+}
+
+/// Counts a request that reached no endpoint where it was meant for, if anybody answers for its host.
+fn count_refused(shared: &Shared, head: &Parts, visit: &mut Visit) {
+    let host = Host::parse(head.headers.get(HOST).map_or(b"", HeaderValue::as_bytes));
+    let table = shared.table.load();
+    if let Some(service) = host.ok().as_ref().and_then(|host| table.find(host.as_str())) {
+        visit.count_in(service.tallies.newest());
+    }
 }
 
 /// Why a request is not passed on.

@@ -1,5 +1,7 @@
 //! What every part of one router shares.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +13,7 @@ use crate::clock::{Clock, Millis, millis};
 use crate::config::Config;
 use crate::counters::{Counters, Gauges};
 use crate::drain::Drain;
+use crate::metrics::Exposition;
 use crate::places::Places;
 use crate::routes::{News, Routes};
 use crate::table::{Maker, Table};
@@ -37,6 +40,8 @@ pub(crate) struct Shared {
     pub(crate) ending: CancellationToken,
     /// Visitors' connections.
     pub(crate) places: Places,
+    /// When the controller last answered; 0 before it ever did.
+    controller_heard: AtomicU64,
     maker: Maker,
 }
 
@@ -58,6 +63,7 @@ impl Shared {
             closing: Shutdown::new(),
             ending: CancellationToken::new(),
             places,
+            controller_heard: AtomicU64::new(0),
             maker,
         }
     }
@@ -93,12 +99,41 @@ impl Shared {
         }
     }
 
+    /// Notes that the controller answered.
+    pub(crate) fn hear_controller(&self) {
+        self.controller_heard.store(self.clock.now(), Relaxed);
+    }
+
+    /// What has been counted, as Prometheus reads it.
+    pub(crate) fn metrics(&self) -> Exposition {
+        let general = self.counters.render(&self.gauges());
+        let services = self.table.load().services().cloned().collect();
+        Exposition::new(general, &self.maker.register, services)
+    }
+
     /// What is so at this moment.
-    pub(crate) fn gauges(&self) -> Gauges {
+    fn gauges(&self) -> Gauges {
         let table = self.table.load();
         let in_flight = table.endpoints().map(|endpoint| endpoint.in_flight()).sum();
-        Gauges { in_flight, apps: table.app_count(), generation: table.generation }
+        let (heard, now) = (self.controller_heard.load(Relaxed), self.clock.now());
+        Gauges {
+            in_flight,
+            apps: table.app_count(),
+            endpoints: table.endpoints().count(),
+            generation: table.generation,
+            controller_age: (heard != 0).then(|| now.saturating_sub(heard) as f64 / 1000.0),
+            tasks: self.tasks.len(),
+            memory: resident_bytes(),
+        }
     }
+}
+
+/// Memory that this process holds, if the system says so.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024)
 }
 
 #[cfg(test)]

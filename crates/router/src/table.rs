@@ -7,10 +7,11 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use tokio::sync::Notify;
 
-use deis_model::{AppId, AppRoute, ContainerName};
+use deis_model::{AppId, AppRoute, ContainerName, ReleaseVersion};
 
 use crate::config::Config;
 use crate::endpoint::Endpoint;
+use crate::metrics::{Register, Tallies};
 use crate::routes::Routes;
 use crate::shards::Shards;
 
@@ -20,6 +21,8 @@ pub(crate) struct Service {
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
     /// How long an answer may take.
     pub(crate) patience: Duration,
+    /// What its requests are counted in.
+    pub(crate) tallies: Tallies,
 }
 
 /// Which service answers for which host.
@@ -46,6 +49,8 @@ pub(crate) struct Maker {
     pub(crate) controller_patience: Duration,
     /// What connections to controllers are secured by.
     pub(crate) controller_tls: Option<Arc<ClientConfig>>,
+    /// Hands out what requests are counted in.
+    pub(crate) register: Register,
 }
 
 impl Table {
@@ -65,9 +70,14 @@ impl Table {
         self.apps.len()
     }
 
+    /// Every service in it.
+    pub(crate) fn services(&self) -> impl Iterator<Item = &Arc<Service>> {
+        self.apps.values().chain(&self.controllers)
+    }
+
     /// Every endpoint in it.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
-        self.apps.values().chain(&self.controllers).flat_map(|service| &service.endpoints)
+        self.services().flat_map(|service| &service.endpoints)
     }
 
     /// The endpoints of this table that are not in `next`: to be retired once `next` is in force.
@@ -87,6 +97,7 @@ impl Maker {
             app_patience: config.timeouts.answer,
             controller_patience: config.timeouts.controller_answer,
             controller_tls: config.controllers.tls().cloned(),
+            register: Register::new(true),
         }
     }
 
@@ -104,7 +115,8 @@ impl Maker {
         }
         // Last, so that no app can take the API's place.
         let controllers = routes.platform.controllers.iter().map(|address| (*address, None));
-        let service = self.service(controllers, self.controller_patience, previous.controllers.as_ref());
+        let service =
+            self.service(None, controllers, self.controller_patience, previous.controllers.as_ref());
         table.name(&routes.platform.controller_hosts, &service);
         table.controllers = Some(service);
         table
@@ -132,31 +144,44 @@ impl Maker {
 
     fn app(&self, route: &AppRoute, previous: Option<&Arc<Service>>) -> Arc<Service> {
         let endpoints = route.endpoints.iter().map(|endpoint| (endpoint.address, Some(&endpoint.container)));
-        self.service(endpoints, self.app_patience, previous)
+        self.service(Some(route), endpoints, self.app_patience, previous)
     }
 
     fn service<'a>(
         &self,
+        route: Option<&AppRoute>,
         wanted: impl ExactSizeIterator<Item = (SocketAddr, Option<&'a ContainerName>)> + Clone,
         patience: Duration,
         previous: Option<&Arc<Service>>,
     ) -> Arc<Service> {
-        if let Some(previous) = previous.filter(|previous| previous.is(wanted.clone())) {
+        let release = route.and_then(|route| route.release);
+        if let Some(previous) = previous.filter(|previous| previous.is(release, wanted.clone())) {
             return Arc::clone(previous);
         }
+        let serving = wanted.clone().filter_map(|(_, container)| Some(container?.workload.release));
+        let before = previous.map(|previous| &previous.tallies);
+        let tallies = self.register.tallies(route.map(|route| &route.app), release, serving, before);
         let known = |address, container| {
             previous?.endpoints.iter().find(|endpoint| endpoint.is(address, container)).cloned()
         };
         let endpoints = wanted.map(|(address, container)| {
-            known(address, container).unwrap_or_else(|| self.endpoint(address, container))
+            known(address, container).unwrap_or_else(|| self.endpoint(address, container, &tallies))
         });
-        Arc::new(Service { endpoints: endpoints.collect(), patience })
+        Arc::new(Service::new(endpoints.collect(), patience, tallies))
     }
 
-    fn endpoint(&self, address: SocketAddr, container: Option<&ContainerName>) -> Arc<Endpoint> {
+    fn endpoint(
+        &self,
+        address: SocketAddr,
+        container: Option<&ContainerName>,
+        tallies: &Tallies,
+    ) -> Arc<Endpoint> {
+        let tally = tallies.of(container.map(|container| container.workload.release));
         let tls = if container.is_none() { self.controller_tls.clone() } else { None };
         let drained = Arc::clone(&self.drained);
-        Arc::new(Endpoint::new(address, container.cloned(), self.idle_links, drained).secured(tls))
+        Arc::new(
+            Endpoint::new(address, container.cloned(), self.idle_links, drained).secured(tls).counted(tally),
+        )
     }
 }
 
@@ -179,9 +204,19 @@ impl Table {
 }
 
 impl Service {
-    /// Whether its endpoints are exactly these, in this order.
-    fn is<'a>(&self, wanted: impl ExactSizeIterator<Item = (SocketAddr, Option<&'a ContainerName>)>) -> bool {
-        self.endpoints.len() == wanted.len()
+    /// One that answers at `endpoints`.
+    pub(crate) fn new(endpoints: Vec<Arc<Endpoint>>, patience: Duration, tallies: Tallies) -> Self {
+        Self { endpoints, patience, tallies }
+    }
+
+    /// Whether it is of this release and its endpoints are exactly these, in this order.
+    fn is<'a>(
+        &self,
+        release: Option<ReleaseVersion>,
+        wanted: impl ExactSizeIterator<Item = (SocketAddr, Option<&'a ContainerName>)>,
+    ) -> bool {
+        self.tallies.newest().release == release
+            && self.endpoints.len() == wanted.len()
             && self.endpoints.iter().zip(wanted).all(|(endpoint, (address, name))| endpoint.is(address, name))
     }
 }

@@ -15,6 +15,8 @@ pub(crate) struct Upload(Option<Arc<Source>>);
 
 struct Source {
     body: Mutex<Incoming>,
+    /// How many bytes are allowed in all.
+    limit: u64,
     /// How many bytes are still allowed.
     left: AtomicU64,
     touched: AtomicBool,
@@ -42,6 +44,7 @@ impl Upload {
         }
         Self(Some(Arc::new(Source {
             body: Mutex::new(body),
+            limit,
             left: AtomicU64::new(limit),
             touched: AtomicBool::new(false),
             ended: AtomicBool::new(false),
@@ -63,6 +66,11 @@ impl Upload {
     /// Whether nothing is left to send.
     pub(crate) fn is_sent(&self) -> bool {
         self.0.as_ref().is_none_or(|source| source.ended.load(Relaxed))
+    }
+
+    /// How many bytes of it have been taken.
+    pub(crate) fn received(&self) -> u64 {
+        self.0.as_ref().map_or(0, |source| source.limit.saturating_sub(source.left.load(Relaxed)))
     }
 
     /// Whether it was larger than allowed.

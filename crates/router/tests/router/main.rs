@@ -5,6 +5,8 @@ mod deploys;
 #[cfg(test)]
 mod framing;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod platform;
 #[cfg(test)]
 mod protocol;

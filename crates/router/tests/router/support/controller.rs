@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::routing::post;
 use deis_api::internal::{PlatformRoutes, RoutesRequest, RoutesResponse};
-use deis_model::{AppId, AppRoute, ContainerName, Endpoint};
+use deis_model::{AppId, AppRoute, ContainerName, Endpoint, ReleaseVersion};
 use deis_runtime::{Identity, Shutdown, serve_as};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -35,6 +35,8 @@ struct Table {
     generation: u64,
     /// By app, with the generation that changed it last.
     routes: BTreeMap<AppId, (u64, AppRoute)>,
+    /// Apps that are gone, and since which generation.
+    removed: Vec<(u64, AppId)>,
     platform: PlatformRoutes,
 }
 
@@ -72,6 +74,7 @@ impl Controller {
             epoch: epoch.to_owned(),
             generation,
             routes: BTreeMap::new(),
+            removed: Vec::new(),
             platform: PlatformRoutes::default(),
         };
         let inner = Arc::new(Inner {
@@ -97,11 +100,21 @@ impl Controller {
         let app_id = AppId::parse(app).unwrap();
         let route = AppRoute {
             hosts: vec![format!("{app}.example.com"), format!("www.{app}.test")],
+            release: ReleaseVersion::new(release),
             endpoints: addresses.iter().enumerate().map(endpoint).collect(),
             ..AppRoute::new(app_id.clone())
         };
         self.change(|table| {
             table.routes.insert(app_id, (table.generation, route));
+        })
+    }
+
+    /// Takes the route of `app` away; the new generation.
+    pub(crate) fn remove(&self, app: &str) -> u64 {
+        let app = AppId::parse(app).unwrap();
+        self.change(|table| {
+            table.routes.remove(&app);
+            table.removed.push((table.generation, app));
         })
     }
 
@@ -178,7 +191,12 @@ async fn answer(
         generation: table.generation,
         full: !is_known,
         routes: table.routes.values().filter_map(is_wanted).collect(),
-        removed: vec![],
+        removed: table
+            .removed
+            .iter()
+            .filter(|(since, _)| *since > request.applied)
+            .map(|(_, app)| app.clone())
+            .collect(),
         platform: table.platform.clone(),
     })
 }

@@ -1,0 +1,73 @@
+//! What operators read on the health port.
+
+use crate::support::{App, Client, Scene};
+
+/// Lines of `/metrics` until `condition` holds for them: a request counts once its answer has been sent.
+async fn metrics(scene: &Scene, condition: impl Fn(&str) -> bool) -> String {
+    let read = async {
+        loop {
+            let mut client = Client::connect(scene.addresses.health).await;
+            let text = client.get("x", "/metrics").await.text().to_owned();
+            if condition(&text) {
+                return text;
+            }
+        }
+    };
+    tokio::time::timeout(crate::support::PATIENCE, read).await.expect("the metrics show it in time")
+}
+
+fn has(text: &str, line: &str) -> bool {
+    text.lines().any(|found| found == line)
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_app_and_release() {
+    let scene = Scene::new().await;
+    let app = App::start("blog").await;
+    scene.route("blog", 2, &[&app]).await;
+    for _ in 0..3 {
+        assert_eq!(scene.get("blog", "/").await.status, 200);
+    }
+    let mut client = scene.client().await;
+    client.send("POST /sink HTTP/1.1\r\nHost: blog.example.com\r\nContent-Length: 5\r\n\r\n12345").await;
+    assert_eq!(client.answer().await.text(), "5");
+    let lines = [
+        "deis_app_requests_total{app=\"blog\",release=\"v2\",class=\"2xx\"} 4",
+        "deis_app_received_bytes_total{app=\"blog\",release=\"v2\"} 5",
+        "deis_app_sent_bytes_total{app=\"blog\",release=\"v2\"} 13",
+        "deis_app_request_seconds_count{app=\"blog\",release=\"v2\"} 4",
+        "deis_app_requests_in_flight{app=\"blog\",release=\"v2\"} 0",
+        "deis_router_requests_total{protocol=\"1.1\"} 4",
+    ];
+    metrics(&scene, |text| lines.iter().all(|line| has(text, line))).await;
+}
+
+#[tokio::test]
+async fn the_release_before_stays_until_the_next_and_a_removed_app_goes() {
+    let scene = Scene::new().await;
+    let app = App::start("blog").await;
+    let count = |release: u32| {
+        format!("deis_app_requests_total{{app=\"blog\",release=\"v{release}\",class=\"2xx\"}} 1")
+    };
+    for release in 2..=4 {
+        scene.route("blog", release, &[&app]).await;
+        assert_eq!(scene.get("blog", "/").await.status, 200);
+        metrics(&scene, |text| has(text, &count(release))).await;
+    }
+    let text = metrics(&scene, |_| true).await;
+    assert!(has(&text, &count(3)) && !has(&text, &count(2)), "{text}");
+    let generation = scene.controller.remove("blog");
+    scene.controller.applied(generation).await;
+    metrics(&scene, |text| !text.contains("blog")).await;
+}
+
+#[tokio::test]
+async fn requests_that_the_app_does_not_answer_count_too() {
+    let scene = Scene::new().await;
+    scene.route("blog", 2, &[]).await;
+    assert_eq!(scene.get("blog", "/").await.status, 503);
+    metrics(&scene, |text| text.contains("class=\"5xx\"} 1")).await;
+    assert_eq!(scene.get("nobody", "/").await.status, 404);
+    let text = metrics(&scene, |text| has(text, "deis_router_answers_total{class=\"4xx\"} 1")).await;
+    assert!(!text.contains("nobody"), "{text}");
+}
