@@ -8,7 +8,7 @@ use crate::{Database, DatabaseError};
 /// The tables, each after those that it refers to, with what orders its rows.
 ///
 /// Leases and receipts stay behind: they are about processes that use the old database.
-const TABLES: [(&str, &str); 15] = [
+const TABLES: [(&str, &str); 17] = [
     ("users", "id"),
     ("tokens", "digest"),
     ("keys", "uuid"),
@@ -24,9 +24,11 @@ const TABLES: [(&str, &str); 15] = [
     ("repositories", "app"),
     ("settings", "target, key"),
     ("hosts", "name"),
+    ("acme_accounts", "directory"),
+    ("acme_certificates", "host"),
 ];
 
-/// How many rows travel at once. A row has at most eleven values, a statement of PostgreSQL at most 65,535.
+/// How many rows travel at once. A row has at most 14 values, a statement of PostgreSQL at most 65,535.
 const BATCH: usize = 500;
 
 /// What was copied.

@@ -7,6 +7,7 @@
 //! A call on PostgreSQL survives a restart or failover of the server that is over within seconds: what was not committed
 //! runs again, what was is not repeated. A longer outage gives [`DatabaseError::Away`]; nothing has to be opened anew.
 
+pub mod acme;
 pub mod app;
 pub mod build;
 pub mod change;
@@ -42,6 +43,7 @@ mod row;
 mod sqlite;
 mod transaction;
 
+pub use acme::{AcmeAccount, AcmeOrder, AcmePair, AcmeState};
 pub use app::{App, AppAccess};
 pub use build::NewBuild;
 pub use change::Change;

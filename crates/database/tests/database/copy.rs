@@ -68,7 +68,9 @@ async fn one_machine() -> Database {
     assert!(database.replace_repository_copy(uuid, None, "first").await.unwrap());
     let settings = BTreeMap::from([("registrationMode".to_owned(), Some("disabled".to_owned()))]);
     database.change_settings("controller", &settings).await.unwrap();
-    database.touch_host("one", time::OffsetDateTime::UNIX_EPOCH).await.unwrap();
+    let epoch = time::OffsetDateTime::UNIX_EPOCH;
+    database.touch_host("one", epoch).await.unwrap();
+    database.begin_acme_order("example.com", "https://ca.example/dir", epoch).await.unwrap();
     database
 }
 
@@ -90,6 +92,8 @@ async fn everything(database: &Database) -> String {
         format!("{:#?}", database.collaborators(&blog).await.unwrap()),
         format!("{:#?}", database.settings("controller").await.unwrap()),
         format!("{:#?}", database.hosts().await.unwrap()),
+        format!("{:#?}", database.acme_states().await.unwrap()),
+        format!("{:#?}", database.acme_account("https://ca.example/dir").await.unwrap()),
     ];
     parts.join("\n")
 }

@@ -4,6 +4,8 @@
 //! they skip because it is not set.
 
 #[cfg(test)]
+mod acme;
+#[cfg(test)]
 mod change;
 #[cfg(test)]
 mod commit;
