@@ -34,6 +34,7 @@ const SETTINGS: &[Setting] = &[
     setting("registries", "DEIS_REGISTRIES", ""),
     setting("loggers", "DEIS_LOGGERS", ""),
     setting("builders", "DEIS_BUILDERS", ""),
+    setting("routers", "DEIS_ROUTERS", ""),
     setting("identity", "DEIS_IDENTITY", ""),
     setting("status", "DEIS_STATUS", ""),
     setting("secrets_dir", "DEIS_SECRETS_DIR", "{data}/secrets"),

@@ -31,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) registries: Vec<SocketAddr>,
     pub(crate) loggers: Vec<SocketAddr>,
     pub(crate) builders: Vec<SocketAddr>,
+    /// Every place where a router may be, as git's connections come from there.
+    pub(crate) routers: Vec<SocketAddr>,
     /// What this process proves to other hosts who it is with; none on one machine.
     pub(crate) identity: Option<PathBuf>,
     /// Where operators on other hosts ask how this process is, which takes an identity; none on one machine.
@@ -79,6 +81,7 @@ impl Resolved {
             },
             loggers: self.addresses("loggers", "logger")?,
             builders: self.addresses("builders", "builder")?,
+            routers: self.addresses("routers", "http")?,
             identity: Some(text("identity")).filter(|path| !path.is_empty()).map(PathBuf::from),
             status: match self.text("status") {
                 "" => None,

@@ -1,5 +1,8 @@
 //! The builder, and what its builds get from this process's environment.
 
+use std::net::SocketAddr;
+
+use deis_builder::{HostKey, Routers};
 use deis_model::Environment;
 use deis_runtime::{Role, StatusBoard};
 use deis_scheduler::Engine;
@@ -24,11 +27,12 @@ impl Parts {
         let credentials = self.registry_credentials();
         let mut config = deis_builder::Config::new(&self.data, &self.secrets.internal_key, credentials)?;
         config.listen = settings.builder;
+        config.routers = Routers(settings.routers.iter().map(SocketAddr::ip).collect());
         config.controller = self.client(&settings.controllers, Role::Controller);
         config.registry = settings.registry.to_string();
         config.mirror = self.mirror().await?;
         if self.identity.is_some() {
-            config.host_key = deis_builder::HostKey::Derived;
+            config.host_key = HostKey::Derived;
         }
         config.stack_image.clone_from(&settings.stack_image);
         config.build_environment = build_environment();

@@ -73,6 +73,8 @@ fn peers(state: &State, unit: Unit) -> Vec<(&'static str, String)> {
     match unit {
         Unit::Database => vec![database()],
         Unit::Logger | Unit::Registry => Vec::new(),
+        // Believes routers when they say who pushes.
+        Unit::Builder => [others(), vec![("DEIS_ROUTERS", addresses(state, Unit::Router))]].concat(),
         // Keeps apps away from all of them.
         Unit::Publisher if !state.has_external_database() => [others(), vec![database()]].concat(),
         _ => others(),

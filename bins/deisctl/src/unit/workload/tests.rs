@@ -26,6 +26,12 @@ fn every_unit_is_told_where_the_others_may_be() {
 }
 
 #[test]
+fn the_builder_knows_the_routers() {
+    let state = test_state(&["lab1", "lab2"]);
+    assert_eq!(variables(&state, Unit::Builder)["DEIS_ROUTERS"], "10.0.0.1:80,10.0.0.2:80");
+}
+
+#[test]
 fn a_changed_setting_changes_only_the_units_concerned() {
     let before = test_state(&["lab1"]);
     let mut after = test_state(&["lab1"]);
