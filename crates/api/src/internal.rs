@@ -80,6 +80,10 @@ pub struct PlatformRoutes {
     /// Settings of the mesh as operators set them for the target `router`: key → value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,
+    /// How long requests under way to a container that left the table may take before it is stopped anyway. Seconds;
+    /// none if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_seconds: Option<u32>,
     /// What certificate authorities ask for at the moment, sorted by host.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub challenges: Vec<Challenge>,

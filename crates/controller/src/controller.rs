@@ -184,6 +184,7 @@ fn platform_routes(config: &Config, address: SocketAddr) -> PlatformRoutes {
         controller_hosts: vec![format!("deis.{}", config.deploys.domain)],
         controllers,
         builders: config.builders.clone(),
+        drain_seconds: u32::try_from(config.deploys.drain_timeout.as_secs()).ok(),
         ..PlatformRoutes::default()
     }
 }

@@ -115,6 +115,7 @@ pub fn route(desired: &Desired, domain: &str, endpoints: Vec<Endpoint>) -> AppRo
         hosts: hosts.into_iter().collect(),
         release: desired.deployed.as_ref().map(|release| release.version),
         endpoints,
+        wanted: Some(routable(desired).into_values().fold(0, u32::saturating_add)),
         ..AppRoute::new(desired.app.clone())
     }
 }
@@ -136,6 +137,32 @@ mod tests {
         let found = effective_formation(&formation, &build(kind, types));
         let text: Vec<_> = found.iter().map(|(process, n)| format!("{process}={n}")).collect();
         assert_eq!(text.join(" "), expected, "{kind} with {types:?}");
+    }
+
+    fn wanted(formation: &[(&str, u32)], is_deployed: bool) -> Option<u32> {
+        let release = ReleaseContent {
+            version: crate::ReleaseVersion::FIRST,
+            build: Some(build("buildpack", "web worker")),
+            config: Config::empty(String::new(), "ann".to_owned(), time::OffsetDateTime::UNIX_EPOCH),
+        };
+        let desired = Desired {
+            app: AppId::parse("blog").unwrap(),
+            uuid: String::new(),
+            owner: "ann".to_owned(),
+            formation: formation.iter().map(|(name, n)| (ProcessType::parse(name).unwrap(), *n)).collect(),
+            deployed: is_deployed.then_some(release),
+            pending: None,
+            domains: Vec::new(),
+        };
+        route(&desired, "example.com", Vec::new()).wanted
+    }
+
+    #[test]
+    fn a_route_says_whether_anything_shall_serve() {
+        assert_eq!(wanted(&[], true), Some(1));
+        assert_eq!(wanted(&[("web", 3), ("worker", 2)], true), Some(3));
+        assert_eq!(wanted(&[("web", 0), ("worker", 2)], true), Some(0));
+        assert_eq!(wanted(&[("web", 3)], false), Some(0));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub use health::HealthCheck;
 pub use key::Key;
 pub use process::{Formation, ProcessType, ProcessTypeError};
 pub use release::{Release, ReleaseState, ReleaseVersion};
-pub use route::{AppRoute, Endpoint, KeyPair};
+pub use route::{AppRoute, Canary, Endpoint, KeyPair};
 pub use service::{FileMount, HostAccess, Mount, Spread};
 pub use user::User;
 pub use workload::{Command, Job, Limits, Workload, WorkloadId};

@@ -26,8 +26,15 @@ pub struct AppRoute {
     pub hosts: Vec<String>,
     /// The release that serves; none before the first deploy.
     pub release: Option<ReleaseVersion>,
-    /// Ready containers of that release, sorted. Empty: visitors get 503.
+    /// Ready containers of that release, sorted. Empty: visitors wait, or get 503; see `wanted`.
     pub endpoints: Vec<Endpoint>,
+    /// How many containers of it shall serve: 0 when it is scaled to nothing, and then nobody is to wait for one. None
+    /// if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wanted: Option<u32>,
+    /// Another release that gets a part of the requests, to try it out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<Canary>,
     /// Its routing settings, over those of the platform: key → value.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub settings: BTreeMap<String, String>,
@@ -40,8 +47,19 @@ impl AppRoute {
     /// The route of `app` without anything: it has no host, and nothing serves it.
     pub fn new(app: AppId) -> Self {
         let (hosts, endpoints, settings, certificates) = Default::default();
-        Self { app, hosts, release: None, endpoints, settings, certificates }
+        Self { app, hosts, release: None, endpoints, wanted: None, canary: None, settings, certificates }
     }
+}
+
+/// A release that gets a part of an app's requests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Canary {
+    /// Which.
+    pub release: ReleaseVersion,
+    /// Ready containers of it, sorted. Empty: it gets nothing.
+    pub endpoints: Vec<Endpoint>,
+    /// How many of a hundred requests it gets, 0 to 100; more counts as 100.
+    pub percent: u8,
 }
 
 /// A certificate and its key. Shown without the key.
