@@ -14,6 +14,8 @@ use crate::Cidr;
 pub struct Config {
     /// Where visitors come in. Default 127.0.0.1:8080.
     pub http: SocketAddr,
+    /// Where visitors come in over TLS. Default: nowhere.
+    pub https: Option<SocketAddr>,
     /// Where git over SSH comes in. Default 127.0.0.1:2222.
     pub git: SocketAddr,
     /// Where load balancers ask whether this router lives, and where `/metrics` is. Default 127.0.0.1:9090.
@@ -50,6 +52,8 @@ pub struct Limits {
     /// Visitors' connections at a time. At the limit no more are accepted (they wait in the kernel's backlog),
     /// answers carry `Connection: close` and idle connections are closed, until there is room. Default 10,000.
     pub connections: usize,
+    /// Connections at a time that set up TLS; further ones are closed. Default 2,000.
+    pub handshakes: usize,
     /// Git connections at a time; at the limit no more are accepted. Default 1,000.
     pub git_connections: usize,
     /// A request's head; larger ones are answered 431. Bytes, default 32 KiB.
@@ -65,6 +69,8 @@ pub struct Limits {
 pub struct Timeouts {
     /// A client to send a request's head, from its first byte; then the connection is closed. Default 60 s.
     pub head: Duration,
+    /// A client to set up TLS; then the connection is closed. Default 15 s.
+    pub handshake: Duration,
     /// A client's connection on which nothing moves; must exceed that of a load balancer in front. Default 1310 s.
     pub client_idle: Duration,
     /// A container to accept a connection. Default 5 s.
@@ -97,6 +103,7 @@ impl Config {
         let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         Self {
             http: local(8080),
+            https: None,
             git: local(2222),
             health: local(9090),
             name: "router".to_owned(),
@@ -117,6 +124,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 10_000,
+            handshakes: 2_000,
             git_connections: 1_000,
             head_bytes: 32 * 1024,
             body_bytes: 1024 * 1024 * 1024,
@@ -130,6 +138,7 @@ impl Default for Timeouts {
         let minutes = |count: u64| Duration::from_secs(count * 60);
         Self {
             head: minutes(1),
+            handshake: Duration::from_secs(15),
             client_idle: Duration::from_secs(1310),
             connect: Duration::from_secs(5),
             connect_if_others: Duration::from_secs(1),

@@ -5,47 +5,119 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
+use bytes::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::forwarded::Peer;
 use crate::inspect::{Inspected, Watch};
 use crate::places::Place;
 use crate::proxy::{self, Client};
+use crate::rewound::Rewound;
 use crate::shared::Shared;
+use crate::speech;
+use crate::tls::{HandshakeError, Secured};
 
 /// How long a connection may stay idle when as many clients are connected as may be.
 const IDLE_WHEN_CROWDED: Duration = Duration::from_secs(5);
 
-/// What is read at a time from a client, and the most that is kept of it.
-const BUFFER_BYTES: usize = 64 * 1024;
+/// Serves one client, who may speak HTTP/1 or, without being asked, HTTP/2.
+pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, place: Place) {
+    converse(&shared, stream, peer, place, None).await;
+}
+
+/// Serves one client, once TLS is set up.
+pub(crate) async fn serve_secured(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, place: Place) {
+    let accepted = tokio::select! {
+        accepted = shared.tls.accept(stream) => accepted,
+        () = shared.ending.cancelled() => return,
+    };
+    match accepted {
+        Ok((stream, secured)) => converse(&shared, stream, peer, place, Some(secured)).await,
+        Err(HandshakeError::Answered) => tracing::info!(%peer, "answered a certificate authority"),
+        Err(error) => tracing::debug!(%peer, error = &error as &dyn std::error::Error, "no TLS"),
+    }
+}
 
 /// Serves one client until it leaves, is overdue, or the router ends.
-pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, place: Place) {
+async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    shared: &Arc<Shared>,
+    stream: S,
+    peer: SocketAddr,
+    place: Place,
+    secured: Option<Secured>,
+) {
     let watch = Arc::new(Watch::new(peer.ip(), shared.clock));
-    let client = Client { peer: Peer::new(watch.peer, &shared.config.trusted), watch: Arc::clone(&watch) };
-    let io = TokioIo::new(Inspected::new(stream, Arc::clone(&watch), place));
-    let mut builder = http1::Builder::new();
-    builder.max_header_size(shared.config.limits.head_bytes).max_buf_size(BUFFER_BYTES);
-    let service = service_fn(|request| proxy::serve(&shared, &client, request));
-    let mut served = pin!(builder.serve_connection(io, service).with_upgrades());
+    let agreed = secured.as_ref().map(|secured| secured.is_http_2);
+    let mut stream = Inspected::new(stream, Arc::clone(&watch), place, agreed == Some(true));
+    let (beginning, is_http_2) = match agreed {
+        Some(is_http_2) => (Bytes::new(), is_http_2),
+        None => {
+            let reading = pin!(speech::first_bytes(&mut stream));
+            let Some(Ok(read)) = attend(shared, &watch, reading, |_| Told::Gone).await else { return };
+            read
+        }
+    };
+    let io = TokioIo::new(Rewound::new(beginning, stream));
+    let peer = Peer::new(watch.peer, &shared.config.trusted).secured(secured.is_some());
+    let client = Arc::new(Client { peer, watch: Arc::clone(&watch), secured });
+    let service = service_fn(|request| {
+        let (shared, client) = (Arc::clone(shared), Arc::clone(&client));
+        async move { proxy::serve(&shared, &client, request).await }
+    });
+    let limits = &shared.config.limits;
+    let ended = if is_http_2 {
+        // Boxed, as it is large and most connections are none of these.
+        let mut served = Box::pin(speech::http_2(limits).serve_connection(io, service));
+        attend(shared, &watch, served.as_mut(), |served| leave(|| served.graceful_shutdown())).await
+    } else {
+        let served = pin!(speech::http_1(limits).serve_connection(io, service).with_upgrades());
+        attend(shared, &watch, served, |served| leave(|| served.graceful_shutdown())).await
+    };
+    if let Some(Err(error)) = ended {
+        tracing::debug!(%error, "a client's connection broke");
+    }
+}
+
+/// What becomes of a client that is told to leave.
+enum Told {
+    /// It is disconnected.
+    Gone,
+    /// It leaves when what is under way has ended.
+    Leaving,
+}
+
+fn leave(tell: impl FnOnce()) -> Told {
+    tell();
+    Told::Leaving
+}
+
+/// Lets `served` go on until it ends; none if it is given up before.
+async fn attend<F: Future>(
+    shared: &Shared,
+    watch: &Watch,
+    mut served: Pin<&mut F>,
+    tell: impl Fn(Pin<&mut F>) -> Told,
+) -> Option<F::Output> {
     let mut is_told = false;
     loop {
         tokio::select! {
             biased;
-            ended = &mut served => return note(ended),
-            () = shared.ending.cancelled() => return,
-            () = pause(&shared) => {}
+            ended = &mut served => return Some(ended),
+            () = shared.ending.cancelled() => return None,
+            () = pause(shared) => {}
         }
         let timeouts = &shared.config.timeouts;
         if watch.is_overdue(timeouts.head, timeouts.client_idle) {
-            return;
+            return None;
         }
-        if !is_told && is_to_leave(&shared, &watch) {
+        if !is_told && is_to_leave(shared, watch) {
             is_told = true;
-            Pin::as_mut(&mut served).graceful_shutdown();
+            if let Told::Gone = tell(served.as_mut()) {
+                return None;
+            }
         }
     }
 }
@@ -62,15 +134,14 @@ async fn pause(shared: &Shared) {
     }
 }
 
-/// Whether an idle client is to be disconnected; a busy one is told with its answer.
+/// Whether a client is to be told to leave. Over HTTP/1 only an idle one is, and a busy one hears of it with its
+/// answer; over HTTP/2 requests under way go on meanwhile.
 fn is_to_leave(shared: &Shared, watch: &Watch) -> bool {
-    let longest =
-        if shared.closing.is_cancelled() { shared.config.timeouts.shutdown_idle } else { IDLE_WHEN_CROWDED };
-    shared.wants_connections_closed() && watch.is_idle_for(longest)
-}
-
-fn note(ended: hyper::Result<()>) {
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a client's connection broke");
+    if !shared.wants_connections_closed() {
+        return false;
     }
+    if !shared.closing.is_cancelled() {
+        return watch.is_idle_for(IDLE_WHEN_CROWDED);
+    }
+    watch.speaks_http_2() || watch.is_idle_for(shared.config.timeouts.shutdown_idle)
 }

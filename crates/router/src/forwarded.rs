@@ -19,6 +19,8 @@ static X_REQUEST_START: HeaderName = HeaderName::from_static("x-request-start");
 pub(crate) struct Peer {
     /// Whether what it says of the client is believed.
     pub(crate) is_trusted: bool,
+    /// Whether it speaks TLS with this router.
+    pub(crate) is_secure: bool,
     address: HeaderValue,
 }
 
@@ -26,7 +28,12 @@ impl Peer {
     /// The peer at `address`, believed if in a range of `trusted`.
     pub(crate) fn new(address: IpAddr, trusted: &[Cidr]) -> Self {
         let is_trusted = trusted.iter().any(|range| range.contains(address));
-        Self { is_trusted, address: address_value(address) }
+        Self { is_trusted, is_secure: false, address: address_value(address) }
+    }
+
+    /// The same, over TLS if so.
+    pub(crate) fn secured(self, is_secure: bool) -> Self {
+        Self { is_secure, ..self }
     }
 }
 
@@ -35,7 +42,7 @@ pub(crate) fn apply(headers: &mut HeaderMap, peer: &Peer, trusted: &[Cidr]) {
     strip_lookalikes(headers);
     let client = if peer.is_trusted { client(headers, trusted) } else { None };
     let client = client.map_or_else(|| peer.address.clone(), address_value);
-    let is_https = peer.is_trusted && came_by_https(headers);
+    let is_https = peer.is_secure || (peer.is_trusted && came_by_https(headers));
     let (scheme, port, ssl) = if is_https { ("https", "443", "on") } else { ("http", "80", "off") };
     headers.insert(&X_FORWARDED_FOR, client);
     headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
@@ -114,7 +121,10 @@ mod tests {
             (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
         };
         let mut headers: HeaderMap = headers.iter().map(parse).collect();
-        apply(&mut headers, &Peer::new(peer.parse().unwrap(), &trusted), &trusted);
+        // A peer in brackets comes over TLS.
+        let address = peer.trim_matches(['[', ']']).parse().unwrap();
+        let seen = Peer::new(address, &trusted).secured(peer.starts_with('['));
+        apply(&mut headers, &seen, &trusted);
         let shown = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "x-forwarded-ssl"];
         let shown = shown.map(|name| headers.get(name).unwrap().to_str().unwrap());
         assert_eq!(shown.join(" "), expected);
@@ -128,6 +138,12 @@ mod tests {
             [("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "https"), ("forwarded", "for=1.2.3.4")];
         let headers = check("203.0.113.9", &made_up, "203.0.113.9 http 80 off");
         assert!(!headers.contains_key("forwarded"));
+    }
+
+    #[test]
+    fn what_comes_over_tls_is_https_whatever_it_says() {
+        check("[203.0.113.9]", &[], "203.0.113.9 https 443 on");
+        check("[10.1.1.1]", &[("x-forwarded-proto", "http")], "10.1.1.1 https 443 on");
     }
 
     #[test]

@@ -9,6 +9,9 @@ use std::fmt;
 /// The longest line whose parts are put together: the library refuses longer heads, whatever the settings.
 const LONGEST_LINE: usize = 64 * 1024;
 
+/// The first line that a client sends who speaks HTTP/2 from the start; none of HTTP/1. Source: RFC 9113 section 3.4.
+const HTTP_2: &[u8] = b"PRI * HTTP/2.0";
+
 /// Why a request is refused with 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -34,6 +37,8 @@ pub(crate) enum Fault {
     BadChunk,
     /// A line without an end.
     TooLong,
+    /// HTTP/2 with a `Host` that is not its authority.
+    OtherHost,
 }
 
 impl fmt::Display for Fault {
@@ -50,6 +55,7 @@ impl fmt::Display for Fault {
             Self::RepeatedHost => "it has more than one Host",
             Self::BadChunk => "a chunk of its body has no length",
             Self::TooLong => "a line of it is too long",
+            Self::OtherHost => "its Host is not its authority",
         })
     }
 }
@@ -63,6 +69,7 @@ pub(crate) struct Framing {
     partial: Vec<u8>,
     heads: u64,
     fault: Option<(u64, Fault)>,
+    is_http_2: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,6 +110,11 @@ impl Framing {
     /// The first request at fault, counted from 1, and its fault. Every later one is at fault too.
     pub(crate) fn fault(&self) -> Option<(u64, Fault)> {
         self.fault
+    }
+
+    /// Whether it is no HTTP/1 at all: it begins as HTTP/2 does. Nothing of that is judged.
+    pub(crate) fn is_http_2(&self) -> bool {
+        self.is_http_2
     }
 
     /// Whether a head has begun and not ended.
@@ -161,6 +173,10 @@ impl Framing {
         let Some(line) = line.strip_suffix(b"\r") else { return Err(Fault::BareLineFeed) };
         match self.state {
             State::RequestLine if line.is_empty() => Ok(()),
+            State::RequestLine if line == HTTP_2 && self.heads == 1 => {
+                self.is_http_2 = true;
+                self.go(State::Blind)
+            }
             State::RequestLine => {
                 self.head = Head { is_http_10: line.ends_with(b" HTTP/1.0"), ..Head::default() };
                 self.state = State::Fields;
@@ -273,6 +289,18 @@ mod tests {
             "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\n\n\n\n\r\n0\r\nT: v\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
             None,
         );
+    }
+
+    #[test]
+    fn http_2_is_known_by_its_first_line_and_not_judged() {
+        let mut framing = Framing::default();
+        framing.feed(b"PRI * HT");
+        assert!(!framing.is_http_2());
+        framing.feed(b"TP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\n\n");
+        assert!(framing.is_http_2() && !framing.is_in_head());
+        assert_eq!(framing.fault(), None);
+        let late = "GET / HTTP/1.1\r\nHost: a\r\n\r\nPRI * HTTP/2.0\r\n\r\n";
+        check(late, Some((2, Fault::NoHost)));
     }
 
     #[test]

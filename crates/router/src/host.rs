@@ -15,6 +15,13 @@ pub(crate) struct Host {
 #[error("its Host is not a host name or address")]
 pub(crate) struct HostError;
 
+impl Default for Host {
+    /// The empty one.
+    fn default() -> Self {
+        Self { bytes: [0; LONGEST], length: 0 }
+    }
+}
+
 impl Host {
     /// Parses `name[:port]`, where the name may be an IPv6 address in brackets, which are kept. May be empty.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, HostError> {

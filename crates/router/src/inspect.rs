@@ -3,13 +3,12 @@
 use std::io;
 use std::net::IpAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::clock::{Clock, Millis, millis};
 use crate::framing::{Fault, Framing};
@@ -27,6 +26,9 @@ pub(crate) struct Watch {
     fault: OnceLock<(u64, Fault)>,
     requests: AtomicU64,
     busy: AtomicUsize,
+    /// When the last request ended.
+    ended: AtomicU64,
+    is_http_2: AtomicBool,
 }
 
 impl Watch {
@@ -40,6 +42,8 @@ impl Watch {
             fault: OnceLock::new(),
             requests: AtomicU64::new(0),
             busy: AtomicUsize::new(0),
+            ended: AtomicU64::new(clock.now()),
+            is_http_2: AtomicBool::new(false),
         }
     }
 
@@ -54,12 +58,24 @@ impl Watch {
         (Busy(Arc::clone(self)), judged)
     }
 
+    /// Whether it speaks HTTP/2, as far as is known by now.
+    pub(crate) fn speaks_http_2(&self) -> bool {
+        self.is_http_2.load(Relaxed)
+    }
+
     /// Whether a head takes longer than `head` to arrive, or nothing has moved for `idle`.
     pub(crate) fn is_overdue(&self, head: Duration, idle: Duration) -> bool {
         let now = self.clock.now();
         let head_since = self.head_since.load(Relaxed);
         let head_is_late = head_since != 0 && now.saturating_sub(head_since) > millis(head);
-        head_is_late || self.still_for(now) > millis(idle)
+        head_is_late || self.still_for(now) > millis(idle) || self.is_unused(now, head, idle)
+    }
+
+    /// Over HTTP/2 much may move without any request: whether there has been none for `idle`, or never one for `head`.
+    fn is_unused(&self, now: Millis, head: Duration, idle: Duration) -> bool {
+        let longest = if self.requests.load(Relaxed) == 0 { head } else { idle };
+        let unused = now.saturating_sub(self.ended.load(Relaxed));
+        self.speaks_http_2() && self.busy.load(Relaxed) == 0 && unused > millis(longest)
     }
 
     /// Whether the connection is between requests and has been for `longest`.
@@ -92,22 +108,26 @@ pub(crate) struct Busy(Arc<Watch>);
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.busy.fetch_sub(1, Relaxed);
+        self.0.ended.store(self.0.clock.now(), Relaxed);
     }
 }
 
 /// A client's connection.
-pub(crate) struct Inspected {
-    stream: TcpStream,
-    framing: Framing,
+pub(crate) struct Inspected<S> {
+    stream: S,
+    /// None if it speaks HTTP/2, in which it is sure where requests end.
+    framing: Option<Framing>,
     watch: Arc<Watch>,
     /// Its place among the connections allowed at a time; kept when it turns into a tunnel.
     _place: Place,
 }
 
-impl Inspected {
-    /// Watches `stream`.
-    pub(crate) fn new(stream: TcpStream, watch: Arc<Watch>, place: Place) -> Self {
-        Self { stream, framing: Framing::default(), watch, _place: place }
+impl<S> Inspected<S> {
+    /// Watches `stream`. Unless it is known to speak HTTP/2, its first bytes tell.
+    pub(crate) fn new(stream: S, watch: Arc<Watch>, place: Place, is_http_2: bool) -> Self {
+        watch.is_http_2.store(is_http_2, Relaxed);
+        let framing = (!is_http_2).then(Framing::default);
+        Self { stream, framing, watch, _place: place }
     }
 
     fn moved(&self, written: &Poll<io::Result<usize>>) {
@@ -117,7 +137,7 @@ impl Inspected {
     }
 }
 
-impl AsyncRead for Inspected {
+impl<S: AsyncRead + Unpin> AsyncRead for Inspected<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -126,13 +146,22 @@ impl AsyncRead for Inspected {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
         let this = &mut *self;
-        this.framing.feed(&buffer.filled()[before..]);
-        this.watch.note(&this.framing);
+        match &mut this.framing {
+            Some(framing) => {
+                framing.feed(&buffer.filled()[before..]);
+                this.watch.note(framing);
+                if framing.is_http_2() {
+                    this.watch.is_http_2.store(true, Relaxed);
+                    this.framing = None;
+                }
+            }
+            None => this.watch.moved.store(this.watch.clock.now(), Relaxed),
+        }
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Inspected {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Inspected<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

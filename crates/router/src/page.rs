@@ -25,6 +25,9 @@ pub(crate) enum Failure {
     /// The body is over the limit.
     #[error("the request's body is larger than this router allows")]
     TooLarge,
+    /// The connection's certificate is another host's, and this host has one of its own.
+    #[error("this connection is not secured for the host; come again over another one")]
+    Misdirected,
     /// No route for the host.
     #[error("no app answers at this address; check its spelling and the app's domains")]
     UnknownHost,
@@ -73,6 +76,7 @@ impl Failure {
                 StatusCode::BAD_REQUEST
             }
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::UnknownHost | Self::Private => StatusCode::NOT_FOUND,
             Self::NoEndpoints | Self::NoController => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable | Self::NoAnswer | Self::Garbled => StatusCode::BAD_GATEWAY,

@@ -13,6 +13,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use crate::attempt::{Answer, Order, attempt};
+use crate::downgrade;
 use crate::download::{Download, Payload};
 use crate::forwarded::{self, Peer};
 use crate::framing::Fault;
@@ -22,6 +23,7 @@ use crate::inspect::{Busy, Watch};
 use crate::page::Failure;
 use crate::request_id;
 use crate::shared::Shared;
+use crate::tls::Secured;
 use crate::upgrade::{self, Upgrade};
 use crate::upload::Upload;
 use crate::visit::{Served, Visit};
@@ -38,6 +40,8 @@ pub(crate) struct Client {
     pub(crate) peer: Peer,
     /// The connection.
     pub(crate) watch: Arc<Watch>,
+    /// None without TLS.
+    pub(crate) secured: Option<Secured>,
 }
 
 /// Answers one request; there is always an answer.
@@ -58,13 +62,16 @@ pub(crate) async fn serve(
             visit.count_in(&answer.flight.endpoint().tally);
             accept(shared, answer, upload, upgrade, busy, &head, &request_id)
         }
-        Err(Refusal::Healthy) => healthy(busy),
+        Err(Refusal::Healthy) => plain(Bytes::new(), busy),
+        Err(Refusal::Challenged(answer)) => plain(answer, busy),
         Err(Refusal::Failed(failure)) => {
             count_refused(shared, &head, &mut visit);
-            refuse(&failure, upload, &head.headers, &request_id, busy)
+            refuse(&failure, upload, &head, &request_id, busy)
         }
     };
-    if shared.wants_connections_closed() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+    let is_http_1 = head.version <= Version::HTTP_11;
+    if is_http_1 && shared.wants_connections_closed() && response.status() != StatusCode::SWITCHING_PROTOCOLS
+    {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     shared.counters.answered(head.version, response.status());
@@ -88,6 +95,8 @@ fn count_refused(shared: &Shared, head: &Parts, visit: &mut Visit) {
 enum Refusal {
     /// It asks the router itself whether it lives.
     Healthy,
+    /// A certificate authority asks whether the host is the platform's; this is the answer.
+    Challenged(String),
     /// See there.
     Failed(Failure),
 }
@@ -107,11 +116,12 @@ async fn forward(
     judged: Result<(), Fault>,
 ) -> Result<Answer, Refusal> {
     judged?;
+    if head.version == Version::HTTP_2 {
+        downgrade::check(&mut head.headers, &head.uri)?;
+    }
     take_authority(head)?;
     let host = Host::parse(head.headers.get(HOST).map_or(b"", HeaderValue::as_bytes))?;
-    if is_private(head.uri.path()) && shared.table.load().is_platform(host.as_str()) {
-        return Err(Failure::Private.into());
-    }
+    admit(shared, client, &host, head.uri.path())?;
     if upload.size_hint().lower() > shared.config.limits.body_bytes {
         return Err(Failure::TooLarge.into());
     }
@@ -121,6 +131,21 @@ async fn forward(
         Err(Failure::UnknownHost) if head.uri.path() == "/health-check" => Err(Refusal::Healthy),
         answer => Ok(answer?),
     }
+}
+
+/// What is settled before any service is asked.
+fn admit(shared: &Shared, client: &Client, host: &Host, path: &str) -> Result<(), Refusal> {
+    let table = shared.table.load();
+    if let Some(answer) = table.challenges.answer(host.as_str(), path) {
+        return Err(Refusal::Challenged(answer.to_owned()));
+    }
+    if client.secured.as_ref().is_some_and(|secured| secured.is_misdirected(&table, host)) {
+        return Err(Failure::Misdirected.into());
+    }
+    if is_private(path) && table.is_platform(host.as_str()) {
+        return Err(Failure::Private.into());
+    }
+    Ok(())
 }
 
 /// Whether controllers keep `path` to the platform. As they read it: they decode no escapes and join no slashes.
@@ -165,9 +190,9 @@ fn accept(
     match (upgrade::is_agreed(&answer.response), upgrade) {
         (true, Some(upgrade)) => match upgrade.accept(shared, answer) {
             Ok(response) => response.map(|()| Payload::page(Bytes::new(), busy)),
-            Err(failure) => refuse(&failure, upload, &head.headers, request_id, busy),
+            Err(failure) => refuse(&failure, upload, head, request_id, busy),
         },
-        (true, None) => refuse(&Failure::Garbled, upload, &head.headers, request_id, busy),
+        (true, None) => refuse(&Failure::Garbled, upload, head, request_id, busy),
         (false, _) => pass_on(shared, answer, upload, busy),
     }
 }
@@ -183,12 +208,13 @@ fn pass_on(shared: &Shared, answer: Answer, upload: Upload, busy: Busy) -> Respo
 fn refuse(
     failure: &Failure,
     upload: Upload,
-    headers: &HeaderMap,
+    head: &Parts,
     request_id: &HeaderValue,
     busy: Busy,
 ) -> Response<Payload> {
-    let mut response = failure.page(headers, request_id).map(|page| Payload::page(page, busy));
-    if matches!(failure, Failure::Malformed(_) | Failure::BrokenBody | Failure::TooLarge) {
+    let mut response = failure.page(&head.headers, request_id).map(|page| Payload::page(page, busy));
+    let is_unclear = matches!(failure, Failure::Malformed(_) | Failure::BrokenBody | Failure::TooLarge);
+    if is_unclear && head.version <= Version::HTTP_11 {
         // Where the next request would begin is not sure, or far away.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -212,8 +238,8 @@ async fn read_away(mut upload: Upload) {
     let _ = tokio::time::timeout(patience, read).await;
 }
 
-fn healthy(busy: Busy) -> Response<Payload> {
-    let mut response = Response::new(Payload::page(Bytes::new(), busy));
+fn plain(text: impl Into<Bytes>, busy: Busy) -> Response<Payload> {
+    let mut response = Response::new(Payload::page(text, busy));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
 }

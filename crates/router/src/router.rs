@@ -1,5 +1,6 @@
 //! The router as a component: binding, running, ending without anybody noticing.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +17,10 @@ use crate::error::RouterError;
 use crate::follow::Follower;
 use crate::listener::{Acceptor, listen};
 use crate::persist::Keeper;
+use crate::places::Places;
 use crate::routes::Routes;
 use crate::shared::Shared;
-use crate::{connection, entrance, health, tcp};
+use crate::{connection, entrance, health, tcp, tls};
 
 /// How long visitors wait at the start for a controller that neither answers nor refuses.
 const FIRST_ROUTES: Duration = Duration::from_secs(1);
@@ -31,6 +33,8 @@ const REAP: Duration = Duration::from_secs(5);
 pub struct Addresses {
     /// Visitors.
     pub http: SocketAddr,
+    /// Visitors over TLS.
+    pub https: Option<SocketAddr>,
     /// Git over SSH.
     pub git: SocketAddr,
     /// `/health-check` and `/metrics`.
@@ -41,6 +45,8 @@ pub struct Addresses {
 pub struct Router {
     shared: Arc<Shared>,
     http: Vec<std::net::TcpListener>,
+    /// None of them without TLS.
+    https: Vec<std::net::TcpListener>,
     git: TcpListener,
     health: TcpListener,
     addresses: Addresses,
@@ -56,11 +62,16 @@ impl Router {
     /// new one may start before the old one ends.
     pub fn bind(config: Config, status: StatusBoard) -> Result<Self, RouterError> {
         let listen = |address, purpose| listen(address, purpose, config.takes_over);
-        let http = entrance::open(config.http, config.cores, config.takes_over)?;
+        let open = |address| entrance::open(address, config.cores, config.takes_over);
+        let http = open(config.http)?;
+        let https = config.https.map(open).transpose()?.unwrap_or_default();
         let git = listen(config.git, "git over SSH")?;
         let health = listen(config.health, "health checks")?;
+        let first =
+            |sockets: &[std::net::TcpListener]| sockets.first().and_then(|first| first.local_addr().ok());
         let addresses = Addresses {
-            http: http.first().and_then(|first| first.local_addr().ok()).unwrap_or(config.http),
+            http: first(&http).unwrap_or(config.http),
+            https: first(&https),
             git: local(&git, config.git),
             health: local(&health, config.health),
         };
@@ -68,7 +79,7 @@ impl Router {
         let routes = keeper.load();
         status.listens_on(addresses.http);
         let shared = Arc::new(Shared::new(config, &routes));
-        Ok(Self { shared, http, git, health, addresses, keeper, routes, status })
+        Ok(Self { shared, http, https, git, health, addresses, keeper, routes, status })
     }
 
     /// Where it listens.
@@ -79,25 +90,28 @@ impl Router {
     /// Serves until `shutdown`; then accepts nothing new, lets what is under way finish for `timeouts.shutdown`,
     /// and returns.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), RouterError> {
-        let Self { shared, http, git, health, keeper, routes, status, addresses } = self;
+        let Self { shared, http, https, git, health, keeper, routes, status, addresses } = self;
         tracing::info!(http = %addresses.http, git = %addresses.git, generation = routes.generation, "routing");
         let routes = watch::Sender::new(routes);
         let stopped = Shutdown::new();
         let keeping = tokio::spawn(keeper.run(routes.subscribe(), stopped.clone()));
         let heard = Shutdown::new();
+        let watching = tokio::spawn(watch_certificate(Arc::clone(&shared), status.clone()));
         let follower = Follower::new(Arc::clone(&shared), status, routes, heard.clone());
         let following = tokio::spawn(follower.run(stopped.clone()));
         let reaping = tokio::spawn(reap(Arc::clone(&shared)));
         // The kept table may be older than what runs: a controller that is there is heard before visitors are.
         let _ = tokio::time::timeout(FIRST_ROUTES, heard.cancelled()).await;
-        let mut cores = serve_visitors(&shared, http, &shutdown)?;
+        let entrances = Entrances::connect(http, https, &shared.places);
+        let mut cores = serve_visitors(&shared, entrances)?;
         tokio::join!(
+            // First this, then no more is accepted: whoever is served then is told to come back on another connection.
+            close_at(&shared, &shutdown),
             cores.worked(),
             serve_git(&shared, git, &shutdown),
             // Load balancers must hear of the end at once, and then this router is not chosen any more.
             serve_health(&shared, health, &shutdown),
         );
-        shared.closing.cancel();
         shared.tasks.close();
         let _ = tokio::time::timeout(shared.config.timeouts.shutdown, shared.tasks.wait()).await;
         shared.ending.cancel();
@@ -106,23 +120,52 @@ impl Router {
         // Until here generations still drained, and the controller had to hear of it.
         stopped.cancel();
         reaping.abort();
+        watching.abort();
         let _ = tokio::join!(following, keeping);
         Ok(())
     }
 }
 
-/// Serves visitors on threads of their own until `shutdown`, and those that are there then for as long as they stay.
-fn serve_visitors(
-    shared: &Arc<Shared>,
-    listeners: Vec<std::net::TcpListener>,
-    shutdown: &Shutdown,
-) -> Result<Cores, RouterError> {
-    let entrances = Entrance::connect(listeners, &shared.places);
-    let (shared, shutdown) = (Arc::clone(shared), shutdown.clone());
-    let work = move |entrance: Entrance| {
-        let (shared, shutdown) = (Arc::clone(&shared), shutdown.clone());
+/// What one core accepts visitors from; none over TLS if that is not spoken.
+struct Entrances {
+    plain: Entrance,
+    secured: Option<Entrance>,
+}
+
+impl Entrances {
+    /// One for each of `http`, with one of `https` each if there are any.
+    fn connect(
+        http: Vec<std::net::TcpListener>,
+        https: Vec<std::net::TcpListener>,
+        places: &Places,
+    ) -> Vec<Self> {
+        let mut secured = Entrance::connect(https, places).into_iter();
+        let plain = Entrance::connect(http, places).into_iter();
+        plain.map(|plain| Self { plain, secured: secured.next() }).collect()
+    }
+
+    async fn run(self, shared: &Arc<Shared>) -> io::Result<()> {
+        let plain = self.plain.run(&shared.closing, |arrival| serve_visitor(shared, arrival));
+        let secured = async {
+            match self.secured {
+                Some(entrance) => {
+                    entrance.run(&shared.closing, |arrival| serve_secured(shared, arrival)).await
+                }
+                None => Ok(()),
+            }
+        };
+        let (plain, secured) = tokio::join!(plain, secured);
+        plain.and(secured)
+    }
+}
+
+/// Serves visitors on threads of their own until the router closes, and those that are there then for as long as they stay.
+fn serve_visitors(shared: &Arc<Shared>, entrances: Vec<Entrances>) -> Result<Cores, RouterError> {
+    let shared = Arc::clone(shared);
+    let work = move |entrances: Entrances| {
+        let shared = Arc::clone(&shared);
         async move {
-            if let Err(error) = entrance.run(&shutdown, |arrival| serve_visitor(&shared, arrival)).await {
+            if let Err(error) = entrances.run(&shared).await {
                 tracing::error!(%error, "a core accepts no connections any more");
             }
         }
@@ -133,6 +176,20 @@ fn serve_visitors(
 fn serve_visitor(shared: &Arc<Shared>, Arrival { stream, peer, place }: Arrival) {
     shared.counters.connections.add();
     shared.tasks.spawn(connection::serve(Arc::clone(shared), stream, peer, place));
+}
+
+fn serve_secured(shared: &Arc<Shared>, Arrival { stream, peer, place }: Arrival) {
+    shared.counters.connections.add();
+    shared.tasks.spawn(connection::serve_secured(Arc::clone(shared), stream, peer, place));
+}
+
+async fn close_at(shared: &Shared, shutdown: &Shutdown) {
+    shutdown.cancelled().await;
+    shared.closing.cancel();
+}
+
+async fn watch_certificate(shared: Arc<Shared>, status: StatusBoard) {
+    tls::watch(&shared, &status).await;
 }
 
 async fn serve_git(shared: &Arc<Shared>, listener: TcpListener, shutdown: &Shutdown) {

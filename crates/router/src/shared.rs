@@ -1,5 +1,6 @@
 //! What every part of one router shares.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
@@ -17,6 +18,7 @@ use crate::metrics::Exposition;
 use crate::places::Places;
 use crate::routes::{News, Routes};
 use crate::table::{Maker, Table};
+use crate::tls::Tls;
 
 /// What every part of one router shares.
 pub(crate) struct Shared {
@@ -25,7 +27,9 @@ pub(crate) struct Shared {
     /// The time.
     pub(crate) clock: Clock,
     /// The table in force.
-    pub(crate) table: ArcSwap<Table>,
+    pub(crate) table: Arc<ArcSwap<Table>>,
+    /// How visitors are spoken to over TLS.
+    pub(crate) tls: Tls,
     /// Told the generation whenever another table comes into force.
     pub(crate) changed: watch::Sender<u64>,
     /// Endpoints that have left the table.
@@ -50,13 +54,14 @@ impl Shared {
     pub(crate) fn new(config: Config, routes: &Routes) -> Self {
         let drain = Drain::default();
         let maker = Maker::new(&config, drain.changed.clone());
-        let table = maker.build(routes, &Table::default());
+        let table = Arc::new(ArcSwap::from_pointee(maker.build(routes, &Table::default())));
         let places = Places::new(config.limits.connections, config.cores);
         Self {
+            tls: Tls::new(&config, &table, &routes.platform),
             config,
             clock: Clock::start(),
-            changed: watch::Sender::new(table.generation),
-            table: ArcSwap::from_pointee(table),
+            changed: watch::Sender::new(routes.generation),
+            table,
             drain,
             counters: Counters::default(),
             tasks: TaskTracker::new(),
@@ -77,6 +82,7 @@ impl Shared {
             News::All | News::Nothing => {
                 let next = self.maker.build(routes, &previous);
                 let left = previous.left_by(&next);
+                self.tls.enforce(&routes.platform);
                 (next, left)
             }
         };

@@ -7,13 +7,16 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use tokio::sync::Notify;
 
+use deis_model::routing::MeshSettings;
 use deis_model::{AppId, AppRoute, ContainerName, ReleaseVersion};
 
+use crate::challenge::Challenges;
 use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::metrics::{Register, Tallies};
 use crate::routes::Routes;
 use crate::shards::Shards;
+use crate::tls::{Cache, Certificates, PlatformCertificate};
 
 /// What answers for a set of hosts: an app, or the controllers.
 pub(crate) struct Service {
@@ -23,6 +26,8 @@ pub(crate) struct Service {
     pub(crate) patience: Duration,
     /// What its requests are counted in.
     pub(crate) tallies: Tallies,
+    /// What visitors over TLS are shown.
+    pub(crate) certificates: Arc<Certificates>,
 }
 
 /// Which service answers for which host.
@@ -32,6 +37,10 @@ pub(crate) struct Table {
     pub(crate) generation: u64,
     /// Builders' SSH servers.
     pub(crate) builders: Vec<SocketAddr>,
+    /// For hosts without a certificate of their own.
+    pub(crate) platform_certificate: Arc<PlatformCertificate>,
+    /// What certificate authorities ask for.
+    pub(crate) challenges: Arc<Challenges>,
     hosts: Shards<Box<str>, Arc<Service>>,
     apps: Shards<AppId, Arc<Service>>,
     controllers: Option<Arc<Service>>,
@@ -51,6 +60,8 @@ pub(crate) struct Maker {
     pub(crate) controller_tls: Option<Arc<ClientConfig>>,
     /// Hands out what requests are counted in.
     pub(crate) register: Register,
+    /// Certificates that have been read.
+    pub(crate) cache: Cache,
 }
 
 impl Table {
@@ -98,14 +109,23 @@ impl Maker {
             controller_patience: config.timeouts.controller_answer,
             controller_tls: config.controllers.tls().cloned(),
             register: Register::new(true),
+            cache: Cache::default(),
         }
     }
 
     /// The table for `routes`. Endpoints that `previous` already had go on with their connections and counts.
     pub(crate) fn build(&self, routes: &Routes, previous: &Table) -> Table {
+        let platform = &routes.platform;
+        let (mesh, _) = MeshSettings::default().with(&platform.settings);
         let mut table = Table {
             generation: routes.generation,
-            builders: routes.platform.builders.clone(),
+            builders: platform.builders.clone(),
+            platform_certificate: PlatformCertificate::of(
+                mesh.tls.certificate,
+                &previous.platform_certificate,
+                &self.cache,
+            ),
+            challenges: Challenges::of(&platform.challenges, &previous.challenges),
             ..Table::default()
         };
         for route in routes.apps.values() {
@@ -114,10 +134,11 @@ impl Maker {
             table.apps.insert(route.app.clone(), service);
         }
         // Last, so that no app can take the API's place.
-        let controllers = routes.platform.controllers.iter().map(|address| (*address, None));
-        let service =
-            self.service(None, controllers, self.controller_patience, previous.controllers.as_ref());
-        table.name(&routes.platform.controller_hosts, &service);
+        let controllers = platform.controllers.iter().map(|address| (*address, None));
+        let previous = previous.controllers.as_ref();
+        let certificates = previous.map(|previous| Arc::clone(&previous.certificates)).unwrap_or_default();
+        let service = self.service(None, controllers, self.controller_patience, certificates, previous);
+        table.name(&platform.controller_hosts, &service);
         table.controllers = Some(service);
         table
     }
@@ -142,9 +163,11 @@ impl Maker {
         (table, retired)
     }
 
-    fn app(&self, route: &AppRoute, previous: Option<&Arc<Service>>) -> Arc<Service> {
+    fn app(&self, route: &Arc<AppRoute>, previous: Option<&Arc<Service>>) -> Arc<Service> {
         let endpoints = route.endpoints.iter().map(|endpoint| (endpoint.address, Some(&endpoint.container)));
-        self.service(Some(route), endpoints, self.app_patience, previous)
+        let certificates = previous.map(|previous| &previous.certificates);
+        let certificates = Certificates::of(route, certificates, &self.cache);
+        self.service(Some(route), endpoints, self.app_patience, certificates, previous)
     }
 
     fn service<'a>(
@@ -152,10 +175,14 @@ impl Maker {
         route: Option<&AppRoute>,
         wanted: impl ExactSizeIterator<Item = (SocketAddr, Option<&'a ContainerName>)> + Clone,
         patience: Duration,
+        certificates: Arc<Certificates>,
         previous: Option<&Arc<Service>>,
     ) -> Arc<Service> {
         let release = route.and_then(|route| route.release);
-        if let Some(previous) = previous.filter(|previous| previous.is(release, wanted.clone())) {
+        let is_same = |previous: &&Arc<Service>| {
+            previous.is(release, wanted.clone()) && Arc::ptr_eq(&previous.certificates, &certificates)
+        };
+        if let Some(previous) = previous.filter(is_same) {
             return Arc::clone(previous);
         }
         let serving = wanted.clone().filter_map(|(_, container)| Some(container?.workload.release));
@@ -167,7 +194,7 @@ impl Maker {
         let endpoints = wanted.map(|(address, container)| {
             known(address, container).unwrap_or_else(|| self.endpoint(address, container, &tallies))
         });
-        Arc::new(Service::new(endpoints.collect(), patience, tallies))
+        Arc::new(Service::new(endpoints.collect(), patience, tallies).certified(certificates))
     }
 
     fn endpoint(
@@ -206,7 +233,12 @@ impl Table {
 impl Service {
     /// One that answers at `endpoints`.
     pub(crate) fn new(endpoints: Vec<Arc<Endpoint>>, patience: Duration, tallies: Tallies) -> Self {
-        Self { endpoints, patience, tallies }
+        Self { endpoints, patience, tallies, certificates: Arc::default() }
+    }
+
+    /// The same, with these to show.
+    fn certified(self, certificates: Arc<Certificates>) -> Self {
+        Self { certificates, ..self }
     }
 
     /// Whether it is of this release and its endpoints are exactly these, in this order.

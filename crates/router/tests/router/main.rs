@@ -19,4 +19,6 @@ mod support;
 #[cfg(test)]
 mod survival;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod tunnels;

@@ -123,6 +123,16 @@ impl Controller {
         self.change(|table| table.platform = platform)
     }
 
+    /// Changes what is known of an app that is routed already; the new generation.
+    pub(crate) fn reroute(&self, app: &str, reroute: impl FnOnce(&mut AppRoute)) -> u64 {
+        let app = AppId::parse(app).unwrap();
+        self.change(|table| {
+            let (changed, route) = table.routes.get_mut(&app).unwrap();
+            *changed = table.generation;
+            reroute(route);
+        })
+    }
+
     fn change(&self, change: impl FnOnce(&mut Table)) -> u64 {
         let generation = {
             let mut table = self.inner.table.lock().unwrap();

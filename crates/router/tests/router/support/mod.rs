@@ -1,8 +1,10 @@
 //! A router with a controller that hands out routes and apps that listen on loopback: real sockets, no containers.
 
 mod app;
+mod authority;
 mod client;
 mod controller;
+mod secure;
 mod serve;
 
 use std::net::SocketAddr;
@@ -11,13 +13,17 @@ use std::sync::Once;
 use std::time::Duration;
 
 use deis_api::client::Peers;
+use deis_api::internal::PlatformRoutes;
+use deis_model::KeyPair;
 use deis_router::{Addresses, Config, Router};
 use deis_runtime::{Role, Shutdown, StatusBoard};
 use tokio::task::JoinHandle;
 
 pub(crate) use app::{App, read_head, respond};
+pub(crate) use authority::Authority;
 pub(crate) use client::{Answer, Client};
 pub(crate) use controller::Controller;
+pub(crate) use secure::{Visitor, serial};
 
 /// How long a test waits for what must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -41,6 +47,12 @@ impl Scene {
     /// The same with other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::following(Controller::start().await, change).await
+    }
+
+    /// A router that speaks TLS too.
+    pub(crate) async fn secured() -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self::with(|config| config.https = Some(any)).await
     }
 
     /// A router that follows this controller.
@@ -67,6 +79,18 @@ impl Scene {
     /// One `GET` for an app on a connection of its own.
     pub(crate) async fn get(&self, app: &str, path: &str) -> Answer {
         self.client().await.get(&format!("{app}.example.com"), path).await
+    }
+
+    /// Gives an app these certificates and waits until the router has applied that.
+    pub(crate) async fn certify(&self, app: &str, certificates: &[KeyPair]) {
+        let generation = self.controller.reroute(app, |route| route.certificates = certificates.to_vec());
+        self.controller.applied(generation).await;
+    }
+
+    /// Sets the platform's routes and waits until the router has applied that.
+    pub(crate) async fn platform(&self, platform: PlatformRoutes) {
+        let generation = self.controller.platform(platform);
+        self.controller.applied(generation).await;
     }
 
     /// Asks the router to end; it ends when what is under way has.
@@ -106,7 +130,8 @@ pub(crate) fn start(config: Config) -> (Addresses, StatusBoard, Shutdown, JoinHa
     (addresses, status, shutdown, running)
 }
 
-fn install_crypto() {
+/// Makes sure that cryptography is chosen.
+pub(crate) fn install_crypto() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         rustls::crypto::ring::default_provider().install_default().expect("nothing else installs one");
