@@ -7,11 +7,15 @@ mod engine;
 mod idle;
 mod process;
 mod push;
+mod router;
 mod scale;
 mod series;
 mod simulation;
 
 use deis_tests::{Platform, Site};
+
+/// How often each router is measured.
+const ROUNDS: usize = 5;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -23,8 +27,11 @@ fn main() {
         ["simulation"] => simulation::measure(simulation::Size::FULL),
         ["simulation", hosts] => simulation::measure(simulation::Size::parse(hosts)),
         ["simulated-controller", directory, address] => simulation::lead(directory, address),
+        ["router"] => router::measure(ROUNDS, ""),
+        ["router", case] => router::measure(ROUNDS, case),
+        ["router-upstream", address] => router::serve_upstream(address),
         _ => {
-            eprintln!("usage: deis-bench [simulation [HOSTS]]");
+            eprintln!("usage: deis-bench [simulation [HOSTS] | router [CASE]]");
             std::process::exit(2);
         }
     }
