@@ -31,6 +31,7 @@ package_of() {
     cc) printf '%s\n' gcc libc6-dev ;;
     dockerd) echo docker.io ;;
     etcd) echo etcd-server ;;
+    h2load) echo nghttp2-client ;;
     # Patroni's package leaves open where it keeps what it knows.
     patroni) printf '%s\n' patroni python3-etcd ;;
     # A package of its own in newer releases, a part of docker.io in older ones.

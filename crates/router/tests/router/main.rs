@@ -1,6 +1,8 @@
 //! The router from outside: real sockets on loopback, apps and a controller made for the purpose.
 
 #[cfg(test)]
+mod churn;
+#[cfg(test)]
 mod deploys;
 #[cfg(test)]
 mod framing;

@@ -93,19 +93,15 @@ impl Controller {
 
     /// Routes `<app>.example.com` to containers `web.1 …` of `release` at `addresses`; the new generation.
     pub(crate) fn route(&self, app: &str, release: u32, addresses: &[SocketAddr]) -> u64 {
-        let endpoint = |(number, address): (usize, &SocketAddr)| Endpoint {
-            container: ContainerName::parse(&format!("{app}_v{release}.web.{}", number + 1)).unwrap(),
-            address: *address,
-        };
-        let app_id = AppId::parse(app).unwrap();
-        let route = AppRoute {
-            hosts: vec![format!("{app}.example.com"), format!("www.{app}.test")],
-            release: ReleaseVersion::new(release),
-            endpoints: addresses.iter().enumerate().map(endpoint).collect(),
-            ..AppRoute::new(app_id.clone())
-        };
+        self.route_all(&[app], release, addresses)
+    }
+
+    /// The same for several apps at once, whose containers share the addresses.
+    pub(crate) fn route_all(&self, apps: &[&str], release: u32, addresses: &[SocketAddr]) -> u64 {
+        let routes: Vec<AppRoute> = apps.iter().map(|app| route(app, release, addresses)).collect();
         self.change(|table| {
-            table.routes.insert(app_id, (table.generation, route));
+            let generation = table.generation;
+            table.routes.extend(routes.into_iter().map(|route| (route.app.clone(), (generation, route))));
         })
     }
 
@@ -171,6 +167,19 @@ impl Controller {
     pub(crate) async fn cut(&self) {
         self.serving.abort();
         super::until(|| self.serving.is_finished()).await;
+    }
+}
+
+fn route(app: &str, release: u32, addresses: &[SocketAddr]) -> AppRoute {
+    let endpoint = |(number, address): (usize, &SocketAddr)| Endpoint {
+        container: ContainerName::parse(&format!("{app}_v{release}.web.{}", number + 1)).unwrap(),
+        address: *address,
+    };
+    AppRoute {
+        hosts: vec![format!("{app}.example.com"), format!("www.{app}.test")],
+        release: ReleaseVersion::new(release),
+        endpoints: addresses.iter().enumerate().map(endpoint).collect(),
+        ..AppRoute::new(AppId::parse(app).unwrap())
     }
 }
 

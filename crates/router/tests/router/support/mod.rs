@@ -4,6 +4,7 @@ mod app;
 mod authority;
 mod client;
 mod controller;
+mod load;
 mod secure;
 mod serve;
 
@@ -23,6 +24,7 @@ pub(crate) use app::{App, read_head, respond};
 pub(crate) use authority::Authority;
 pub(crate) use client::{Answer, Client};
 pub(crate) use controller::Controller;
+pub(crate) use load::Load;
 pub(crate) use secure::{Visitor, serial};
 
 /// How long a test waits for what must happen.
