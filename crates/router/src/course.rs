@@ -21,8 +21,8 @@ use crate::clock::{Millis, millis};
 use crate::endpoint::{Endpoint, Flight};
 use crate::metrics::Event;
 use crate::page::Failure;
+use crate::service::Service;
 use crate::shared::Shared;
-use crate::table::Service;
 
 /// How often a request that was sent over a new connection is sent again: once, so that one which kills the process
 /// that serves it does not kill all of them.
@@ -121,8 +121,9 @@ impl<'a> Course<'a> {
     fn at(&self, service: &Service, flight: Flight) -> Place {
         let timeouts = &self.shared.config.timeouts;
         let has_others = self.tried.leave_several(&service.endpoints);
-        let connect = if has_others { timeouts.connect_if_others } else { timeouts.connect };
-        Place { flight, connect, answer: service.patience }
+        let rules = &service.rules.timeouts;
+        let connect = if has_others { timeouts.connect_if_others.min(rules.connect) } else { rules.connect };
+        Place { flight, connect, answer: rules.answer }
     }
 
     /// How long a kept connection may have been idle to be used for this request; none if it needs a new one.

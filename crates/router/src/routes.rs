@@ -1,6 +1,6 @@
 //! Routes as the controller gave them: what the table is built from and what is kept on disk.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -27,10 +27,19 @@ pub(crate) struct Routes {
 pub(crate) enum News {
     /// Nothing.
     Nothing,
-    /// Other endpoints for these apps; all names stay.
-    Endpoints(Vec<AppId>),
+    /// These only.
+    Some(Changes),
     /// Anything may be another.
     All,
+}
+
+/// What is another in some routes than in those they follow on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// Apps that are new, changed or gone, each once.
+    pub(crate) apps: Vec<AppId>,
+    /// Whether the platform's own changed.
+    pub(crate) platform: bool,
 }
 
 /// A change that does not follow on what is held.
@@ -63,17 +72,16 @@ impl Routes {
     }
 
     fn news(&self, response: &RoutesResponse) -> News {
-        let keeps_names =
-            |route: &AppRoute| self.apps.get(&route.app).is_some_and(|held| held.hosts == route.hosts);
-        if response.full || response.platform != self.platform {
-            News::All
-        } else if response.generation == self.generation {
-            News::Nothing
-        } else if response.removed.is_empty() && response.routes.iter().all(keeps_names) {
-            News::Endpoints(response.routes.iter().map(|route| route.app.clone()).collect())
-        } else {
-            News::All
+        let platform = response.platform != self.platform;
+        if response.full {
+            return News::All;
         }
+        if response.generation == self.generation && !platform {
+            return News::Nothing;
+        }
+        let routed = response.routes.iter().map(|route| &route.app);
+        let apps: BTreeSet<_> = routed.chain(&response.removed).cloned().collect();
+        News::Some(Changes { apps: apps.into_iter().collect(), platform })
     }
 }
 
@@ -146,15 +154,17 @@ mod tests {
     #[test]
     fn it_is_known_how_much_an_answer_changed() {
         let mut routes = Routes::default();
-        let blog = || vec![AppId::parse("x").unwrap()];
+        let some = |apps: &[&str], platform| {
+            let apps = apps.iter().map(|app| AppId::parse(app).unwrap()).collect();
+            News::Some(Changes { apps, platform })
+        };
         assert_eq!(routes.apply(response("a", 1, true, &["x"], &[])).unwrap(), News::All);
         assert_eq!(routes.apply(response("a", 1, false, &[], &[])).unwrap(), News::Nothing);
-        assert_eq!(routes.apply(response("a", 2, false, &[], &[])).unwrap(), News::Endpoints(vec![]));
-        assert_eq!(routes.apply(response("a", 3, false, &["x"], &[])).unwrap(), News::Endpoints(blog()));
-        assert_eq!(routes.apply(response("a", 4, false, &["x", "y"], &[])).unwrap(), News::All);
-        assert_eq!(routes.apply(response("a", 5, false, &["x"], &["y"])).unwrap(), News::All);
-        let mut renamed = response("a", 6, false, &["x"], &[]);
-        renamed.routes[0].hosts.push("x.example.org".to_owned());
-        assert_eq!(routes.apply(renamed).unwrap(), News::All);
+        assert_eq!(routes.apply(response("a", 2, false, &[], &[])).unwrap(), some(&[], false));
+        assert_eq!(routes.apply(response("a", 3, false, &["x"], &[])).unwrap(), some(&["x"], false));
+        assert_eq!(routes.apply(response("a", 4, false, &["x"], &["y"])).unwrap(), some(&["x", "y"], false));
+        let mut platform = response("a", 5, false, &[], &[]);
+        platform.platform.settings.insert("gzip".to_owned(), "off".to_owned());
+        assert_eq!(routes.apply(platform).unwrap(), some(&[], true));
     }
 }

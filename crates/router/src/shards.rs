@@ -36,6 +36,16 @@ impl<K: Hash + Eq + Clone, V: Clone> Shards<K, V> {
         Arc::make_mut(&mut self.shards[place]).insert(key, value);
     }
 
+    /// Holds nothing under `key` any more; what was held.
+    pub(crate) fn remove<Q: Hash + Eq + ?Sized>(&mut self, key: &Q) -> Option<V>
+    where
+        K: Borrow<Q>,
+    {
+        let place = self.place(key);
+        // A shard without it is not copied for nothing.
+        self.shards[place].contains_key(key).then(|| Arc::make_mut(&mut self.shards[place]).remove(key))?
+    }
+
     /// All that is held, in no order.
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.iter().map(|(_, value)| value)
@@ -60,6 +70,15 @@ impl<K: Hash + Eq + Clone, V: Clone> Shards<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_removed_is_gone_from_one_copy_only() {
+        let mut first: Shards<String, usize> = Shards::default();
+        first.insert("a".to_owned(), 1);
+        let mut second = first.clone();
+        assert_eq!((second.remove("a"), second.remove("a"), second.get("a")), (Some(1), None, None));
+        assert_eq!(first.get("a"), Some(&1));
+    }
 
     #[test]
     fn a_copy_that_changes_leaves_the_original_alone() {

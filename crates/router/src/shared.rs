@@ -14,10 +14,11 @@ use crate::clock::{Clock, Millis, millis};
 use crate::config::Config;
 use crate::counters::{Counters, Gauges};
 use crate::drain::Drain;
+use crate::maker::Maker;
 use crate::metrics::Exposition;
 use crate::places::Places;
-use crate::routes::{News, Routes};
-use crate::table::{Maker, Table};
+use crate::routes::{Changes, News, Routes};
+use crate::table::Table;
 use crate::tls::Tls;
 
 /// What every part of one router shares.
@@ -77,12 +78,14 @@ impl Shared {
     /// `news`. Called by one task only.
     pub(crate) fn enforce(&self, routes: &Routes, last: u64, news: &News) {
         let previous = self.table.load_full();
+        if !matches!(news, News::Some(Changes { platform: false, .. })) {
+            self.tls.enforce(&routes.platform);
+        }
         let (next, left) = match news {
-            News::Endpoints(apps) => self.maker.update(routes, &previous, apps),
+            News::Some(changes) => self.maker.update(routes, &previous, changes),
             News::All | News::Nothing => {
                 let next = self.maker.build(routes, &previous);
                 let left = previous.left_by(&next);
-                self.tls.enforce(&routes.platform);
                 (next, left)
             }
         };

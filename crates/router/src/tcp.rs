@@ -16,9 +16,10 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// Carries one git client's bytes to a builder; closes the connection if none can be reached.
 pub(crate) async fn serve(shared: Arc<Shared>, client: TcpStream, _place: OwnedSemaphorePermit) {
+    let idle = shared.table.load().mesh.builder.idle;
     let carry = async {
         match reach(&shared).await {
-            Some(builder) => tunnel::run(client, builder, shared.config.timeouts.git_idle).await,
+            Some(builder) => tunnel::run(client, builder, idle).await,
             None => tracing::warn!("a git client was turned away: no builder can be reached"),
         }
     };
@@ -30,10 +31,13 @@ pub(crate) async fn serve(shared: Arc<Shared>, client: TcpStream, _place: OwnedS
 
 async fn reach(shared: &Shared) -> Option<TcpStream> {
     for _ in 0..TRIES {
-        let builders = in_random_order(&shared.table.load().builders);
-        let timeouts = &shared.config.timeouts;
+        let (builders, longest) = {
+            let table = shared.table.load();
+            (in_random_order(&table.platform.builders), table.mesh.builder.connect)
+        };
         for (others, address) in (0..builders.len()).rev().zip(builders) {
-            let patience = if others > 0 { timeouts.connect_if_others } else { timeouts.git_connect };
+            let patience =
+                if others > 0 { shared.config.timeouts.connect_if_others.min(longest) } else { longest };
             if let Some(stream) = connect(address, patience).await {
                 return Some(stream);
             }

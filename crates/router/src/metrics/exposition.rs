@@ -15,7 +15,7 @@ use http_body::{Body, Frame};
 use super::histogram::Distribution;
 use super::tally::{EVENTS, Event, Sum};
 use super::{Register, Tally};
-use crate::table::Service;
+use crate::service::Service;
 
 /// A piece is sent once it is as long as this.
 const PIECE_BYTES: usize = 32 * 1024;

@@ -14,7 +14,7 @@ fn service(register: &Register, app: &str, release: u32) -> Arc<Service> {
     let tallies = register.tallies(Some(&app), release, std::iter::empty(), None);
     let endpoint = Endpoint::new(([127, 0, 0, 1], 1).into(), None, 1, Arc::default());
     let endpoint = Arc::new(endpoint.counted(tallies.newest()));
-    Arc::new(Service::new(vec![endpoint], Duration::from_secs(1), tallies))
+    Arc::new(Service::new(None, Arc::default(), vec![endpoint], tallies))
 }
 
 fn visit(service: &Service, times: usize) {

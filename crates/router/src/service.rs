@@ -1,0 +1,76 @@
+//! What answers for a set of hosts: an app, or the controllers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use deis_model::routing::Rules;
+use deis_model::{AppId, AppRoute, ContainerName};
+
+use crate::endpoint::Endpoint;
+use crate::metrics::Tallies;
+use crate::rules::Gate;
+use crate::tls::Certificates;
+
+/// What answers for a set of hosts. Immutable: a change makes another one.
+pub(crate) struct Service {
+    /// Where; may be empty.
+    pub(crate) endpoints: Vec<Arc<Endpoint>>,
+    /// What its requests are judged by.
+    pub(crate) rules: Arc<Rules>,
+    /// The same, ready for use.
+    pub(crate) gate: Arc<Gate>,
+    /// What its requests are counted in.
+    pub(crate) tallies: Tallies,
+    /// What visitors over TLS are shown.
+    pub(crate) certificates: Arc<Certificates>,
+    /// What the controller said of the app; none of the controllers themselves.
+    pub(crate) route: Option<Arc<AppRoute>>,
+}
+
+impl Service {
+    /// One that answers at `endpoints` whatever passes `gate`.
+    pub(crate) fn new(
+        route: Option<Arc<AppRoute>>,
+        gate: Arc<Gate>,
+        endpoints: Vec<Arc<Endpoint>>,
+        tallies: Tallies,
+    ) -> Self {
+        Self { endpoints, rules: Arc::clone(&gate.rules), gate, tallies, certificates: Arc::default(), route }
+    }
+
+    /// The same, with these to show.
+    pub(crate) fn certified(self, certificates: Arc<Certificates>) -> Self {
+        Self { certificates, ..self }
+    }
+
+    /// Whose it is: none is the platform itself, which comes before all apps.
+    pub(crate) fn app(&self) -> Option<&AppId> {
+        self.route.as_ref().map(|route| &route.app)
+    }
+
+    /// Whether it is this route of an app, judged by the same rules.
+    pub(crate) fn is_of(&self, route: &Arc<AppRoute>, gate: &Arc<Gate>) -> bool {
+        let is_route = |held: &Arc<AppRoute>| Arc::ptr_eq(held, route) || held == route;
+        Arc::ptr_eq(&self.gate, gate) && self.route.as_ref().is_some_and(is_route)
+    }
+
+    /// Whether its endpoints are exactly these, in this order.
+    pub(crate) fn is_at<'a>(
+        &self,
+        wanted: impl ExactSizeIterator<Item = (SocketAddr, Option<&'a ContainerName>)>,
+    ) -> bool {
+        self.endpoints.len() == wanted.len()
+            && self.endpoints.iter().zip(wanted).all(|(endpoint, (address, name))| endpoint.is(address, name))
+    }
+
+    /// The endpoints that `next`, which takes its place, does not have.
+    pub(crate) fn left_by<'a>(
+        &'a self,
+        next: Option<&'a Arc<Self>>,
+    ) -> impl Iterator<Item = Arc<Endpoint>> + 'a {
+        let stays = move |endpoint: &Arc<Endpoint>| {
+            next.is_some_and(|next| next.endpoints.iter().any(|other| Arc::ptr_eq(other, endpoint)))
+        };
+        self.endpoints.iter().filter(move |endpoint| !stays(endpoint)).cloned()
+    }
+}
