@@ -109,8 +109,8 @@ async fn attend<F: Future>(
             () = shared.ending.cancelled() => return None,
             () = pause(shared) => {}
         }
-        let timeouts = &shared.config.timeouts;
-        if watch.is_overdue(timeouts.head, timeouts.client_idle) {
+        let longest = shared.table.load().mesh.clients;
+        if watch.is_overdue(longest.head, longest.idle) {
             return None;
         }
         if !is_told && is_to_leave(shared, watch) {
@@ -124,13 +124,13 @@ async fn attend<F: Future>(
 
 /// A while after which the connection is looked at again: seldom, as there may be thousands.
 async fn pause(shared: &Shared) {
-    let timeouts = &shared.config.timeouts;
     if shared.closing.is_cancelled() {
-        return tokio::time::sleep(timeouts.shutdown_idle / 2).await;
+        return tokio::time::sleep(shared.config.timeouts.shutdown_idle / 2).await;
     }
+    let head = shared.table.load().mesh.clients.head;
     tokio::select! {
         () = shared.closing.cancelled() => {}
-        () = tokio::time::sleep(timeouts.head / 4) => {}
+        () = tokio::time::sleep(head / 4) => {}
     }
 }
 
