@@ -1,9 +1,11 @@
 //! Getting an answer to one request with hyper: a place on its [`Course`], a connection to there, the exchange.
 
+use deis_model::routing::Protocol;
 use http::request::Parts;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 
+use crate::carrier::Carrier;
 use crate::course::{Course, Place, Setback, is_idempotent, may_repeat};
 use crate::endpoint::Flight;
 use crate::host::Host;
@@ -29,7 +31,7 @@ pub(crate) struct Answer {
     /// The head; the body arrives while the link is driven.
     pub(crate) response: Response<Incoming>,
     /// The connection.
-    pub(crate) link: Link,
+    pub(crate) carrier: Carrier,
     /// Counts the request until dropped.
     pub(crate) flight: Flight,
 }
@@ -58,14 +60,45 @@ struct Attempt<'a> {
 
 impl Attempt<'_> {
     async fn send(&mut self, place: Place) -> Result<Option<Answer>, Failure> {
+        match place.protocol {
+            Protocol::Http1 => self.send_alone(place).await,
+            Protocol::H2c => self.send_along(place).await,
+        }
+    }
+
+    /// Over a connection of its own.
+    async fn send_alone(&mut self, place: Place) -> Result<Option<Answer>, Failure> {
         let Some(mut link) = self.link(&place).await else { return Ok(None) };
         let (is_new, flight) = (!link.is_used, place.flight);
         match tokio::time::timeout(place.answer, link.exchange(self.request())).await {
             Ok(Ok(response)) => {
                 self.course.answered(flight.endpoint(), response.status());
-                Ok(Some(Answer { response, link, flight }))
+                Ok(Some(Answer { response, carrier: Carrier::Link(link), flight }))
             }
             Ok(Err(error)) => self.judge(&flight, &error, is_new).map(|()| None),
+            Err(_elapsed) => Err(self.course.late(flight.endpoint())),
+        }
+    }
+
+    /// Along with others over one connection.
+    async fn send_along(&mut self, place: Place) -> Result<Option<Answer>, Failure> {
+        let endpoint = place.flight.endpoint();
+        let lane = match endpoint.trunks.take(endpoint.address, place.connect).await {
+            Ok(lane) => lane,
+            Err(error) => {
+                tracing::debug!(address = %endpoint.address, %error, "an endpoint does not accept connections");
+                self.course.refused(endpoint);
+                return Ok(None);
+            }
+        };
+        self.course.accepted(endpoint);
+        let flight = place.flight;
+        match tokio::time::timeout(place.answer, lane.exchange(self.request())).await {
+            Ok(Ok(response)) => {
+                self.course.answered(flight.endpoint(), response.status());
+                Ok(Some(Answer { response, carrier: Carrier::Lane(lane), flight }))
+            }
+            Ok(Err(error)) => self.judge(&flight, &error, false).map(|()| None),
             Err(_elapsed) => Err(self.course.late(flight.endpoint())),
         }
     }

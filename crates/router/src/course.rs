@@ -14,6 +14,7 @@
 
 use std::time::Duration;
 
+use deis_model::routing::Protocol;
 use http::{Method, StatusCode};
 
 use crate::balance::{Tried, pick};
@@ -42,6 +43,8 @@ pub(crate) struct Place {
     pub(crate) connect: Duration,
     /// How long it may take to answer.
     pub(crate) answer: Duration,
+    /// What it speaks.
+    pub(crate) protocol: Protocol,
 }
 
 /// What came of boarding an endpoint of a service.
@@ -123,7 +126,7 @@ impl<'a> Course<'a> {
         let has_others = self.tried.leave_several(&service.endpoints);
         let rules = &service.rules.timeouts;
         let connect = if has_others { timeouts.connect_if_others.min(rules.connect) } else { rules.connect };
-        Place { flight, connect, answer: rules.answer }
+        Place { flight, connect, answer: rules.answer, protocol: service.rules.protocol }
     }
 
     /// How long a kept connection may have been idle to be used for this request; none if it needs a new one.

@@ -8,10 +8,10 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
+use crate::carrier::Carrier;
 use crate::clock::Clock;
 use crate::endpoint::Flight;
 use crate::inspect::Busy;
-use crate::link::Link;
 use crate::upload::Upload;
 
 /// The body of whatever the router answers.
@@ -31,7 +31,7 @@ pub(crate) struct Download {
     upload: Upload,
     clock: Clock,
     /// None once the answer has ended and the link went back to its pool.
-    under_way: Option<(Link, Flight)>,
+    under_way: Option<(Carrier, Flight)>,
     /// An error that is to be passed on next.
     failed: Option<Polled>,
 }
@@ -39,13 +39,19 @@ pub(crate) struct Download {
 type Polled = Poll<Option<hyper::Result<Frame<Bytes>>>>;
 
 impl Download {
-    /// `body`, arriving over `link`; `flight` counts it.
-    pub(crate) fn new(body: Incoming, upload: Upload, clock: Clock, mut link: Link, flight: Flight) -> Self {
+    /// `body`, arriving over `carrier`; `flight` counts it.
+    pub(crate) fn new(
+        body: Incoming,
+        upload: Upload,
+        clock: Clock,
+        mut carrier: Carrier,
+        flight: Flight,
+    ) -> Self {
         // The client may read nothing before it has sent all, and then nobody would drive the link.
         if !upload.is_sent() {
-            link.let_go();
+            carrier.let_go();
         }
-        Self { body, upload, clock, under_way: Some((link, flight)), failed: None }
+        Self { body, upload, clock, under_way: Some((carrier, flight)), failed: None }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Polled {
@@ -76,17 +82,17 @@ impl Download {
     }
 
     fn drive(&mut self, context: &mut Context<'_>) -> Polled {
-        if let Some((link, _)) = &mut self.under_way {
-            link.drive(context);
+        if let Some((carrier, _)) = &mut self.under_way {
+            carrier.drive(context);
         }
         Pin::new(&mut self.body).poll_frame(context)
     }
 
     fn end(&mut self) {
-        if let Some((link, flight)) = self.under_way.take()
+        if let Some((carrier, flight)) = self.under_way.take()
             && self.upload.is_sent()
         {
-            flight.endpoint().pool.put(link, self.clock.now());
+            carrier.give_back(flight.endpoint(), self.clock.now());
         }
     }
 }

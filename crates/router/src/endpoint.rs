@@ -13,6 +13,7 @@ use crate::ejection::Ejection;
 use crate::link::Link;
 use crate::metrics::Tally;
 use crate::pool::Pool;
+use crate::trunk::Trunks;
 
 /// One address that serves an app or the API. Lives across tables as long as each names it.
 pub(crate) struct Endpoint {
@@ -24,6 +25,8 @@ pub(crate) struct Endpoint {
     pub(crate) ejection: Ejection,
     /// Idle connections to it.
     pub(crate) pool: Pool<Link>,
+    /// Connections to it that requests share, if it speaks HTTP/2.
+    pub(crate) trunks: Trunks,
     /// What requests to it are counted in: that of its release.
     pub(crate) tally: Arc<Tally>,
     container: Option<ContainerName>,
@@ -45,6 +48,7 @@ impl Endpoint {
             tls: None,
             ejection: Ejection::default(),
             pool: Pool::new(idle_links),
+            trunks: Trunks::default(),
             tally: Arc::new(Tally::new(None, None)),
             container,
             in_flight: AtomicUsize::new(0),
@@ -87,6 +91,7 @@ impl Endpoint {
     pub(crate) fn retire(&self) {
         self.retired.store(true, Ordering::SeqCst);
         self.pool.close();
+        self.trunks.close();
         self.drained.notify_one();
     }
 

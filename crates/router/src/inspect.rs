@@ -105,6 +105,13 @@ impl Watch {
 /// A request that is being served; ended when dropped.
 pub(crate) struct Busy(Arc<Watch>);
 
+impl Clone for Busy {
+    fn clone(&self) -> Self {
+        self.0.busy.fetch_add(1, Relaxed);
+        Self(Arc::clone(&self.0))
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.busy.fetch_sub(1, Relaxed);

@@ -9,6 +9,7 @@
 
 mod attempt;
 mod balance;
+mod carrier;
 mod challenge;
 mod clock;
 mod config;
@@ -53,6 +54,7 @@ mod stream;
 mod table;
 mod tcp;
 mod tls;
+mod trunk;
 mod tunnel;
 mod upgrade;
 mod upload;

@@ -51,6 +51,9 @@ pub(crate) enum Failure {
     /// What came back is not HTTP.
     #[error("the app's answer is not HTTP")]
     Garbled,
+    /// It was asked to change the protocol and answered something else.
+    #[error("the app does not speak WebSocket at this path")]
+    NotUpgraded,
     /// No answer in time.
     #[error("the app did not answer in time; if it is yours, see `deis logs`")]
     TimedOut,
@@ -79,7 +82,7 @@ impl Failure {
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::UnknownHost | Self::Private => StatusCode::NOT_FOUND,
             Self::NoEndpoints | Self::NoController => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Unreachable | Self::NoAnswer | Self::Garbled => StatusCode::BAD_GATEWAY,
+            Self::Unreachable | Self::NoAnswer | Self::Garbled | Self::NotUpgraded => StatusCode::BAD_GATEWAY,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
     }

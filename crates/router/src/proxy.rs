@@ -188,10 +188,14 @@ fn accept(
     request_id: &HeaderValue,
 ) -> Response<Payload> {
     match (upgrade::is_agreed(&answer.response), upgrade) {
-        (true, Some(upgrade)) => match upgrade.accept(shared, answer) {
+        (true, Some(upgrade)) => match upgrade.accept(shared, answer, busy.clone()) {
             Ok(response) => response.map(|()| Payload::page(Bytes::new(), busy)),
             Err(failure) => refuse(&failure, upload, head, request_id, busy),
         },
+        // Over HTTP/2 success would change the protocol, and the app has not agreed to that.
+        (false, Some(upgrade)) if upgrade.is_connect() && answer.response.status().is_success() => {
+            refuse(&Failure::NotUpgraded, upload, head, request_id, busy)
+        }
         (true, None) => refuse(&Failure::Garbled, upload, head, request_id, busy),
         (false, _) => pass_on(shared, answer, upload, busy),
     }
@@ -201,7 +205,7 @@ fn pass_on(shared: &Shared, answer: Answer, upload: Upload, busy: Busy) -> Respo
     let (mut head, body) = answer.response.into_parts();
     hop::strip_response(&mut head.headers);
     head.version = Version::HTTP_11;
-    let download = Download::new(body, upload, shared.clock, answer.link, answer.flight);
+    let download = Download::new(body, upload, shared.clock, answer.carrier, answer.flight);
     Response::from_parts(head, Payload::download(download, busy))
 }
 

@@ -105,6 +105,7 @@ impl Shared {
         let (now, longest): (Millis, Millis) = (self.clock.now(), millis(self.config.timeouts.link_idle));
         for endpoint in self.table.load().endpoints() {
             endpoint.pool.reap(now, longest);
+            endpoint.trunks.reap(now, longest);
         }
     }
 

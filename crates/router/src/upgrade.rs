@@ -2,23 +2,33 @@
 
 use std::sync::Arc;
 
-use http::{HeaderValue, Request, Response, StatusCode};
+use base64::prelude::{BASE64_STANDARD, Engine};
+use http::header::{SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
+use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::attempt::Answer;
 use crate::endpoint::Flight;
 use crate::hop;
+use crate::inspect::Busy;
 use crate::page::Failure;
 use crate::shared::Shared;
 use crate::tunnel;
+
+/// What is put behind a key before it is hashed. Source: RFC 6455 section 1.3.
+const WEBSOCKET: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// A client that asks to change the protocol.
 pub(crate) struct Upgrade {
     /// To what.
     pub(crate) protocol: HeaderValue,
     client: OnUpgrade,
+    /// What the app must answer to a key of the router's own; none if the client sent its own.
+    acceptance: Option<HeaderValue>,
 }
 
 impl Upgrade {
@@ -26,22 +36,64 @@ impl Upgrade {
     ///
     /// Never HTTP/2: its requests would pass unseen by this router's rules.
     pub(crate) fn of(request: &mut Request<Incoming>) -> Option<Self> {
+        if request.version() == Version::HTTP_2 {
+            return Self::of_connect(request);
+        }
         let protocol = hop::upgrade(request.headers())?.clone();
         let is_http_2 = protocol.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("h2"));
         let client = hyper::upgrade::on(request);
-        (!is_http_2).then_some(Self { protocol, client })
+        (!is_http_2).then_some(Self { protocol, client, acceptance: None })
     }
 
-    /// Passes the app's agreement on and then bytes both ways. The request stays under way until the tunnel ends.
-    pub(crate) fn accept(self, shared: &Arc<Shared>, mut answer: Answer) -> Result<Response<()>, Failure> {
+    /// What a `CONNECT` over HTTP/2 asks for, and makes it what HTTP/1.1 asks with. Source: RFC 8441 section 5.
+    fn of_connect(request: &mut Request<Incoming>) -> Option<Self> {
+        let protocol = request.extensions().get::<Protocol>()?;
+        if request.method() != Method::CONNECT || protocol.as_str() != "websocket" {
+            return None;
+        }
+        let key = BASE64_STANDARD.encode(rand::random::<[u8; 16]>());
+        let acceptance = acceptance(&key);
+        let client = hyper::upgrade::on(&mut *request);
+        *request.method_mut() = Method::GET;
+        let key = HeaderValue::try_from(key).expect("Base64 is valid in a header");
+        request.headers_mut().insert(SEC_WEBSOCKET_KEY, key);
+        let protocol = HeaderValue::from_static("websocket");
+        Some(Self { protocol, client, acceptance: Some(acceptance) })
+    }
+
+    /// Whether it was asked for over HTTP/2, where agreeing is answering with success.
+    pub(crate) fn is_connect(&self) -> bool {
+        self.acceptance.is_some()
+    }
+
+    /// Passes the app's agreement on and then bytes both ways. The request stays under way until the tunnel ends, and
+    /// so does the client's connection.
+    pub(crate) fn accept(
+        self,
+        shared: &Arc<Shared>,
+        mut answer: Answer,
+        busy: Busy,
+    ) -> Result<Response<()>, Failure> {
         let endpoint = hyper::upgrade::on(&mut answer.response);
         let protocol = hop::upgrade(answer.response.headers()).ok_or(Failure::Garbled)?.clone();
         let (mut head, _) = answer.response.into_parts();
         hop::strip_response(&mut head.headers);
-        hop::set_upgrade(&mut head.headers, protocol);
-        shared.tasks.spawn(run(Arc::clone(shared), self.client, endpoint, answer.flight));
+        match self.acceptance {
+            Some(expected) if head.headers.remove(SEC_WEBSOCKET_ACCEPT).as_ref() != Some(&expected) => {
+                return Err(Failure::NotUpgraded);
+            }
+            Some(_) => head.status = StatusCode::OK,
+            None => hop::set_upgrade(&mut head.headers, protocol),
+        }
+        shared.tasks.spawn(run(Arc::clone(shared), self.client, endpoint, (answer.flight, busy)));
         Ok(Response::from_parts(head, ()))
     }
+}
+
+/// What agrees to `key`. Source: RFC 6455 section 4.2.2.
+fn acceptance(key: &str) -> HeaderValue {
+    let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, format!("{key}{WEBSOCKET}").as_bytes());
+    HeaderValue::try_from(BASE64_STANDARD.encode(digest)).expect("Base64 is valid in a header")
 }
 
 /// Whether an app agreed to change the protocol.
@@ -49,7 +101,7 @@ pub(crate) fn is_agreed(response: &Response<Incoming>) -> bool {
     response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
 
-async fn run(shared: Arc<Shared>, client: OnUpgrade, endpoint: OnUpgrade, flight: Flight) {
+async fn run(shared: Arc<Shared>, client: OnUpgrade, endpoint: OnUpgrade, under_way: (Flight, Busy)) {
     let carry = async {
         let (client, endpoint) = tokio::try_join!(client, endpoint)?;
         let idle = shared.config.timeouts.answer;
@@ -62,5 +114,15 @@ async fn run(shared: Arc<Shared>, client: OnUpgrade, endpoint: OnUpgrade, flight
         },
         () = shared.ending.cancelled() => {}
     }
-    drop(flight);
+    drop(under_way);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_agreed_to_as_in_the_example_of_the_rfc() {
+        assert_eq!(acceptance("dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
 }

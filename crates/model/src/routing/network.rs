@@ -2,9 +2,10 @@
 
 use super::cidr::Cidr;
 use super::mesh::MeshSettings;
+use super::rules::Protocol;
 use super::setting::Setting;
 use super::tls::{TlsSettings, TlsVersions};
-use super::value::{Must, list, millis, put, seconds, small, switch};
+use super::value::{Must, list, millis, put, seconds, small, switch, word};
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::mesh(
@@ -62,6 +63,15 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::mesh("sslSessionTimeout", "10m", "how long TLS sessions may go on", |mesh, value| {
         put(&mut mesh.tls.session_timeout, seconds(value))
     }),
+    Setting::app(
+        "protocol",
+        "http1",
+        "what containers speak: http1, or h2c for HTTP/2 without TLS, which gRPC needs",
+        |rules, value| {
+            let protocols = [("http1", Protocol::Http1), ("h2c", Protocol::H2c)];
+            put(&mut rules.protocol, word(value, protocols))
+        },
+    ),
     Setting::app(
         "tcp/port",
         "0",

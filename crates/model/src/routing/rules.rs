@@ -50,10 +50,22 @@ pub struct Rules {
     pub allows_bare_lf: bool,
     /// Whether requests are looked through for attacks.
     pub firewall: Firewall,
+    /// What its containers speak.
+    pub protocol: Protocol,
     /// A port of its own at which connections are passed on as they are.
     pub tcp_port: Option<u16>,
     /// Whether TLS connections to its hosts are passed on unopened.
     pub tls_passthrough: bool,
+}
+
+/// What containers speak with routers. Visitors may speak either with either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1.
+    #[default]
+    Http1,
+    /// HTTP/2 without TLS and without being asked, as gRPC needs it.
+    H2c,
 }
 
 /// Whether visitors are told to come again later.
@@ -145,6 +157,7 @@ impl Default for Rules {
             allows_bare_lf: false,
             firewall: Firewall::default(),
             tcp_port: None,
+            protocol: Protocol::Http1,
             tls_passthrough: false,
         }
     }

@@ -7,6 +7,10 @@ mod deploys;
 #[cfg(test)]
 mod framing;
 #[cfg(test)]
+mod grpc;
+#[cfg(test)]
+mod http2;
+#[cfg(test)]
 mod metrics;
 #[cfg(test)]
 mod platform;

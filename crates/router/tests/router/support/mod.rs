@@ -4,6 +4,7 @@ mod app;
 mod authority;
 mod client;
 mod controller;
+pub(crate) mod h2;
 mod load;
 mod secure;
 mod serve;
