@@ -91,6 +91,9 @@ pub struct Timeouts {
     pub git_connect: Duration,
     /// A git connection on which nothing moves. Default 20 minutes.
     pub git_idle: Duration,
+    /// From being asked to end, when `/health-check` begins to answer 503, until no connections are taken any more: as
+    /// long as load balancers take to notice. Not if another router has taken over the sockets. Default 0 s.
+    pub notice: Duration,
     /// Requests under way when the router is asked to end. Default 30 s.
     pub shutdown: Duration,
     /// Idle clients' connections at that time: a request that is on its way already is still served. Default 2 s.
@@ -149,6 +152,7 @@ impl Default for Timeouts {
             link_idle_unrepeatable: Duration::from_millis(800),
             git_connect: Duration::from_secs(10),
             git_idle: minutes(20),
+            notice: Duration::ZERO,
             shutdown: Duration::from_secs(30),
             shutdown_idle: Duration::from_secs(2),
         }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use deis_runtime::Shutdown;
 
 use crate::error::RouterError;
-use crate::listener::{NO_ROOM_PAUSE, is_of_one_connection, listen};
+use crate::listener::{NO_ROOM_PAUSE, Sockets, canonical, is_of_one_connection};
 use crate::places::{Place, Places};
 
 /// A visitor's connection that its core begins to serve.
@@ -40,24 +40,18 @@ struct Moving {
     place: Place,
 }
 
-/// Sockets that share one address, one for each core.
+/// Sockets that share one address, one for each core at least.
 pub(crate) fn open(
+    sockets: &mut Sockets,
     address: SocketAddr,
     cores: usize,
-    takes_over: bool,
 ) -> Result<Vec<std::net::TcpListener>, RouterError> {
     let purpose = "visitors' requests";
-    let failed = |source| RouterError::Bind { address, purpose, source };
-    let first = listen(address, purpose, takes_over)?.into_std().map_err(failed)?;
-    // The port in fact, if the one asked for is 0.
-    let address = first.local_addr().map_err(failed)?;
-    let mut sockets = vec![first];
-    for _ in 1..cores {
-        sockets.push(listen(address, purpose, true)?.into_std().map_err(failed)?);
-    }
+    let sockets = sockets.several(address, purpose, cores)?;
     for socket in &sockets {
         // Connections inherit it, so that it costs nothing for each of them.
-        SockRef::from(socket).set_tcp_nodelay(true).map_err(failed)?;
+        let set = SockRef::from(socket).set_tcp_nodelay(true);
+        set.map_err(|source| RouterError::Bind { address, purpose, source })?;
     }
     Ok(sockets)
 }
@@ -98,6 +92,8 @@ async fn accept_all(
             () = shutdown.cancelled() => break,
         };
         let place = tokio::select! {
+            // First, as this connection is not to be lost while there is a place for it.
+            biased;
             place = places.take() => place,
             () = shutdown.cancelled() => break,
         };
@@ -107,7 +103,7 @@ async fn accept_all(
     while let Ok((stream, peer)) = listener.accept() {
         let Some(place) = places.try_take() else { break };
         stream.set_nonblocking(true)?;
-        serve(Arrival { stream: TcpStream::from_std(stream)?, peer, place });
+        serve(Arrival { stream: TcpStream::from_std(stream)?, peer: canonical(peer), place });
     }
     Ok(())
 }
@@ -115,7 +111,7 @@ async fn accept_all(
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok(accepted) => return accepted,
+            Ok((stream, peer)) => return (stream, canonical(peer)),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "failed to accept a connection; raise the limit of open files");
@@ -151,7 +147,9 @@ mod tests {
 
     #[tokio::test]
     async fn connections_come_in_by_any_socket_without_delay_and_until_the_end() {
-        let sockets = open(SocketAddr::from(([127, 0, 0, 1], 0)), 3, false).unwrap();
+        let config = crate::Config { takes_over: false, ..crate::Config::new("key", "/nowhere") };
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let sockets = open(&mut Sockets::of(&config), any, 3).unwrap();
         let address = sockets[0].local_addr().unwrap();
         let clients: Vec<_> = (0..50).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
         let places = Places::new(100, 3);

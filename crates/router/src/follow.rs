@@ -82,7 +82,8 @@ impl Follower {
     async fn ask(&self) -> Result<RoutesResponse, CallError> {
         let (epoch, generation) = self.held();
         let mut reported = self.shared.drain.progress(generation);
-        let request = self.request(&epoch, generation, &reported, true);
+        // Visitors wait for the first answer: whether there is news or not, it comes at once.
+        let request = self.request(&epoch, generation, &reported, self.heard.is_cancelled());
         let mut news = pin!(self.client.routes(&request));
         loop {
             tokio::select! {

@@ -23,6 +23,7 @@ pub(crate) const CONNECTIONS: usize = 256;
 /// How long a client may take to ask.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+const ENDING: &str = "503 Service Unavailable: this router is about to end\n";
 const ELSEWHERE: &str = "404 Not Found: only /health-check and /metrics are here\n";
 
 /// Serves one asker.
@@ -31,18 +32,16 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, _place: OwnedS
         service_fn(async |request: Request<Incoming>| Ok::<_, Infallible>(answer(&shared, &request)));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-    tokio::select! {
-        served = builder.serve_connection(TokioIo::new(stream), service) => {
-            if let Err(error) = served {
-                tracing::debug!(%error, "a health check's connection broke");
-            }
-        }
-        () = shared.closing.cancelled() => {}
+    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(%error, "a health check's connection broke");
     }
 }
 
 fn answer(shared: &Shared, request: &Request<Incoming>) -> Response<Either<String, Exposition>> {
     let (status, body) = match request.uri().path() {
+        "/health-check" if shared.closing.is_cancelled() => {
+            (StatusCode::SERVICE_UNAVAILABLE, Either::Left(ENDING.to_owned()))
+        }
         "/health-check" => (StatusCode::OK, Either::Left(String::new())),
         "/metrics" => (StatusCode::OK, Either::Right(shared.metrics())),
         _ => (StatusCode::NOT_FOUND, Either::Left(ELSEWHERE.to_owned())),

@@ -11,7 +11,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use deis_runtime::Shutdown;
 
+use crate::config::Config;
 use crate::error::RouterError;
+use crate::handover::{self, Inherited};
 
 /// Connections that the kernel keeps waiting at most.
 const BACKLOG: i32 = 4096;
@@ -19,13 +21,61 @@ const BACKLOG: i32 = 4096;
 /// How long to wait when the system has no room for another connection.
 pub(crate) const NO_ROOM_PAUSE: Duration = Duration::from_millis(50);
 
-/// Listens on `address`. Several routers of one user may do so at once, which lets a new one take over from an old;
-/// unless `shared`, one that is held already is refused.
-pub(crate) fn listen(
+/// How a router comes by its listening sockets.
+pub(crate) struct Sockets {
+    inherited: Inherited,
+    /// Whether others may listen on the same addresses.
+    shared: bool,
+}
+
+impl Sockets {
+    /// As `config` says: those of the router that it takes over from, if there is one, and else new ones.
+    ///
+    /// Several routers of one user may listen on one address at once, so that a new one can take over also from one that
+    /// hands nothing over. Unless it may take over, an address that is held already is refused.
+    pub(crate) fn of(config: &Config) -> Self {
+        let path = handover::path(&config.state_dir);
+        let inherited = if config.takes_over { Inherited::from(&path) } else { Inherited::default() };
+        Self { inherited, shared: config.takes_over }
+    }
+
+    /// One that listens on `address`.
+    pub(crate) fn one(
+        &mut self,
+        address: SocketAddr,
+        purpose: &'static str,
+    ) -> Result<std::net::TcpListener, RouterError> {
+        match self.inherited.claim(address).pop() {
+            Some(socket) => Ok(socket),
+            None => listen(address, purpose, self.shared),
+        }
+    }
+
+    /// `count` that listen on `address` together; more if there were more. Each must be accepted from.
+    pub(crate) fn several(
+        &mut self,
+        address: SocketAddr,
+        purpose: &'static str,
+        count: usize,
+    ) -> Result<Vec<std::net::TcpListener>, RouterError> {
+        let mut sockets = self.inherited.claim(address);
+        if sockets.is_empty() {
+            sockets.push(listen(address, purpose, self.shared)?);
+        }
+        // The port in fact, if the one asked for is 0.
+        let address = sockets.first().and_then(|first| first.local_addr().ok()).unwrap_or(address);
+        while sockets.len() < count {
+            sockets.push(listen(address, purpose, true)?);
+        }
+        Ok(sockets)
+    }
+}
+
+fn listen(
     address: SocketAddr,
     purpose: &'static str,
     shared: bool,
-) -> Result<TcpListener, RouterError> {
+) -> Result<std::net::TcpListener, RouterError> {
     let free = if shared { Ok(()) } else { check_free(address) };
     free.and_then(|()| open(address)).map_err(|source| RouterError::Bind { address, purpose, source })
 }
@@ -35,14 +85,23 @@ fn check_free(address: SocketAddr) -> io::Result<()> {
     std::net::TcpListener::bind(address).map(drop)
 }
 
-fn open(address: SocketAddr) -> io::Result<TcpListener> {
+fn open(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        // Visitors come by IPv4 as well to the address that stands for all.
+        socket.set_only_v6(!address.ip().is_unspecified())?;
+    }
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
+    Ok(socket.into())
+}
+
+/// A client's address as everybody knows it: by IPv4 if that is how it came, also to a socket of both kinds.
+pub(crate) fn canonical(peer: SocketAddr) -> SocketAddr {
+    SocketAddr::new(peer.ip().to_canonical(), peer.port())
 }
 
 /// Accepts within a limit until shutdown.
@@ -53,8 +112,9 @@ pub(crate) struct Acceptor {
 
 impl Acceptor {
     /// Accepts from `listener` up to `limit` connections at a time.
-    pub(crate) fn new(listener: TcpListener, limit: usize) -> Self {
-        Self { listener, places: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))) }
+    pub(crate) fn new(listener: std::net::TcpListener, limit: usize) -> io::Result<Self> {
+        let listener = TcpListener::from_std(listener)?;
+        Ok(Self { listener, places: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))) })
     }
 
     /// Hands each connection to `serve` until `shutdown`, and tells `crowded` when the limit is reached and left.
@@ -88,7 +148,7 @@ impl Acceptor {
                 Ok((stream, peer)) => {
                     // Only costs time if it fails.
                     let _ = stream.set_nodelay(true);
-                    return (stream, peer, place);
+                    return (stream, canonical(peer), place);
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {

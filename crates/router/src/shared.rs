@@ -39,8 +39,10 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// Connections and tunnels.
     pub(crate) tasks: TaskTracker,
-    /// Cancelled when the router is asked to end: no new work.
+    /// Cancelled when the router is asked to end: whoever is served is told to come back on another connection.
     pub(crate) closing: Shutdown,
+    /// Cancelled soon after that, when no connections are accepted any more.
+    pub(crate) shut: Shutdown,
     /// Cancelled when it does end: work under way is given up.
     pub(crate) ending: CancellationToken,
     /// Visitors' connections.
@@ -67,6 +69,7 @@ impl Shared {
             counters: Counters::default(),
             tasks: TaskTracker::new(),
             closing: Shutdown::new(),
+            shut: Shutdown::new(),
             ending: CancellationToken::new(),
             places,
             controller_heard: AtomicU64::new(0),

@@ -28,3 +28,4 @@ mod survival;
 mod tls;
 #[cfg(test)]
 mod tunnels;
+mod upgrades;

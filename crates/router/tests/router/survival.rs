@@ -112,3 +112,26 @@ async fn a_second_router_can_take_over_the_same_addresses() {
     shutdown.cancel();
     running.await.unwrap();
 }
+
+#[tokio::test]
+async fn load_balancers_hear_of_the_end_before_the_doors_close() {
+    let scene = Scene::with(|config| config.timeouts.notice = std::time::Duration::from_millis(300)).await;
+    let app = App::start("blog").await;
+    scene.route("blog", 2, &[&app]).await;
+    let mut busy = scene.client().await;
+    busy.send("GET /hold HTTP/1.1\r\nHost: blog.example.com\r\n\r\n").await;
+    until(|| app.requests() == 1).await;
+    let mut balancer = Client::connect(scene.addresses.health).await;
+    assert_eq!(balancer.get("balancer", "/health-check").await.status, 200);
+    let mut asked_after = Client::connect(scene.addresses.http).await;
+    scene.shut_down();
+    while balancer.get("balancer", "/health-check").await.status != 503 {}
+    assert_eq!(asked_after.get("blog.example.com", "/").await.header("connection"), Some("close"));
+    until(|| std::net::TcpStream::connect(scene.addresses.http).is_err()).await;
+    // For as long as visitors are served, also to those who ask anew.
+    let mut other = Client::connect(scene.addresses.health).await;
+    assert_eq!(other.get("balancer", "/health-check").await.status, 503);
+    app.release();
+    assert_eq!(busy.answer().await.text(), "blog");
+    scene.ended().await;
+}

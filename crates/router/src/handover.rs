@@ -1,0 +1,180 @@
+//! Handing the listening sockets over to the router that takes this one's place.
+//!
+//! Sockets that merely share an address each keep connections of their own, before and after they are established: who
+//! closes one resets them, however soon after it has looked for more. So a router that starts asks the one that lives in
+//! its state directory for the sockets themselves. Both then accept from the same ones, and nothing is lost when the
+//! first one closes its share.
+
+mod heir;
+
+use std::fs;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::net::{Shutdown, TcpListener};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg, sockopt};
+
+pub(crate) use heir::Inherited;
+
+/// Sockets in one message; the system allows 253.
+const PER_MESSAGE: usize = 128;
+
+/// How long the other router may take with each message.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long to wait when the system has no room for another connection.
+const NO_ROOM_PAUSE: Duration = Duration::from_millis(50);
+
+/// Where a router that keeps its state in `directory` is asked for its sockets.
+pub(crate) fn path(directory: &Path) -> PathBuf {
+    directory.join("sockets")
+}
+
+/// The sockets of one router, for whoever takes its place. Closed when dropped.
+pub(crate) struct Estate {
+    shared: Arc<Shared>,
+    /// None if nobody can ask.
+    desk: Option<Desk>,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// None once closed.
+    sockets: Mutex<Option<Vec<TcpListener>>>,
+    was_taken: AtomicBool,
+}
+
+/// Where others ask, and the thread that answers: it must answer whatever the event loops do.
+struct Desk {
+    path: PathBuf,
+    /// The file, which a router that came later may have replaced by its own.
+    inode: u64,
+    listener: Arc<UnixListener>,
+    thread: JoinHandle<()>,
+}
+
+impl Estate {
+    /// Offers nothing yet to routers that ask at `path`. If that cannot be opened there is a warning: the router serves
+    /// as well, but whoever takes its place may lose connections.
+    pub(crate) fn open(path: &Path) -> Self {
+        let shared = Arc::new(Shared { sockets: Mutex::new(Some(Vec::new())), ..Shared::default() });
+        let desk = Desk::open(path, Arc::clone(&shared)).inspect_err(|error| {
+            tracing::warn!(path = %path.display(), %error, "failed to offer listening sockets to the router that comes next; a few connections may be lost then");
+        });
+        Self { shared, desk: desk.ok() }
+    }
+
+    /// Offers `socket` as well.
+    pub(crate) fn add(&self, socket: &TcpListener) -> io::Result<()> {
+        let socket = socket.try_clone()?;
+        if let Some(sockets) = self.shared.lock().as_mut() {
+            sockets.push(socket);
+        }
+        Ok(())
+    }
+
+    /// Whether another router has taken them.
+    pub(crate) fn was_taken(&self) -> bool {
+        self.shared.was_taken.load(SeqCst)
+    }
+
+    /// Offers nothing any more, so that sockets close when their owners close them. Whether anybody has taken them.
+    pub(crate) fn close(&mut self) -> bool {
+        *self.shared.lock() = None;
+        if let Some(desk) = self.desk.take() {
+            desk.close();
+        }
+        self.was_taken()
+    }
+}
+
+impl Drop for Estate {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<TcpListener>>> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers until closed.
+    fn answer(&self, listener: &UnixListener) {
+        loop {
+            let given = listener.accept().and_then(|(asker, _)| {
+                let sockets = self.lock();
+                sockets.as_deref().map_or(Ok(()), |sockets| give(&asker, sockets))?;
+                self.was_taken.fetch_or(sockets.is_some(), SeqCst);
+                Ok(())
+            });
+            if self.lock().is_none() {
+                return;
+            }
+            if let Err(error) = given {
+                tracing::warn!(%error, "failed to hand listening sockets over to another router");
+                std::thread::sleep(NO_ROOM_PAUSE);
+            }
+        }
+    }
+}
+
+impl Desk {
+    /// Takes the place of whoever was asked at `path` before.
+    fn open(path: &Path, shared: Arc<Shared>) -> io::Result<Self> {
+        let own = path.with_extension(format!("{}-{:08x}", std::process::id(), rand::random::<u32>()));
+        let listener = Arc::new(UnixListener::bind(&own)?);
+        let placed = fs::set_permissions(&own, fs::Permissions::from_mode(0o600))
+            .and_then(|()| fs::metadata(&own))
+            .and_then(|found| fs::rename(&own, path).map(|()| found.ino()));
+        let inode = placed.inspect_err(|_| drop(fs::remove_file(&own)))?;
+        let answering = Arc::clone(&listener);
+        let thread = std::thread::Builder::new().name("router-handover".to_owned());
+        let thread = thread.spawn(move || shared.answer(&answering))?;
+        Ok(Self { path: path.to_owned(), inode, listener, thread })
+    }
+
+    fn close(self) {
+        if fs::metadata(&self.path).is_ok_and(|found| found.ino() == self.inode) {
+            let _ = fs::remove_file(&self.path);
+        }
+        // Ends the thread's wait for the next one who asks.
+        let _ = rustix::net::shutdown(&*self.listener, rustix::net::Shutdown::Both);
+        let _ = self.thread.join();
+    }
+}
+
+/// Gives `sockets` to `heir`, a few with each byte, and then its end.
+fn give(heir: &UnixStream, sockets: &[TcpListener]) -> io::Result<()> {
+    check_is_ours(heir)?;
+    heir.set_write_timeout(Some(PATIENCE))?;
+    for part in sockets.chunks(PER_MESSAGE) {
+        let part: Vec<BorrowedFd<'_>> = part.iter().map(AsFd::as_fd).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(PER_MESSAGE))];
+        let mut rights = SendAncillaryBuffer::new(&mut space);
+        rights.push(SendAncillaryMessage::ScmRights(&part));
+        sendmsg(heir, &[IoSlice::new(&[0])], &mut rights, SendFlags::NOSIGNAL)?;
+    }
+    heir.shutdown(Shutdown::Both)
+}
+
+/// Sockets come from and go to processes of this one's user only.
+fn check_is_ours(peer: &UnixStream) -> io::Result<()> {
+    match sockopt::socket_peercred(peer)?.uid == rustix::process::geteuid() {
+        true => Ok(()),
+        false => {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "the other process belongs to another user"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use super::*;
+
+fn listener() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+#[test]
+fn connections_that_wait_outlive_the_socket_they_came_to() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = path(directory.path());
+    let (old, other) = (listener(), listener());
+    let address = old.local_addr().unwrap();
+    let mut estate = Estate::open(&path);
+    estate.add(&old).unwrap();
+    estate.add(&other).unwrap();
+    let mut client = TcpStream::connect(address).unwrap();
+    let mut inherited = Inherited::from(&path);
+    let new = inherited.claim(address).pop().unwrap();
+    assert!(inherited.claim(address).is_empty());
+    assert!(estate.close());
+    drop((old, other, inherited));
+    let (mut served, _) = new.accept().unwrap();
+    served.write_all(b"here").unwrap();
+    drop(served);
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "here");
+    assert!(!path.exists());
+}
+
+#[test]
+fn as_many_sockets_as_there_are_go_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = path(directory.path());
+    let estate = Estate::open(&path);
+    let shared = listener();
+    let address = shared.local_addr().unwrap();
+    for _ in 0..300 {
+        estate.add(&shared).unwrap();
+    }
+    assert_eq!(Inherited::from(&path).claim(address).len(), 300);
+}
+
+#[test]
+fn what_is_closed_is_given_to_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = path(directory.path());
+    assert!(Inherited::from(&path).0.is_empty());
+    let mut estate = Estate::open(&path);
+    estate.add(&listener()).unwrap();
+    assert_eq!(Inherited::from(&path).0.len(), 1);
+    estate.close();
+    assert!(Inherited::from(&path).0.is_empty());
+}
+
+#[test]
+fn the_newest_router_is_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = path(directory.path());
+    let mut first = Estate::open(&path);
+    let mut second = Estate::open(&path);
+    let socket = listener();
+    second.add(&socket).unwrap();
+    assert!(!first.close());
+    assert_eq!(Inherited::from(&path).claim(socket.local_addr().unwrap()).len(), 1);
+    assert!(second.close());
+    assert!(fs::read_dir(directory.path()).unwrap().next().is_none());
+}
+
+#[test]
+fn a_router_whose_directory_cannot_hold_a_socket_goes_without() {
+    let mut estate = Estate::open(&Path::new("/nowhere").join("x".repeat(200)));
+    estate.add(&listener()).unwrap();
+    assert!(!estate.close());
+}
