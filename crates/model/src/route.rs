@@ -56,10 +56,8 @@ impl AppRoute {
 pub struct Canary {
     /// Which.
     pub release: ReleaseVersion,
-    /// Ready containers of it, sorted. Empty: it gets nothing.
+    /// Ready containers of it, sorted. Empty: it gets nothing. How much it gets else is a setting: `canary`.
     pub endpoints: Vec<Endpoint>,
-    /// How many of a hundred requests it gets, 0 to 100; more counts as 100.
-    pub percent: u8,
 }
 
 /// A certificate and its key. Shown without the key.

@@ -1,10 +1,12 @@
 //! Getting an answer to one request with hyper: a place on its [`Course`], a connection to there, the exchange.
 
 use deis_model::routing::Protocol;
+use http::header::{COOKIE, HeaderValue, SET_COOKIE};
 use http::request::Parts;
 use http::{Request, Response, Version};
 use hyper::body::Incoming;
 
+use crate::affinity::Wish;
 use crate::carrier::Carrier;
 use crate::course::{Course, Place, Setback, is_idempotent, may_repeat};
 use crate::endpoint::Flight;
@@ -39,6 +41,7 @@ pub(crate) struct Answer {
 /// Gets an answer to `order`.
 pub(crate) async fn attempt(shared: &Shared, order: &Order<'_>) -> Result<Answer, Failure> {
     let course = Course::new(shared, order.host.as_str(), is_idempotent(&order.head.method));
+    let course = course.wishing(wish(shared, order));
     let mut attempt = Attempt { shared, order, course };
     loop {
         match attempt.course.place()? {
@@ -50,6 +53,14 @@ pub(crate) async fn attempt(shared: &Shared, order: &Order<'_>) -> Result<Answer
             None => attempt.course.wait().await?,
         }
     }
+}
+
+/// Which endpoint the request belongs to.
+fn wish(shared: &Shared, order: &Order<'_>) -> Wish {
+    let table = shared.table.load();
+    let affinity = table.find(order.host.as_str()).and_then(|service| service.rules.affinity.as_ref());
+    let cookies = order.head.headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    Wish::of(affinity, order.head.uri.query(), cookies)
 }
 
 struct Attempt<'a> {
@@ -73,7 +84,7 @@ impl Attempt<'_> {
         match tokio::time::timeout(place.answer, link.exchange(self.request())).await {
             Ok(Ok(response)) => {
                 self.course.answered(flight.endpoint(), response.status());
-                Ok(Some(Answer { response, carrier: Carrier::Link(link), flight }))
+                Ok(Some(self.answer(response, Carrier::Link(link), flight)))
             }
             Ok(Err(error)) => self.judge(&flight, &error, is_new).map(|()| None),
             Err(_elapsed) => Err(self.course.late(flight.endpoint())),
@@ -96,11 +107,22 @@ impl Attempt<'_> {
         match tokio::time::timeout(place.answer, lane.exchange(self.request())).await {
             Ok(Ok(response)) => {
                 self.course.answered(flight.endpoint(), response.status());
-                Ok(Some(Answer { response, carrier: Carrier::Lane(lane), flight }))
+                Ok(Some(self.answer(response, Carrier::Lane(lane), flight)))
             }
             Ok(Err(error)) => self.judge(&flight, &error, false).map(|()| None),
             Err(_elapsed) => Err(self.course.late(flight.endpoint())),
         }
+    }
+
+    /// The answer, with what the client needs to come back to the same endpoint.
+    fn answer(&self, mut response: Response<Incoming>, carrier: Carrier, flight: Flight) -> Answer {
+        // As the app is told.
+        let proto = self.order.head.headers.get("x-forwarded-proto");
+        let is_secure = proto.is_some_and(|proto| proto == "https");
+        if let Some(cookie) = self.course.cookie(flight.endpoint(), is_secure) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        Answer { response, carrier, flight }
     }
 
     /// A connection to the endpoint, kept or new; none if it accepts none.

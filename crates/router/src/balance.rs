@@ -1,16 +1,37 @@
-//! Choosing an endpoint: the less busy of two picked at random.
+//! Choosing an endpoint: of two picked at random the one at which a request costs less.
+//!
+//! Two at random are nearly as even as looking at all, at no cost that grows with their number, and without every router
+//! choosing the same one. A request costs as much as there are under way, times what the endpoint's failures add: one
+//! that fails fast has little under way, and would attract all. How long answers take is not measured: a slow endpoint
+//! has more under way, which tells nearly as much, and answers that are meant to be late mislead (see the simulation).
+//!
+//! An endpoint that joins others begins with a small share, which grows for as long as the slow start lasts, so that
+//! whatever is behind it can warm up. Where all are new, all weigh the same.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rand::Rng;
+use rand::{Rng, RngCore};
 
 use crate::clock::Millis;
 use crate::endpoint::Endpoint;
+use crate::standing::WHOLE;
+
+/// How many pairs are drawn at most to find one with an endpoint that is not new.
+const DRAWS: u32 = 3;
 
 /// Addresses that one request has tried in vain.
 #[derive(Debug, Default)]
 pub(crate) struct Tried(Vec<SocketAddr>);
+
+/// What time it is, and how long endpoints count as new.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    /// Now.
+    pub(crate) now: Millis,
+    /// How long a new endpoint's share grows.
+    pub(crate) slow_start: Millis,
+}
 
 impl Tried {
     /// Notes a failure.
@@ -28,83 +49,90 @@ impl Tried {
         endpoints.iter().filter(|endpoint| !self.holds(endpoint)).nth(1).is_some()
     }
 
-    fn holds(&self, endpoint: &Endpoint) -> bool {
+    /// Whether `endpoint` was tried.
+    pub(crate) fn holds(&self, endpoint: &Endpoint) -> bool {
         self.0.contains(&endpoint.address)
     }
 }
 
-/// An endpoint not yet tried, preferably one that is not taken out; none if all were tried.
-///
-/// Two at random and the one with fewer requests under way of them: nearly as even as looking at all, at no cost
-/// that grows with their number, and without every router choosing the same one.
+/// An endpoint that is neither tried nor out.
 pub(crate) fn pick<'a>(
+    endpoints: &'a [Arc<Endpoint>],
+    tried: &Tried,
+    moment: Moment,
+) -> Option<&'a Arc<Endpoint>> {
+    match endpoints {
+        [] => None,
+        [only] => Some(only).filter(|only| is_usable(only, tried, moment.now)),
+        _ => pick_with(endpoints, tried, moment, &mut rand::rng()),
+    }
+}
+
+/// An endpoint that is not tried; for when [`pick`] found none, and all that are left are out.
+pub(crate) fn pick_out<'a>(
     endpoints: &'a [Arc<Endpoint>],
     tried: &Tried,
     now: Millis,
 ) -> Option<&'a Arc<Endpoint>> {
-    let usable = |endpoint: &Endpoint| !tried.holds(endpoint) && !endpoint.ejection.is_out(now);
-    let sampled = two(endpoints).into_iter().flatten().filter(|endpoint| usable(endpoint));
-    least_busy(sampled)
-        .or_else(|| least_busy(endpoints.iter().filter(|endpoint| usable(endpoint))))
-        .or_else(|| least_busy(endpoints.iter().filter(|endpoint| !tried.holds(endpoint))))
+    cheapest(endpoints.iter().filter(|endpoint| !tried.holds(endpoint)), now)
 }
 
-fn two(endpoints: &[Arc<Endpoint>]) -> [Option<&Arc<Endpoint>>; 2] {
-    match endpoints.len() {
-        0 | 1 => [endpoints.first(), None],
-        count => {
-            let mut random = rand::rng();
-            let first = random.random_range(0..count);
-            let second = (first + random.random_range(1..count)) % count;
-            [endpoints.get(first), endpoints.get(second)]
+/// Whether requests may go to `endpoint`.
+pub(crate) fn is_usable(endpoint: &Endpoint, tried: &Tried, now: Millis) -> bool {
+    !tried.holds(endpoint) && !endpoint.ejection.is_out(now)
+}
+
+fn pick_with<'a>(
+    endpoints: &'a [Arc<Endpoint>],
+    tried: &Tried,
+    moment: Moment,
+    random: &mut impl RngCore,
+) -> Option<&'a Arc<Endpoint>> {
+    let weigh = |endpoint: &&Arc<Endpoint>| match is_usable(endpoint, tried, moment.now) {
+        true => endpoint.ramp.weight(moment.now, moment.slow_start),
+        false => 0,
+    };
+    for draw in 1..=DRAWS {
+        let pair = two(endpoints, random);
+        let weights = pair.each_ref().map(weigh);
+        let heavier = weights[0].max(weights[1]);
+        if draw < DRAWS && !falls(heavier, WHOLE, random) {
+            continue;
+        }
+        let stay = |(endpoint, weight)| falls(weight, heavier, random).then_some(endpoint);
+        let staying = pair.into_iter().zip(weights).filter_map(stay);
+        if let Some(endpoint) = cheapest(staying, moment.now) {
+            return Some(endpoint);
         }
     }
+    let usable = endpoints.iter().filter(|endpoint| is_usable(endpoint, tried, moment.now));
+    cheapest(usable, moment.now)
 }
 
-fn least_busy<'a>(endpoints: impl Iterator<Item = &'a Arc<Endpoint>>) -> Option<&'a Arc<Endpoint>> {
-    endpoints.min_by_key(|endpoint| endpoint.in_flight())
+/// Whether a thing of chance `part` in `whole` happens.
+fn falls(part: u64, whole: u64, random: &mut impl RngCore) -> bool {
+    part > 0 && (part >= whole || random.random_range(0..whole) < part)
+}
+
+/// Two different ones of at least two.
+fn two<'a>(endpoints: &'a [Arc<Endpoint>], random: &mut impl RngCore) -> [&'a Arc<Endpoint>; 2] {
+    let count = endpoints.len();
+    let first = random.random_range(0..count);
+    let second = (first + random.random_range(1..count)) % count;
+    [&endpoints[first], &endpoints[second]]
+}
+
+fn cheapest<'a>(
+    endpoints: impl Iterator<Item = &'a Arc<Endpoint>>,
+    now: Millis,
+) -> Option<&'a Arc<Endpoint>> {
+    endpoints.min_by_key(|endpoint| cost(endpoint, now))
+}
+
+fn cost(endpoint: &Endpoint, now: Millis) -> u64 {
+    let under_way = u64::try_from(endpoint.in_flight()).unwrap_or(u64::MAX);
+    under_way.saturating_add(1).saturating_mul(endpoint.failures.factor(now))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn endpoints(count: u16) -> Vec<Arc<Endpoint>> {
-        (1..=count)
-            .map(|port| Arc::new(Endpoint::new(([127, 0, 0, 1], port).into(), None, 1, Arc::default())))
-            .collect()
-    }
-
-    #[test]
-    fn of_two_endpoints_the_less_busy_is_picked() {
-        let endpoints = endpoints(2);
-        let _busy = endpoints[0].board();
-        for _ in 0..20 {
-            assert_eq!(pick(&endpoints, &Tried::default(), 1).unwrap().address.port(), 2);
-        }
-    }
-
-    #[test]
-    fn every_endpoint_is_tried_once() {
-        let endpoints = endpoints(5);
-        let mut tried = Tried::default();
-        for _ in 0..5 {
-            tried.add(pick(&endpoints, &tried, 1).unwrap().address);
-        }
-        assert!(pick(&endpoints, &tried, 1).is_none());
-        assert_eq!(tried.0.iter().collect::<std::collections::BTreeSet<_>>().len(), 5);
-    }
-
-    #[test]
-    fn an_endpoint_that_is_out_is_picked_only_when_all_are() {
-        let endpoints = endpoints(3);
-        endpoints[0].ejection.eject(1);
-        endpoints[1].ejection.eject(1);
-        for _ in 0..20 {
-            assert_eq!(pick(&endpoints, &Tried::default(), 2).unwrap().address.port(), 3);
-        }
-        endpoints[2].ejection.eject(1);
-        assert!(pick(&endpoints, &Tried::default(), 2).is_some());
-        assert!(pick(&[], &Tried::default(), 2).is_none());
-    }
-}
+mod tests;

@@ -2,26 +2,36 @@
 //!
 //! | what happens | then |
 //! |---|---|
-//! | connection refused or timed out | that endpoint is out for a while; another is tried, each once |
+//! | connection refused or timed out | that endpoint is out until a probe reaches it; another is tried, each once |
 //! | an endpoint's host is lost before it answers | the same, if the request can be repeated; else 502 |
-//! | all tried | a short wait, in which the table may change, then all again, up to `timeouts.reach`; then 502 |
+//! | all tried, or too much was tried again of late | a wait for one that accepts, up to `timeouts.reach`; then 502 |
+//! | no endpoint, though the app is to have one | a wait for one, up to the app's `queue/wait`; then 503 |
+//! | no endpoint, as the app is to have none | 503 at once |
 //! | a kept connection turns out closed before the request was sent | another connection |
 //! | the connection ends without an answer | again, if the request can be repeated: see [`may_repeat`] |
 //! | no answer in time, or not HTTP | 504, 502 |
+//! | several in a row bring no answer | the endpoint is out for a while, unless half of them are |
 //!
 //! Whoever has a request asks for a [`Course::place`], tries it there and tells what came of it: [`Course::accepted`],
 //! [`Course::refused`], [`Course::failed`], [`Course::late`] or [`Course::answered`]. Nothing here sends or connects.
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use deis_model::routing::Protocol;
-use http::{Method, StatusCode};
+use deis_model::routing::{Affinity, Protocol};
+use http::{HeaderValue, Method, StatusCode};
+use rand::Rng;
 
-use crate::balance::{Tried, pick};
+use crate::affinity::{Wish, set_cookie};
+use crate::balance::{Moment, Tried, is_usable, pick, pick_out};
 use crate::clock::{Millis, millis};
+use crate::ejection::has_others;
 use crate::endpoint::{Endpoint, Flight};
 use crate::metrics::Event;
 use crate::page::Failure;
+use crate::queue::Ticket;
+use crate::reserve::Reserve;
 use crate::service::Service;
 use crate::shared::Shared;
 
@@ -32,8 +42,11 @@ const RESENDS: u32 = 1;
 /// How often kept connections may turn out dead before the request gives up: far more than happens by chance.
 const DEAD_LINKS: u32 = 8;
 
-/// The first wait when no endpoint accepts; each further one is longer by as much.
-const WAIT: Duration = Duration::from_millis(25);
+/// How many requests of an app may wait for its endpoints to accept connections, at least.
+const WAITING: u32 = 1_000;
+
+/// How often those who wait for that look by themselves, if nobody calls them.
+const LOOK: Duration = Duration::from_millis(250);
 
 /// Where one try goes.
 pub(crate) struct Place {
@@ -45,6 +58,15 @@ pub(crate) struct Place {
     pub(crate) answer: Duration,
     /// What it speaks.
     pub(crate) protocol: Protocol,
+}
+
+/// Where a request waits.
+struct Stop {
+    reserve: Arc<Reserve>,
+    /// For how long at most.
+    left: Duration,
+    /// After how long it looks by itself.
+    look: Duration,
 }
 
 /// What came of boarding an endpoint of a service.
@@ -78,19 +100,47 @@ pub(crate) struct Course<'a> {
     shared: &'a Shared,
     host: &'a str,
     is_idempotent: bool,
-    started: Millis,
+    wish: Wish,
+    /// Below the canary's percentage: to the canary. Drawn when there is one.
+    lot: Option<u8>,
     tried: Tried,
-    waits: u32,
+    /// Whether another try is within the budget.
+    may_try: bool,
+    is_counted: bool,
     resends: u32,
     dead_links: u32,
+    waits: Waits,
+}
+
+/// Since when a request waits, and for what.
+#[derive(Default)]
+struct Waits {
+    for_endpoint: Option<Millis>,
+    for_connection: Option<Millis>,
+    ticket: Option<Ticket>,
 }
 
 impl<'a> Course<'a> {
     /// The course of a request for `host`, as the table names it.
     pub(crate) fn new(shared: &'a Shared, host: &'a str, is_idempotent: bool) -> Self {
-        let started = shared.clock.now();
-        let tried = Tried::default();
-        Self { shared, host, is_idempotent, started, tried, waits: 0, resends: 0, dead_links: 0 }
+        Self {
+            shared,
+            host,
+            is_idempotent,
+            wish: Wish::Any,
+            lot: None,
+            tried: Tried::default(),
+            may_try: true,
+            is_counted: false,
+            resends: 0,
+            dead_links: 0,
+            waits: Waits::default(),
+        }
+    }
+
+    /// The same for a request that belongs to others.
+    pub(crate) fn wishing(self, wish: Wish) -> Self {
+        Self { wish, ..self }
     }
 
     /// A place at an endpoint; none if all were tried, and then it is time to [`Course::wait`].
@@ -98,9 +148,6 @@ impl<'a> Course<'a> {
         loop {
             let table = self.shared.table.load();
             let service = table.find(self.host).ok_or(Failure::UnknownHost)?;
-            if service.endpoints.is_empty() {
-                return Err(self.told_apart(Failure::NoEndpoints));
-            }
             match self.place_at(service) {
                 Boarding::Place(place) => return Ok(Some(place)),
                 Boarding::Nowhere => return Ok(None),
@@ -112,12 +159,70 @@ impl<'a> Course<'a> {
 
     /// The same at `service`, which was looked up just now. When that brings no place, [`Course::place`] tells why.
     pub(crate) fn place_at(&mut self, service: &Service) -> Boarding {
-        match pick(&service.endpoints, &self.tried, self.shared.clock.now()) {
-            Some(endpoint) => match endpoint.board() {
-                Some(flight) => Boarding::Place(self.at(service, flight)),
-                None => Boarding::Left,
-            },
-            None => Boarding::Nowhere,
+        let Some(endpoint) = self.choose(service).filter(|_| self.may_try) else { return Boarding::Nowhere };
+        let Some(flight) = endpoint.board() else { return Boarding::Left };
+        if !self.is_counted {
+            self.is_counted = true;
+            service.reserve.budget.earn();
+        }
+        self.waits.ticket = None;
+        Boarding::Place(self.at(service, flight))
+    }
+
+    /// The endpoint to try next: the one that the request belongs to, one that takes requests, or at last one that is out.
+    fn choose<'s>(&mut self, service: &'s Service) -> Option<&'s Arc<Endpoint>> {
+        let (first, second) = self.groups(service);
+        let now = self.shared.clock.now();
+        let moment = Moment { now, slow_start: millis(service.rules.slow_start) };
+        let tried = &self.tried;
+        self.wished(first, second, now)
+            .or_else(|| pick(first, tried, moment))
+            .or_else(|| pick(second, tried, moment))
+            .or_else(|| pick_out(first, tried, now))
+            .or_else(|| pick_out(second, tried, now))
+    }
+
+    /// The endpoints of the release whose turn it is, and those of the other.
+    fn groups<'s>(&mut self, service: &'s Service) -> (&'s [Arc<Endpoint>], &'s [Arc<Endpoint>]) {
+        let percent = service.rules.canary_percent;
+        if service.canary.is_empty() || percent == 0 {
+            return (&service.endpoints, &[]);
+        }
+        let wish = self.wish;
+        let lot =
+            *self.lot.get_or_insert_with(|| wish.lot().unwrap_or_else(|| rand::rng().random_range(0..100)));
+        match lot < percent {
+            true => (&service.canary, &service.endpoints),
+            false => (&service.endpoints, &service.canary),
+        }
+    }
+
+    fn wished<'s>(
+        &self,
+        first: &'s [Arc<Endpoint>],
+        second: &'s [Arc<Endpoint>],
+        now: Millis,
+    ) -> Option<&'s Arc<Endpoint>> {
+        let is_usable = |endpoint: &&Arc<Endpoint>| is_usable(endpoint, &self.tried, now);
+        match self.wish {
+            Wish::Any | Wish::Mark(None) => None,
+            // A client stays with the release that it met first.
+            Wish::Mark(_) => self.wish.choose(first.iter().chain(second).filter(is_usable)),
+            Wish::Hash(_) => self.wish.choose(first.iter().filter(is_usable)),
+        }
+    }
+
+    /// The cookie that a client is to be given with the answer of `endpoint`, if it has not the right one.
+    pub(crate) fn cookie(&self, endpoint: &Endpoint, is_secure: bool) -> Option<HeaderValue> {
+        match self.wish {
+            Wish::Mark(mark) if mark != Some(endpoint.mark) => {
+                let table = self.shared.table.load();
+                match &table.find(self.host)?.rules.affinity {
+                    Some(Affinity::Cookie(name)) => set_cookie(name, endpoint, is_secure),
+                    _ => None,
+                }
+            }
+            _ => None,
         }
     }
 
@@ -140,29 +245,63 @@ impl<'a> Course<'a> {
 
     /// `endpoint` accepted a connection.
     pub(crate) fn accepted(&self, endpoint: &Endpoint) {
-        endpoint.ejection.readmit();
+        endpoint.readmit(self.shared.clock.now());
     }
 
     /// `endpoint` accepted no connection: it is out, and not tried again soon.
-    pub(crate) fn refused(&mut self, endpoint: &Endpoint) {
-        endpoint.ejection.eject(self.shared.clock.now());
-        self.shared.counters.ejections.add();
-        endpoint.tally.note(Event::Ejection);
+    pub(crate) fn refused(&mut self, endpoint: &Arc<Endpoint>) {
+        let now = self.shared.clock.now();
+        self.note_ejection(endpoint, endpoint.ejection.eject(now));
         self.tried.add(endpoint.address);
+        self.may_try = endpoint.reserve.budget.spend(now);
     }
 
     /// `endpoint` answered with `status`.
-    pub(crate) fn answered(&self, _endpoint: &Endpoint, _status: StatusCode) {}
+    pub(crate) fn answered(&self, endpoint: &Arc<Endpoint>, status: StatusCode) {
+        let now = self.shared.clock.now();
+        endpoint.failures.note(status.is_server_error(), now);
+        endpoint.ejection.forgive();
+        if status.is_server_error() && endpoint.failures.are_most(now) {
+            self.eject_if(endpoint, |service| service.rules.ejects_errors);
+        }
+    }
 
     /// `endpoint` did not answer in time: that is the end.
-    pub(crate) fn late(&self, _endpoint: &Endpoint) -> Failure {
+    pub(crate) fn late(&self, endpoint: &Arc<Endpoint>) -> Failure {
+        self.strike(endpoint);
         Failure::TimedOut
+    }
+
+    /// A request brought no answer from `endpoint`, which is out when that happens too often in a row.
+    fn strike(&self, endpoint: &Arc<Endpoint>) {
+        endpoint.failures.note(true, self.shared.clock.now());
+        if endpoint.ejection.strike() {
+            self.eject_if(endpoint, |_| true);
+        }
+    }
+
+    /// Takes `endpoint` out, which accepts connections, if its service has it so and there are enough others.
+    fn eject_if(&self, endpoint: &Arc<Endpoint>, is_wanted: impl Fn(&Service) -> bool) {
+        let now = self.shared.clock.now();
+        let table = self.shared.table.load();
+        let service = table.find(self.host).filter(|service| is_wanted(service));
+        if service.is_some_and(|service| has_others(&service.endpoints, now)) {
+            self.note_ejection(endpoint, endpoint.ejection.eject_for_long(now));
+        }
+    }
+
+    fn note_ejection(&self, endpoint: &Arc<Endpoint>, was_in: bool) {
+        if was_in {
+            self.shared.counters.ejections.add();
+            endpoint.tally.note(Event::Ejection);
+        }
+        self.shared.prober.watch(endpoint);
     }
 
     /// The exchange with `endpoint` failed; `may_repeat`: see there. Whether to go on.
     pub(crate) fn failed(
         &mut self,
-        endpoint: &Endpoint,
+        endpoint: &Arc<Endpoint>,
         setback: Setback,
         may_repeat: bool,
     ) -> Result<(), Failure> {
@@ -173,44 +312,99 @@ impl<'a> Course<'a> {
                 endpoint.pool.reap(self.shared.clock.now(), 0);
                 if may_repeat { Ok(()) } else { Err(Failure::NoAnswer) }
             }
-            Setback::Garbled => Err(Failure::Garbled),
+            Setback::Garbled => {
+                self.strike(endpoint);
+                Err(Failure::Garbled)
+            }
             Setback::Unsent => self.count_dead_link(endpoint),
-            Setback::Unanswered { .. } if !may_repeat => Err(Failure::NoAnswer),
-            Setback::Unanswered { is_new: false } => self.count_dead_link(endpoint),
-            Setback::Unanswered { is_new: true } => self.count_resend(endpoint),
+            Setback::Unanswered { is_new } => {
+                if is_new {
+                    self.strike(endpoint);
+                }
+                // Nothing was refused, so that nobody would call it: without a budget that is the end.
+                if !may_repeat || !endpoint.reserve.budget.spend(self.shared.clock.now()) {
+                    return Err(Failure::NoAnswer);
+                }
+                if is_new { self.count_resend(endpoint) } else { self.count_dead_link(endpoint) }
+            }
         }
     }
 
     fn count_dead_link(&mut self, endpoint: &Endpoint) -> Result<(), Failure> {
         self.dead_links += 1;
-        self.shared.counters.retries.add();
-        endpoint.tally.note(Event::Retry);
+        self.note_retry(endpoint);
         if self.dead_links > DEAD_LINKS { Err(Failure::NoAnswer) } else { Ok(()) }
     }
 
     fn count_resend(&mut self, endpoint: &Endpoint) -> Result<(), Failure> {
         self.resends += 1;
-        self.shared.counters.retries.add();
-        endpoint.tally.note(Event::Retry);
+        self.note_retry(endpoint);
         self.tried.add(endpoint.address);
         if self.resends > RESENDS { Err(Failure::NoAnswer) } else { Ok(()) }
     }
 
-    /// Waits for the table or an endpoint to change, then all may be tried again.
+    fn note_retry(&self, endpoint: &Endpoint) {
+        self.shared.counters.retries.add();
+        endpoint.tally.note(Event::Retry);
+    }
+
+    /// Waits until an endpoint is there, or accepts connections; then all may be tried again.
     pub(crate) async fn wait(&mut self) -> Result<(), Failure> {
-        let waited = self.shared.clock.now().saturating_sub(self.started);
-        if waited >= millis(self.shared.config.timeouts.reach) {
-            let failure = if self.resends > 0 { Failure::NoAnswer } else { Failure::Unreachable };
-            return Err(self.told_apart(failure));
-        }
-        self.waits += 1;
-        let mut changed = self.shared.changed.subscribe();
-        tokio::select! {
-            _ = changed.changed() => {}
-            () = tokio::time::sleep(WAIT * self.waits) => {}
-        }
+        let stop = self.stop()?;
+        let mut called = pin!(stop.reserve.queue.called());
+        called.as_mut().enable();
+        // What changed before this listened, nobody tells it.
+        let is_called = self.has_news() || {
+            let pause = stop.left.min(stop.look);
+            tokio::time::timeout(pause, called).await.is_ok()
+        };
+        self.may_try = is_called || stop.reserve.budget.spend(self.shared.clock.now());
         self.tried.clear();
         Ok(())
+    }
+
+    /// Where to wait, and for how long at most; or that it is over.
+    fn stop(&mut self) -> Result<Stop, Failure> {
+        let table = self.shared.table.load();
+        let service = table.find(self.host).ok_or(Failure::UnknownHost)?;
+        let is_first = self.waits.for_endpoint.is_none() && self.waits.for_connection.is_none();
+        let has_endpoint = service.all_endpoints().next().is_some();
+        let queue = &service.rules.queue;
+        if !has_endpoint && (!service.is_wanted() || queue.limit == 0) {
+            return Err(self.told_apart(Failure::NoEndpoints));
+        }
+        let (since, patience, limit, look, failure) = match has_endpoint {
+            false => {
+                (&mut self.waits.for_endpoint, queue.wait, queue.limit, Duration::MAX, Failure::Starting)
+            }
+            true => {
+                let failure = if self.resends > 0 { Failure::NoAnswer } else { Failure::Unreachable };
+                let patience = self.shared.config.timeouts.reach;
+                (&mut self.waits.for_connection, patience, queue.limit.max(WAITING), LOOK, failure)
+            }
+        };
+        let now = self.shared.clock.now();
+        let waited = now.saturating_sub(*since.get_or_insert(now));
+        let left = patience.saturating_sub(Duration::from_millis(waited));
+        if left.is_zero() {
+            return Err(self.told_apart(failure));
+        }
+        if self.waits.ticket.is_none() {
+            let ticket = Ticket::take(&service.reserve, limit).ok_or(Failure::Crowded)?;
+            self.waits.ticket = Some(ticket);
+        }
+        if is_first {
+            service.tallies.newest().note(Event::Queued);
+        }
+        Ok(Stop { reserve: Arc::clone(&service.reserve), left, look })
+    }
+
+    /// Whether there is an endpoint by now that takes requests and that this one may try.
+    fn has_news(&self) -> bool {
+        let (table, now) = (self.shared.table.load(), self.shared.clock.now());
+        let takes = |endpoint: &Arc<Endpoint>| !endpoint.ejection.is_out(now) && !endpoint.is_retired();
+        let has_one = |service: &Service| service.all_endpoints().any(takes);
+        self.may_try && table.find(self.host).is_none_or(has_one)
     }
 
     /// `failure`, or that it is the platform's own API which cannot be reached.

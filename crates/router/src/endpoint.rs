@@ -6,13 +6,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rustls::ClientConfig;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use deis_model::ContainerName;
 
+use crate::clock::Millis;
 use crate::ejection::Ejection;
 use crate::link::Link;
 use crate::metrics::Tally;
 use crate::pool::Pool;
+use crate::reserve::Reserve;
+use crate::standing::{Failures, Ramp};
 use crate::trunk::Trunks;
 
 /// One address that serves an app or the API. Lives across tables as long as each names it.
@@ -29,6 +33,16 @@ pub(crate) struct Endpoint {
     pub(crate) trunks: Trunks,
     /// What requests to it are counted in: that of its release.
     pub(crate) tally: Arc<Tally>,
+    /// How it has answered of late.
+    pub(crate) failures: Failures,
+    /// Since when it takes requests.
+    pub(crate) ramp: Ramp,
+    /// What it is called in cookies, and hashed by: the same in every router.
+    pub(crate) mark: u64,
+    /// What it shares with the others of its service.
+    pub(crate) reserve: Arc<Reserve>,
+    /// Cancelled when it is retired.
+    leaving: CancellationToken,
     container: Option<ContainerName>,
     in_flight: AtomicUsize,
     retired: AtomicBool,
@@ -50,6 +64,11 @@ impl Endpoint {
             pool: Pool::new(idle_links),
             trunks: Trunks::default(),
             tally: Arc::new(Tally::new(None, None)),
+            failures: Failures::default(),
+            ramp: Ramp::default(),
+            mark: 0,
+            reserve: Arc::default(),
+            leaving: CancellationToken::new(),
             container,
             in_flight: AtomicUsize::new(0),
             retired: AtomicBool::new(false),
@@ -65,6 +84,19 @@ impl Endpoint {
     /// The same, whose requests are counted in `tally`.
     pub(crate) fn counted(self, tally: &Arc<Tally>) -> Self {
         Self { tally: Arc::clone(tally), ..self }
+    }
+
+    /// The same, called `mark`, which requests in the queue of `reserve` wait for.
+    pub(crate) fn awaited(self, mark: u64, reserve: &Arc<Reserve>) -> Self {
+        Self { mark, reserve: Arc::clone(reserve), ..self }
+    }
+
+    /// Lets it in if it was out: it was reached. Requests that wait for it are called.
+    pub(crate) fn readmit(&self, now: Millis) {
+        if self.ejection.readmit() {
+            self.ramp.begin(now);
+            self.reserve.queue.call();
+        }
     }
 
     /// Whether it is this address of this container: the same address of another one is another endpoint.
@@ -92,7 +124,18 @@ impl Endpoint {
         self.retired.store(true, Ordering::SeqCst);
         self.pool.close();
         self.trunks.close();
+        self.leaving.cancel();
         self.drained.notify_one();
+    }
+
+    /// Whether it has left the table.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::SeqCst)
+    }
+
+    /// Cancelled when it leaves the table.
+    pub(crate) fn leaving(&self) -> &CancellationToken {
+        &self.leaving
     }
 
     /// How many requests are under way.
@@ -106,7 +149,7 @@ pub(crate) struct Flight(Arc<Endpoint>);
 
 impl Flight {
     /// Where to.
-    pub(crate) fn endpoint(&self) -> &Endpoint {
+    pub(crate) fn endpoint(&self) -> &Arc<Endpoint> {
         &self.0
     }
 }

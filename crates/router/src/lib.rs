@@ -7,8 +7,10 @@
 //! `proxy` finds the service in the `table` and rewrites headers, `attempt` tries endpoints picked by `balance`
 //! over links kept in their `pool`, `download` streams the answer back.
 
+mod affinity;
 mod attempt;
 mod balance;
+mod budget;
 mod carrier;
 mod challenge;
 mod clock;
@@ -42,8 +44,11 @@ mod page;
 mod persist;
 mod places;
 mod pool;
+mod probe;
 mod proxy;
+mod queue;
 mod request_id;
+mod reserve;
 mod rewound;
 mod router;
 mod routes;
@@ -52,6 +57,7 @@ mod service;
 mod shards;
 mod shared;
 mod speech;
+mod standing;
 mod stream;
 mod table;
 mod tcp;

@@ -10,10 +10,13 @@ use deis_api::internal::PlatformRoutes;
 use deis_model::routing::{AppSettings, LogForm, MeshSettings, SettingError};
 use deis_model::{AppId, AppRoute, ContainerName};
 
+use crate::affinity::Marker;
 use crate::challenge::Challenges;
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::metrics::{Register, Tallies};
+use crate::reserve::Reserve;
 use crate::routes::{Changes, Routes};
 use crate::rules::Gate;
 use crate::service::Service;
@@ -24,6 +27,10 @@ use crate::tls::{Cache, Certificates, PlatformCertificate};
 pub(crate) struct Maker {
     /// Hands out what requests are counted in.
     pub(crate) register: Register,
+    /// What time it is.
+    pub(crate) clock: Clock,
+    /// Names endpoints.
+    marker: Marker,
     /// Told when a retired endpoint's last request ended.
     drained: Arc<Notify>,
     /// Idle connections kept to each endpoint.
@@ -41,6 +48,8 @@ impl Maker {
     pub(crate) fn new(config: &Config, drained: Arc<Notify>) -> Self {
         Self {
             register: Register::new(true),
+            clock: Clock::start(),
+            marker: Marker::new(&config.internal_key),
             drained,
             idle_links: config.limits.idle_links,
             defaults: defaults(config),
@@ -180,33 +189,71 @@ impl Maker {
         wanted: impl ExactSizeIterator<Item = (SocketAddr, Option<&'a ContainerName>)> + Clone,
         before: Option<&Arc<Service>>,
     ) -> Service {
+        let canary = route.as_ref().and_then(|route| route.canary.clone());
+        let tried = canary.map(|canary| canary.endpoints).unwrap_or_default();
         let serving = wanted.clone().filter_map(|(_, container)| Some(container?.workload.release));
+        let serving = serving.chain(tried.iter().map(|endpoint| endpoint.container.workload.release));
         let (app, release) =
             (route.as_ref().map(|route| &route.app), route.as_ref().map(|route| route.release));
         let counted = before.map(|before| &before.tallies);
         let tallies = self.register.tallies(app, release.flatten(), serving, counted);
+        let make = Group {
+            maker: self,
+            before,
+            tallies: &tallies,
+            reserve: &before.map(reserve).unwrap_or_default(),
+        };
+        let (endpoints, canary) = (
+            make.endpoints(wanted),
+            make.endpoints(tried.iter().map(|endpoint| (endpoint.address, Some(&endpoint.container)))),
+        );
+        let reserve = Arc::clone(make.reserve);
+        Service::new(route, gate, endpoints, tallies).trying(canary, reserve)
+    }
+}
+
+fn reserve(service: &Arc<Service>) -> Arc<Reserve> {
+    Arc::clone(&service.reserve)
+}
+
+/// What a service's endpoints are made with.
+struct Group<'a> {
+    maker: &'a Maker,
+    before: Option<&'a Arc<Service>>,
+    tallies: &'a Tallies,
+    reserve: &'a Arc<Reserve>,
+}
+
+impl Group<'_> {
+    /// The endpoints that are `wanted`: those that were there go on, and others that join them start slowly.
+    fn endpoints<'a>(
+        &self,
+        wanted: impl Iterator<Item = (SocketAddr, Option<&'a ContainerName>)> + Clone,
+    ) -> Vec<Arc<Endpoint>> {
         let known = |address, container| {
-            before?.endpoints.iter().find(|endpoint| endpoint.is(address, container)).cloned()
+            self.before?.all_endpoints().find(|endpoint| endpoint.is(address, container)).cloned()
         };
+        let join = wanted.clone().any(|(address, container)| known(address, container).is_some());
         let endpoint = |(address, container)| {
-            known(address, container).unwrap_or_else(|| self.endpoint(address, container, &tallies))
+            known(address, container).unwrap_or_else(|| {
+                let endpoint = self.endpoint(address, container);
+                if join {
+                    endpoint.ramp.begin(self.maker.clock.now());
+                }
+                endpoint
+            })
         };
-        let endpoints = wanted.map(endpoint).collect();
-        Service::new(route, gate, endpoints, tallies)
+        wanted.map(endpoint).collect()
     }
 
-    fn endpoint(
-        &self,
-        address: SocketAddr,
-        container: Option<&ContainerName>,
-        tallies: &Tallies,
-    ) -> Arc<Endpoint> {
-        let tally = tallies.of(container.map(|container| container.workload.release));
-        let tls = if container.is_none() { self.controller_tls.clone() } else { None };
-        let drained = Arc::clone(&self.drained);
-        Arc::new(
-            Endpoint::new(address, container.cloned(), self.idle_links, drained).secured(tls).counted(tally),
-        )
+    fn endpoint(&self, address: SocketAddr, container: Option<&ContainerName>) -> Arc<Endpoint> {
+        let maker = self.maker;
+        let tally = self.tallies.of(container.map(|container| container.workload.release));
+        let tls = if container.is_none() { maker.controller_tls.clone() } else { None };
+        let endpoint =
+            Endpoint::new(address, container.cloned(), maker.idle_links, Arc::clone(&maker.drained));
+        let mark = maker.marker.mark(container, address);
+        Arc::new(endpoint.secured(tls).counted(tally).awaited(mark, self.reserve))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a visitor sees when the router itself has to answer.
 
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use crate::framing::Fault;
@@ -37,6 +37,12 @@ pub(crate) enum Failure {
     /// A route without endpoints.
     #[error("the app has no running web process; if it is yours, see `deis ps` and scale web to 1 or more")]
     NoEndpoints,
+    /// The same, though it is to have some, and none came in time.
+    #[error("the app is starting; try again in a moment; if it is yours, see `deis ps` and `deis logs`")]
+    Starting,
+    /// The same, and as many requests wait for it as may.
+    #[error("the app is starting, and too many requests wait for it; try again in a moment")]
+    Crowded,
     /// No endpoint accepts a connection.
     #[error("the app does not accept connections; if it is yours, see `deis logs`")]
     Unreachable,
@@ -81,7 +87,9 @@ impl Failure {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::UnknownHost | Self::Private => StatusCode::NOT_FOUND,
-            Self::NoEndpoints | Self::NoController => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NoEndpoints | Self::Starting | Self::Crowded | Self::NoController => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Unreachable | Self::NoAnswer | Self::Garbled | Self::NotUpgraded => StatusCode::BAD_GATEWAY,
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
@@ -111,6 +119,9 @@ impl Failure {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(&X_REQUEST_ID, request_id.clone());
+        if matches!(self, Self::Starting | Self::Crowded) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
         response
     }
 

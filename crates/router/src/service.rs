@@ -8,6 +8,7 @@ use deis_model::{AppId, AppRoute, ContainerName};
 
 use crate::endpoint::Endpoint;
 use crate::metrics::Tallies;
+use crate::reserve::Reserve;
 use crate::rules::Gate;
 use crate::tls::Certificates;
 
@@ -15,6 +16,10 @@ use crate::tls::Certificates;
 pub(crate) struct Service {
     /// Where; may be empty.
     pub(crate) endpoints: Vec<Arc<Endpoint>>,
+    /// The same of the release that is tried out; may be empty.
+    pub(crate) canary: Vec<Arc<Endpoint>>,
+    /// What it keeps from table to table.
+    pub(crate) reserve: Arc<Reserve>,
     /// What its requests are judged by.
     pub(crate) rules: Arc<Rules>,
     /// The same, ready for use.
@@ -35,12 +40,28 @@ impl Service {
         endpoints: Vec<Arc<Endpoint>>,
         tallies: Tallies,
     ) -> Self {
-        Self { endpoints, rules: Arc::clone(&gate.rules), gate, tallies, certificates: Arc::default(), route }
+        let (rules, canary, reserve) = (Arc::clone(&gate.rules), Vec::new(), Arc::default());
+        Self { endpoints, canary, reserve, rules, gate, tallies, certificates: Arc::default(), route }
     }
 
     /// The same, with these to show.
     pub(crate) fn certified(self, certificates: Arc<Certificates>) -> Self {
         Self { certificates, ..self }
+    }
+
+    /// The same, which tries a release out at `canary`, and goes on with `reserve`.
+    pub(crate) fn trying(self, canary: Vec<Arc<Endpoint>>, reserve: Arc<Reserve>) -> Self {
+        Self { canary, reserve, ..self }
+    }
+
+    /// All its endpoints.
+    pub(crate) fn all_endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> + Clone {
+        self.endpoints.iter().chain(&self.canary)
+    }
+
+    /// Whether something is to serve it, so that it is worth waiting for.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.route.as_ref().is_some_and(|route| route.release.is_some() && route.wanted.unwrap_or(0) > 0)
     }
 
     /// Whose it is: none is the platform itself, which comes before all apps.
@@ -69,8 +90,8 @@ impl Service {
         next: Option<&'a Arc<Self>>,
     ) -> impl Iterator<Item = Arc<Endpoint>> + 'a {
         let stays = move |endpoint: &Arc<Endpoint>| {
-            next.is_some_and(|next| next.endpoints.iter().any(|other| Arc::ptr_eq(other, endpoint)))
+            next.is_some_and(|next| next.all_endpoints().any(|other| Arc::ptr_eq(other, endpoint)))
         };
-        self.endpoints.iter().filter(move |endpoint| !stays(endpoint)).cloned()
+        self.all_endpoints().filter(move |endpoint| !stays(endpoint)).cloned()
     }
 }

@@ -17,7 +17,9 @@ use crate::drain::Drain;
 use crate::maker::Maker;
 use crate::metrics::Exposition;
 use crate::places::Places;
+use crate::probe::Prober;
 use crate::routes::{Changes, News, Routes};
+use crate::service::Service;
 use crate::table::Table;
 use crate::tls::Tls;
 
@@ -35,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) changed: watch::Sender<u64>,
     /// Endpoints that have left the table.
     pub(crate) drain: Drain,
+    /// Probes endpoints that are out.
+    pub(crate) prober: Prober,
     /// What has been counted.
     pub(crate) counters: Counters,
     /// Connections and tunnels.
@@ -59,10 +63,12 @@ impl Shared {
         let maker = Maker::new(&config, drain.changed.clone());
         let table = Arc::new(ArcSwap::from_pointee(maker.build(routes, &Table::default())));
         let places = Places::new(config.limits.connections, config.cores);
+        let ending = CancellationToken::new();
+        let prober = Prober::new(maker.clock, config.timeouts.connect_if_others, ending.clone());
         Self {
             tls: Tls::new(&config, &table, &routes.platform),
             config,
-            clock: Clock::start(),
+            clock: maker.clock,
             changed: watch::Sender::new(routes.generation),
             table,
             drain,
@@ -70,7 +76,8 @@ impl Shared {
             tasks: TaskTracker::new(),
             closing: Shutdown::new(),
             shut: Shutdown::new(),
-            ending: CancellationToken::new(),
+            ending,
+            prober,
             places,
             controller_heard: AtomicU64::new(0),
             maker,
@@ -95,7 +102,20 @@ impl Shared {
         // First the table, then the retirement: a request that finds its endpoint retired must find another table.
         self.table.store(next.into());
         self.drain.retire(last, left);
+        self.call_waiting(&previous, news);
         self.changed.send_replace(routes.generation);
+    }
+
+    /// Calls requests that wait for what `news` may have brought.
+    fn call_waiting(&self, previous: &Table, news: &News) {
+        let call = |service: &Arc<Service>| service.reserve.queue.call();
+        match news {
+            News::Nothing => {}
+            News::Some(changes) if !changes.platform => {
+                changes.apps.iter().filter_map(|app| previous.apps.get(app)).for_each(call);
+            }
+            News::Some(_) | News::All => previous.services().for_each(call),
+        }
     }
 
     /// Whether clients should be told to come back on another connection.

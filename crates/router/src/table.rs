@@ -60,7 +60,7 @@ impl Table {
 
     /// Every endpoint in it.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
-        self.services().flat_map(|service| &service.endpoints)
+        self.services().flat_map(|service| service.all_endpoints())
     }
 
     /// The endpoints of this table that are not in `next`: to be retired once `next` is in force.

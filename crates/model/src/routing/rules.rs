@@ -36,6 +36,10 @@ pub struct Rules {
     pub affinity: Option<Affinity>,
     /// Requests that wait while no container is ready.
     pub queue: Queue,
+    /// How long the share of requests grows that a container gets which joins others.
+    pub slow_start: Duration,
+    /// Whether a container is taken out for a while when most of its answers are errors of the server.
+    pub ejects_errors: bool,
     /// How many of a hundred requests go to the release that is tried out.
     pub canary_percent: u8,
     /// What is changed about headers.
@@ -149,6 +153,8 @@ impl Default for Rules {
             timeouts: Timeouts::default(),
             affinity: None,
             queue: Queue::default(),
+            slow_start: Duration::from_secs(10),
+            ejects_errors: false,
             canary_percent: 0,
             headers: HeaderRules::default(),
             request_start: true,

@@ -96,6 +96,18 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::both("queue/wait", "3s", "how long they wait, then 503", |rules, value| {
         put(&mut rules.queue.wait, seconds(value))
     }),
+    Setting::both(
+        "slowStart",
+        "10s",
+        "how long the share of requests grows that a container gets which joins others",
+        |rules, value| put(&mut rules.slow_start, seconds(value)),
+    ),
+    Setting::both(
+        "ejectErrors",
+        "off",
+        "on: a container gets no requests for a while when most of its answers were errors of the server (5xx)",
+        |rules, value| put(&mut rules.ejects_errors, switch(value)),
+    ),
     Setting::app(
         "canary",
         "0",

@@ -39,7 +39,7 @@ async fn change_all(scene: &Scene, names: &[&str], release: u32, app: &App) {
         let generation = scene.controller.route_all(names, release, &[app.address()]);
         scene.controller.applied(generation).await;
         let answer = scene.get(names[0], "/").await;
-        assert_eq!(answer.text(), if release % 2 == 0 { "even" } else { "odd" });
+        assert_eq!(answer.text(), if release.is_multiple_of(2) { "even" } else { "odd" });
     }
     // What had been under way to the containers before has ended, so that nothing of them is kept.
     let last = scene.controller.route_all(&names[..1], release, &[app.address()]);

@@ -21,6 +21,8 @@ mod retries;
 #[cfg(test)]
 mod routing;
 #[cfg(test)]
+mod spreading;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod survival;
@@ -29,3 +31,5 @@ mod tls;
 #[cfg(test)]
 mod tunnels;
 mod upgrades;
+#[cfg(test)]
+mod waiting;

@@ -1,0 +1,206 @@
+//! Whom requests go to: failing containers, clients that stay with one, a release that is tried out.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use deis_model::{Canary, ContainerName, Endpoint, ReleaseVersion};
+use tokio::io::AsyncWriteExt;
+
+use crate::support::{Answer, App, Scene, read_head};
+
+/// Some apps that answer with a name each.
+async fn apps(names: &[&str]) -> Vec<App> {
+    let mut apps = Vec::new();
+    for name in names {
+        apps.push(App::start(name).await);
+    }
+    apps
+}
+
+fn addresses(apps: &[App]) -> Vec<SocketAddr> {
+    apps.iter().map(App::address).collect()
+}
+
+/// Routes `blog` to `apps` with these settings.
+async fn route(scene: &Scene, apps: &[App], settings: &[(&str, &str)]) {
+    scene.controller.route("blog", 2, &addresses(apps));
+    set(scene, settings).await;
+}
+
+async fn set(scene: &Scene, settings: &[(&str, &str)]) {
+    let settings: BTreeMap<_, _> =
+        settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let generation = scene.controller.reroute("blog", |route| route.settings = settings);
+    scene.controller.applied(generation).await;
+}
+
+async fn ask(scene: &Scene, path: &str, cookie: Option<&str>) -> Answer {
+    let cookie = cookie.map(|cookie| format!("Cookie: a=b; {cookie}\r\n")).unwrap_or_default();
+    let mut client = scene.client().await;
+    client.send(format!("GET {path} HTTP/1.1\r\nHost: blog.example.com\r\n{cookie}\r\n")).await;
+    client.answer().await
+}
+
+/// `name=value` of the cookie that an answer gives.
+fn given(answer: &Answer) -> Option<String> {
+    answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()).map(str::to_owned)
+}
+
+#[tokio::test]
+async fn a_container_that_fails_fast_attracts_no_requests() {
+    let scene = Scene::new().await;
+    let good = App::start("good").await;
+    let bad = App::raw(async |_, mut stream| {
+        while read_head(&mut stream).await.is_some() {
+            let answer = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+            stream.write_all(answer).await.unwrap();
+        }
+    })
+    .await;
+    let generation = scene.controller.route("blog", 2, &[good.address(), bad.address()]);
+    scene.controller.applied(generation).await;
+    let mut failed = 0;
+    for _ in 0..200 {
+        failed += u32::from(scene.get("blog", "/").await.status == 500);
+    }
+    // Half of them at random; what it is forgiven in time comes on top.
+    assert!((1..60).contains(&failed), "{failed} of 200 failed");
+}
+
+#[tokio::test]
+async fn a_client_stays_with_the_container_that_its_cookie_names() {
+    let scene = Scene::new().await;
+    let apps = apps(&["one", "two", "three"]).await;
+    route(&scene, &apps, &[("affinityCookie", "stick")]).await;
+    let first = ask(&scene, "/", None).await;
+    let cookie = given(&first).expect("a cookie");
+    let whole = first.header("set-cookie").unwrap();
+    assert!(whole.ends_with("; Path=/; HttpOnly; SameSite=Lax"), "{whole}");
+    assert!(addresses(&apps).iter().all(|address| !whole.contains(&address.port().to_string())), "{whole}");
+    for _ in 0..20 {
+        let again = ask(&scene, "/", Some(&cookie)).await;
+        assert_eq!((again.text(), given(&again)), (first.text(), None));
+    }
+}
+
+#[tokio::test]
+async fn a_client_whose_container_is_gone_gets_another_and_a_new_cookie() {
+    let scene = Scene::new().await;
+    let mut apps = apps(&["one", "two", "three"]).await;
+    route(&scene, &apps, &[("affinityCookie", "stick")]).await;
+    let first = ask(&scene, "/", None).await;
+    let cookie = given(&first).expect("a cookie");
+    let place = ["one", "two", "three"].iter().position(|name| *name == first.text()).unwrap();
+    apps.remove(place).stop().await;
+    let second = ask(&scene, "/", Some(&cookie)).await;
+    let renewed = given(&second).expect("another cookie");
+    assert!(second.status == 200 && second.text() != first.text() && renewed != cookie);
+    for _ in 0..10 {
+        assert_eq!(ask(&scene, "/", Some(&renewed)).await.text(), second.text());
+    }
+}
+
+#[tokio::test]
+async fn every_router_knows_the_cookies_and_arguments_of_all() {
+    let (scene, other) = (Scene::new().await, Scene::new().await);
+    let apps = apps(&["one", "two", "three", "four"]).await;
+    for scene in [&scene, &other] {
+        route(scene, &apps, &[("affinityCookie", "stick")]).await;
+    }
+    for _ in 0..10 {
+        let first = ask(&scene, "/", None).await;
+        let again = ask(&other, "/", given(&first).as_deref()).await;
+        assert_eq!((again.text(), given(&again)), (first.text(), None));
+    }
+    for scene in [&scene, &other] {
+        set(scene, &[("affinityArg", "user")]).await;
+    }
+    let mut seen = std::collections::BTreeSet::new();
+    for user in 0..40 {
+        let path = format!("/?a=1&user={user}");
+        let first = ask(&scene, &path, None).await;
+        assert_eq!(ask(&other, &path, None).await.text(), first.text());
+        seen.insert(first.text().to_owned());
+    }
+    assert_eq!(seen.len(), 4);
+}
+
+/// Tries release 3 out at `apps`, which gets `percent` of the requests.
+async fn try_out(scene: &Scene, apps: &[App], settings: &[(&str, &str)]) -> u64 {
+    let endpoint = |(number, address): (usize, SocketAddr)| Endpoint {
+        container: ContainerName::parse(&format!("blog_v3.web.{}", number + 1)).unwrap(),
+        address,
+    };
+    let endpoints: Vec<_> = addresses(apps).into_iter().enumerate().map(endpoint).collect();
+    let canary = (!apps.is_empty())
+        .then(|| Canary { release: ReleaseVersion::new(3).unwrap(), endpoints: endpoints.clone() });
+    let generation = scene.controller.reroute("blog", |route| route.canary = canary);
+    set(scene, settings).await;
+    generation
+}
+
+#[tokio::test]
+async fn a_release_that_is_tried_out_gets_its_share() {
+    let scene = Scene::new().await;
+    let (stable, canary) = (apps(&["stable"]).await, apps(&["canary"]).await);
+    route(&scene, &stable, &[]).await;
+    for (percent, expected) in [("0", 0..1), ("30", 25..100), ("100", 200..201)] {
+        try_out(&scene, &canary, &[("canary", percent)]).await;
+        let mut count = 0;
+        for _ in 0..200 {
+            count += usize::from(scene.get("blog", "/").await.text() == "canary");
+        }
+        assert!(expected.contains(&count), "{count} of 200 at {percent} percent");
+    }
+}
+
+#[tokio::test]
+async fn a_client_stays_with_the_release_that_it_met_first() {
+    let scene = Scene::new().await;
+    let (stable, canary) = (apps(&["stable", "stable"]).await, apps(&["canary"]).await);
+    route(&scene, &stable, &[]).await;
+    try_out(&scene, &canary, &[("canary", "50"), ("affinityCookie", "stick")]).await;
+    let mut met = std::collections::BTreeSet::new();
+    while met.len() < 2 {
+        let first = ask(&scene, "/", None).await;
+        let cookie = given(&first);
+        for _ in 0..5 {
+            assert_eq!(ask(&scene, "/", cookie.as_deref()).await.text(), first.text());
+        }
+        met.insert(first.text().to_owned());
+    }
+}
+
+#[tokio::test]
+async fn a_release_that_is_tried_out_drains_like_any_other_and_may_take_over() {
+    let scene = Scene::new().await;
+    let (stable, canary) = (apps(&["stable"]).await, apps(&["canary"]).await);
+    route(&scene, &stable, &[]).await;
+    try_out(&scene, &canary, &[("canary", "100")]).await;
+    let mut held = scene.client().await;
+    held.send("GET /hold HTTP/1.1\r\nHost: blog.example.com\r\n\r\n").await;
+    crate::support::until(|| canary[0].requests() == 1).await;
+    // It takes over: the same container, which nothing has to leave.
+    let generation = scene.controller.route("blog", 3, &addresses(&canary));
+    scene.controller.drained(generation).await;
+    assert_eq!(scene.get("blog", "/").await.text(), "canary");
+    // It goes: what is under way there is waited for.
+    let generation = scene.controller.route("blog", 4, &addresses(&stable));
+    scene.controller.applied(generation).await;
+    assert!(scene.controller.requests().iter().all(|request| request.drained < generation));
+    canary[0].release();
+    assert_eq!(held.answer().await.text(), "canary");
+    scene.controller.drained(generation).await;
+}
+
+#[tokio::test]
+async fn a_release_that_is_tried_out_and_fails_costs_no_visitor_a_page() {
+    let scene = Scene::new().await;
+    let (stable, mut canary) = (apps(&["stable"]).await, apps(&["canary"]).await);
+    route(&scene, &stable, &[]).await;
+    try_out(&scene, &canary, &[("canary", "100")]).await;
+    canary.remove(0).stop().await;
+    for _ in 0..20 {
+        assert_eq!(scene.get("blog", "/").await.text(), "stable");
+    }
+}
