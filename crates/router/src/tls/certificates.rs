@@ -103,3 +103,6 @@ fn warn(route: &AppRoute, error: &super::pair::PairError) {
     let cause = std::error::Error::source(error).map(ToString::to_string);
     tracing::warn!(app = %route.app, %error, cause, "an app's certificate cannot be used; its other ones are");
 }
+
+#[cfg(test)]
+mod tests;

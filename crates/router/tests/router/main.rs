@@ -13,6 +13,8 @@ mod http2;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod oracles;
+#[cfg(test)]
 mod platform;
 #[cfg(test)]
 mod protocol;

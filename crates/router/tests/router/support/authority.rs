@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use deis_model::KeyPair;
 use rcgen::KeyPair as Key;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256,
 };
 
 /// A certificate authority.
@@ -16,6 +17,8 @@ pub(crate) struct Authority {
 impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::<String>::new()).unwrap();
+        // Another name than its certificates have: some take one that names itself for self-signed.
+        params.distinguished_name.push(DnType::CommonName, "authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
         let key = Key::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
@@ -25,6 +28,11 @@ impl Authority {
     /// What clients trust: DER.
     pub(crate) fn root(&self) -> rustls::pki_types::CertificateDer<'static> {
         self.issuer.der().clone()
+    }
+
+    /// What clients trust: PEM.
+    pub(crate) fn pem(&self) -> String {
+        self.issuer.pem()
     }
 
     /// A certificate for `names`, valid for some days from now on.
