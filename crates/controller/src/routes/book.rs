@@ -18,7 +18,6 @@ pub const ROUTER_GRACE: Duration = Duration::from_secs(5);
 /// Routes of all apps. A change raises the generation; routers acknowledge generations.
 pub struct RouteBook {
     epoch: String,
-    platform: PlatformRoutes,
     grace: Duration,
     pages: Mutex<Pages>,
     /// Rises with every change of routes or of what routers have acknowledged.
@@ -28,6 +27,9 @@ pub struct RouteBook {
 struct Pages {
     opened: Option<Instant>,
     generation: u64,
+    platform: PlatformRoutes,
+    /// The generation in which `platform` last changed.
+    platform_generation: u64,
     apps: BTreeMap<AppId, Page>,
     /// The apps by the generation in which they last changed.
     order: BTreeMap<u64, AppId>,
@@ -45,8 +47,9 @@ impl RouteBook {
     /// not yet heard of what runs withdraws nothing. Routers may take `grace` from then on to come back.
     pub fn new(epoch: String, platform: PlatformRoutes, grace: Duration) -> Self {
         let (apps, order, routers) = Default::default();
-        let pages = Pages { opened: None, generation: 1, apps, order, routers };
-        Self { epoch, platform, grace, pages: Mutex::new(pages), changes: watch::channel(0).0 }
+        let (generation, platform_generation) = (1, 1);
+        let pages = Pages { opened: None, generation, platform, platform_generation, apps, order, routers };
+        Self { epoch, grace, pages: Mutex::new(pages), changes: watch::channel(0).0 }
     }
 
     /// From now on routers are answered.
@@ -78,6 +81,23 @@ impl RouteBook {
             pages.order.remove(&before.generation);
         }
         pages.order.insert(generation, app.clone());
+        drop(pages);
+        self.announce();
+        generation
+    }
+
+    /// Changes what routers are told beside the routes of apps. The generation from which it is in force.
+    pub fn change_platform(&self, change: impl FnOnce(&mut PlatformRoutes)) -> u64 {
+        let mut pages = self.lock();
+        let mut platform = pages.platform.clone();
+        change(&mut platform);
+        if platform == pages.platform {
+            return pages.platform_generation;
+        }
+        pages.generation += 1;
+        pages.platform = platform;
+        pages.platform_generation = pages.generation;
+        let generation = pages.generation;
         drop(pages);
         self.announce();
         generation
@@ -149,19 +169,20 @@ impl RouteBook {
             full,
             routes: changed().filter_map(|(_, page)| page.route.clone()).collect(),
             removed: changed().filter(|(_, page)| page.route.is_none()).map(|(app, _)| app.clone()).collect(),
-            platform: self.platform.clone(),
+            platform: pages.platform.clone(),
         })
     }
 
     /// An answer without news, for a router that must not wait longer.
     pub fn nothing_new(&self) -> RoutesResponse {
+        let pages = self.lock();
         RoutesResponse {
             epoch: self.epoch.clone(),
-            generation: self.generation(),
+            generation: pages.generation,
             full: false,
             routes: Vec::new(),
             removed: Vec::new(),
-            platform: self.platform.clone(),
+            platform: pages.platform.clone(),
         }
     }
 

@@ -55,6 +55,20 @@ fn publishing_the_same_again_is_no_news() {
 }
 
 #[test]
+fn what_concerns_the_whole_platform_is_told_without_any_route() {
+    let book = book();
+    let first = book.publish(route("a"));
+    book.open();
+    let set = |settings: &mut PlatformRoutes| drop(settings.settings.insert("gzip".into(), "off".into()));
+    let second = book.change_platform(set);
+    assert_eq!((second > first, book.change_platform(set)), (true, second), "the same again is no news");
+    let news = book.news(&ask("e1", first)).unwrap();
+    assert_eq!((news.generation, news.full, news.routes.len()), (second, false, 0));
+    assert_eq!(news.platform.settings["gzip"], "off");
+    assert!(book.news(&ask("e1", second)).is_none());
+}
+
+#[test]
 fn routers_that_may_still_come_back_are_waited_for() {
     let book = RouteBook::new("e1".to_owned(), PlatformRoutes::default(), ROUTER_GRACE);
     let generation = book.publish(route("a"));
