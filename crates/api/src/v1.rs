@@ -151,6 +151,26 @@ pub struct Domain {
     pub updated: String,
 }
 
+/// A certificate, without what it is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// A number, unique.
+    pub id: i64,
+    /// Username.
+    pub owner: String,
+    /// What it is called.
+    pub common_name: String,
+    /// `%Y-%m-%dT%H:%M:%SUTC`: the last second in which it is valid.
+    pub expires: String,
+    /// Likewise.
+    pub created: String,
+    /// Likewise.
+    pub updated: String,
+    /// The host names that it is for; not sent by older platforms.
+    #[serde(default)]
+    pub names: Vec<String>,
+}
+
 /// An SSH key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key {

@@ -3,6 +3,7 @@
 mod access;
 mod apps;
 mod build;
+mod certificate;
 mod config;
 mod container;
 mod deploys;
@@ -17,16 +18,19 @@ mod platform;
 mod refusal;
 mod release;
 mod repository;
+mod routing;
 mod run;
 mod scale;
 mod setting;
 mod token;
 mod user;
 
+pub(crate) use certificate::purpose as certificate_purpose;
 pub use container::ContainerView;
 pub use deploys::{DATABASE_AWAY, DeployError, Deploys};
 pub use events::Events;
 pub use log::LogLines;
 pub use platform::Platform;
 pub use refusal::Refusal;
+pub(crate) use setting::purpose as setting_purpose;
 pub use user::{NewPassword, Registration};

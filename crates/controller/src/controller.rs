@@ -14,6 +14,7 @@ use deis_scheduler::Engine;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+use crate::Vault;
 use crate::app::{Deploys, Events};
 use crate::deployer::Deployer;
 use crate::garbage::Garbage;
@@ -47,6 +48,8 @@ pub struct Config {
     pub deploys: DeploySettings,
     /// Authenticates calls between components.
     pub internal_key: String,
+    /// Seals what the database must not give away.
+    pub vault: Vault,
     /// The registry as images are named after it: `host:port`.
     pub registry: String,
     /// Calls the registry.
@@ -132,6 +135,7 @@ impl Controller {
             logger: config.logger,
             registry_host: config.registry,
             internal_key: config.internal_key,
+            vault: config.vault,
         });
         let ended = leadership.served.clone();
         let serving = async {
@@ -155,6 +159,7 @@ fn open_term(
     let platform = platform_routes(config, address);
     let (database, engine, settings) =
         (config.database.clone(), config.engine.clone(), config.deploys.clone());
+    let vault = config.vault.clone();
     let (registry, host) = (config.registry_client.clone(), config.registry.clone());
     Box::new(move |lease, gate| {
         let database = database.fenced(lease);
@@ -166,6 +171,7 @@ fn open_term(
             events: events.clone(),
             settings: settings.clone(),
             routing: Arc::new(Routing::new(book)),
+            vault: vault.clone(),
             leader: Leader { url: Some(url.clone()), epoch: lease.epoch },
         };
         let term = Term::new(parts, shutdown.child_token());

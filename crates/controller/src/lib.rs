@@ -13,6 +13,8 @@ mod observation;
 pub mod reconcile;
 pub mod routes;
 mod steady;
+mod vault;
 
 pub use controller::{Config, Controller, ControllerError};
 pub use garbage::KEPT_RELEASES;
+pub use vault::{Vault, VaultError};

@@ -32,9 +32,10 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use crate::Vault;
 use crate::app::Events;
 use crate::observation::Observation;
-use crate::routes::Routing;
+use crate::routes::{Certificates, Mesh, Routing};
 use crate::steady::steadily;
 use app_state::AppState;
 use moving::MOVES;
@@ -78,6 +79,8 @@ struct Shared {
     scheduler: Arc<dyn Scheduler>,
     output: Arc<dyn ContainerOutput>,
     routing: Arc<Routing>,
+    certificates: Certificates,
+    mesh: Mesh,
     events: Events,
     settings: DeploySettings,
     shutdown: Shutdown,
@@ -99,6 +102,8 @@ pub struct Parts {
     pub output: Arc<dyn ContainerOutput>,
     /// Told to routers, heard from publishers.
     pub routing: Arc<Routing>,
+    /// Opens what the database keeps sealed.
+    pub vault: Vault,
     /// The apps' own logs.
     pub events: Events,
     /// How deploys behave.
@@ -112,7 +117,9 @@ pub struct Parts {
 impl Reconciler {
     /// A reconciler at rest: [`Reconciler::run`] sets it to work.
     pub fn new(parts: Parts) -> Self {
-        let Parts { database, scheduler, output, routing, events, settings, shutdown, tasks } = parts;
+        let Parts { database, scheduler, output, routing, vault, events, settings, shutdown, tasks } = parts;
+        let mesh = Mesh::new(database.clone(), vault.clone(), Arc::clone(&routing.book));
+        let certificates = Certificates::new(database.clone(), vault);
         let (turns, moves) = (Semaphore::new(PASSES), Arc::new(Semaphore::new(MOVES)));
         let (heard, apps) = (SetOnce::new(), Mutex::default());
         Self {
@@ -121,6 +128,8 @@ impl Reconciler {
                 scheduler,
                 output,
                 routing,
+                certificates,
+                mesh,
                 events,
                 settings,
                 shutdown,

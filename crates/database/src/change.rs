@@ -22,6 +22,9 @@ pub(crate) const CHANNEL: &str = "deis_changes";
 /// What stands for every app.
 const ALL: &str = "*";
 
+/// What stands for the platform. No app is called so; those who do not know it take it for anything.
+const PLATFORM: &str = ":platform";
+
 /// How many changes wait for a slow receiver. One that is slower than that hears [`Change::All`].
 const BACKLOG: usize = 1024;
 
@@ -30,6 +33,8 @@ const BACKLOG: usize = 1024;
 pub enum Change {
     /// What is wanted of one app: its formation, releases, domains or owner, or whether it exists.
     App(AppId),
+    /// What all routers are told: settings of the mesh, keys of TLS session tickets.
+    Platform,
     /// Anything: changes may have been missed.
     All,
 }
@@ -39,13 +44,17 @@ impl Change {
     pub(crate) fn text(&self) -> &str {
         match self {
             Self::App(app) => app.as_str(),
+            Self::Platform => PLATFORM,
             Self::All => ALL,
         }
     }
 
     /// As it was received; what is not understood may be anything.
     pub(crate) fn read(text: &str) -> Self {
-        AppId::parse(text).map_or(Self::All, Self::App)
+        match text {
+            PLATFORM => Self::Platform,
+            text => AppId::parse(text).map_or(Self::All, Self::App),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Copying a whole database into an empty one: how one machine's state moves to a server that several can share.
 
-use crate::query::query;
+use crate::query::{places, query};
 use crate::row::Row;
 use crate::transaction::Transaction;
 use crate::{Database, DatabaseError};
@@ -8,7 +8,7 @@ use crate::{Database, DatabaseError};
 /// The tables, each after those that it refers to, with what orders its rows.
 ///
 /// Leases and receipts stay behind: they are about processes that use the old database.
-const TABLES: [(&str, &str); 17] = [
+const TABLES: [(&str, &str); 21] = [
     ("users", "id"),
     ("tokens", "digest"),
     ("keys", "uuid"),
@@ -19,6 +19,10 @@ const TABLES: [(&str, &str); 17] = [
     ("containers", "uuid"),
     ("job_numbers", "app"),
     ("domains", "host"),
+    ("app_settings", "app, key"),
+    ("certificates", "id"),
+    ("certificate_names", "certificate, name"),
+    ("ticket_keys", "name"),
     ("perms", "app, username"),
     ("pushes", "uuid"),
     ("repositories", "app"),
@@ -90,9 +94,9 @@ async fn copy_table(
 async fn insert(target: &mut Transaction, table: &str, rows: &[Row]) -> Result<(), DatabaseError> {
     let Some(columns) = rows.first().map(Row::columns) else { return Ok(()) };
     let names: Vec<String> = columns.iter().map(|column| format!("\"{column}\"")).collect();
-    let places: Vec<String> =
+    let values: Vec<String> =
         (0..rows.len()).map(|row| placeholders(row * columns.len(), columns.len())).collect();
-    let sql = format!("INSERT INTO {table} ({}) VALUES {}", names.join(", "), places.join(", "));
+    let sql = format!("INSERT INTO {table} ({}) VALUES {}", names.join(", "), values.join(", "));
     let mut insert = query(sql);
     for row in rows {
         for column in &columns {
@@ -104,8 +108,7 @@ async fn insert(target: &mut Transaction, table: &str, rows: &[Row]) -> Result<(
 
 /// `($4, $5, $6)` for three values after the first three.
 fn placeholders(before: usize, values: usize) -> String {
-    let places: Vec<String> = (before + 1..=before + values).map(|place| format!("${place}")).collect();
-    format!("({})", places.join(", "))
+    format!("({})", places(before + 1, values))
 }
 
 async fn count(transaction: &mut Transaction, table: &str) -> Result<u64, DatabaseError> {

@@ -3,6 +3,7 @@
 use deis_model::{AppId, Desired, Release, ReleaseContent};
 
 use crate::app::read_app;
+use crate::app_setting::app_settings;
 use crate::query::query;
 use crate::release::{content, find_deployed, find_pending};
 use crate::transaction::Transaction;
@@ -14,6 +15,7 @@ impl Database {
         self.snapshot(|mut snapshot| async move {
             let row = snapshot.row(query("SELECT * FROM apps WHERE id = $1").bind(app.as_str())).await?;
             let Some(record) = row.as_ref().map(read_app).transpose()? else { return Ok(None) };
+            let routing = row.map_or(Ok(0), |row| row.number("routing"))?;
             let deployed = find_deployed(&mut snapshot, app).await?;
             let pending = find_pending(&mut snapshot, app).await?;
             Ok(Some(Desired {
@@ -24,6 +26,9 @@ impl Database {
                 deployed: with_content(&mut snapshot, deployed).await?,
                 pending: with_content(&mut snapshot, pending).await?,
                 domains: domains(&mut snapshot, app).await?,
+                settings: app_settings(&mut snapshot, app).await?,
+                certificates: Vec::new(),
+                routing,
             }))
         })
         .await

@@ -9,7 +9,9 @@
 
 pub mod acme;
 pub mod app;
+pub mod app_setting;
 pub mod build;
+pub mod certificate;
 pub mod change;
 pub mod config;
 pub mod container;
@@ -30,6 +32,7 @@ pub mod push;
 pub mod release;
 pub mod repository;
 pub mod setting;
+pub mod ticket_key;
 pub mod token;
 pub mod user;
 
@@ -46,6 +49,7 @@ mod transaction;
 pub use acme::{AcmeAccount, AcmeOrder, AcmePair, AcmeState};
 pub use app::{App, AppAccess};
 pub use build::NewBuild;
+pub use certificate::{NewCertificate, SealedPair};
 pub use change::Change;
 pub use container::Container;
 pub use copy::{Copied, copy};
@@ -57,4 +61,5 @@ pub use listing::{Listing, Slice};
 pub use mark::Mark;
 pub use next_release::Released;
 pub use push::{NewPush, Push};
+pub use ticket_key::SealedTicketKey;
 pub use user::NewUser;

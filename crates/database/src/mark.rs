@@ -8,7 +8,7 @@ use crate::query::query;
 use crate::row::Row;
 use crate::{Database, DatabaseError};
 
-const APPS: &str = "SELECT id, uuid, owner, formation, \
+const APPS: &str = "SELECT id, uuid, owner, formation, routing, \
                     COALESCE((SELECT version FROM releases WHERE app = apps.id AND state = 'deployed' \
                               ORDER BY version DESC LIMIT 1), 0) AS deployed, \
                     COALESCE((SELECT version FROM releases WHERE app = apps.id AND state = 'pending'), 0) \
@@ -23,6 +23,7 @@ pub struct Mark {
     deployed: Option<ReleaseVersion>,
     pending: Option<ReleaseVersion>,
     domains: Vec<String>,
+    routing: i64,
 }
 
 impl Mark {
@@ -35,6 +36,7 @@ impl Mark {
             deployed: desired.deployed.as_ref().map(|release| release.version),
             pending: desired.pending.as_ref().map(|release| release.version),
             domains: desired.domains.clone(),
+            routing: desired.routing,
         }
     }
 
@@ -46,6 +48,7 @@ impl Mark {
             deployed: ReleaseVersion::new(row.count("deployed")?),
             pending: ReleaseVersion::new(row.count("pending")?),
             domains: Vec::new(),
+            routing: row.number("routing")?,
         })
     }
 }

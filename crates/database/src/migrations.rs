@@ -5,10 +5,11 @@
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-const MIGRATIONS: [(i64, &str, &str); 4] = [
+const MIGRATIONS: [(i64, &str, &str); 5] = [
     (1, "state", include_str!("../migrations/0001_state.sql")),
     (2, "cluster", include_str!("../migrations/0002_cluster.sql")),
     (3, "repositories", include_str!("../migrations/0003_repositories.sql")),
+    (4, "routing", include_str!("../migrations/0004_routing.sql")),
     (5, "acme", include_str!("../migrations/0005_acme.sql")),
 ];
 

@@ -1,4 +1,4 @@
-//! Perms: which users may work on apps that are not theirs.
+//! Perms: which users may work on apps that are not theirs. Their certificates serve those apps, too.
 
 use deis_model::AppId;
 
@@ -9,17 +9,27 @@ use crate::{Database, DatabaseError};
 impl Database {
     /// Lets `username` work on `app`. Again is success.
     pub async fn grant(&self, app: &AppId, username: &str) -> Result<(), DatabaseError> {
-        let insert = "INSERT INTO perms (app, username, created) VALUES ($1, $2, $3) \
-                      ON CONFLICT (app, username) DO NOTHING";
-        self.execute(query(insert).bind(app.as_str()).bind(username).bind(microseconds(now())))
-            .await
-            .map(drop)
+        self.write(|mut transaction| async move {
+            let insert = "INSERT INTO perms (app, username, created) VALUES ($1, $2, $3) \
+                          ON CONFLICT (app, username) DO NOTHING";
+            let insert = query(insert).bind(app.as_str()).bind(username).bind(microseconds(now()));
+            transaction.execute(insert).await?;
+            transaction.revise(&[app.clone()].into()).await?;
+            transaction.commit().await
+        })
+        .await
     }
 
     /// Takes that back; tells whether there was something to take.
     pub async fn revoke(&self, app: &AppId, username: &str) -> Result<bool, DatabaseError> {
-        let delete = query("DELETE FROM perms WHERE app = $1 AND username = $2");
-        Ok(self.execute(delete.bind(app.as_str()).bind(username)).await? > 0)
+        self.write(|mut transaction| async move {
+            let delete = query("DELETE FROM perms WHERE app = $1 AND username = $2");
+            let deleted = transaction.execute(delete.bind(app.as_str()).bind(username)).await? > 0;
+            transaction.revise(&[app.clone()].into()).await?;
+            transaction.commit().await?;
+            Ok(deleted)
+        })
+        .await
     }
 
     /// The users who were granted access, by name; the owner is not among them.

@@ -37,6 +37,12 @@ pub(crate) fn query(sql: impl Into<Cow<'static, str>>) -> Query {
     Query { sql: sql.into(), values: Vec::new(), lock: None }
 }
 
+/// `$2, $3, $4`: the places of three values from the second on.
+pub(crate) fn places(first: usize, values: usize) -> String {
+    let places: Vec<String> = (first..first + values).map(|place| format!("${place}")).collect();
+    places.join(", ")
+}
+
 impl Query {
     /// The next value.
     pub(crate) fn bind(mut self, value: impl Into<Value>) -> Self {

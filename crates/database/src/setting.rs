@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use crate::query::query;
 use crate::{Database, DatabaseError};
 
+/// The target whose settings all routers are told.
+const ROUTER: &str = "router";
+
 impl Database {
     /// The value of `key` of `target`, as of `registrationMode` of `controller`.
     pub async fn setting(&self, target: &str, key: &str) -> Result<Option<String>, DatabaseError> {
@@ -39,6 +42,9 @@ impl Database {
                     }
                 };
                 transaction.execute(statement).await?;
+            }
+            if target == ROUTER {
+                transaction.touch_platform();
             }
             transaction.commit().await
         })

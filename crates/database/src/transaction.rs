@@ -17,7 +17,7 @@ use deis_model::AppId;
 
 use crate::change::{CHANNEL, Change, Changes};
 use crate::connection::Connection;
-use crate::query::{Query, query};
+use crate::query::{Query, places, query};
 use crate::receipt::Receipt;
 use crate::row::{Row, now};
 use crate::{DatabaseError, receipt};
@@ -37,6 +37,9 @@ const POSTGRES_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
 
 /// One writer at a time, whichever process it is in. The number only has to be the same for all of them.
 pub(crate) const POSTGRES_LOCK: &str = "SELECT pg_advisory_xact_lock(7235421)";
+
+/// How many apps one statement notes, and how many are told of one by one.
+const BATCH: usize = 500;
 
 /// Dropped without [`Transaction::commit`], it changes nothing.
 pub(crate) struct Transaction {
@@ -121,6 +124,34 @@ impl Transaction {
     /// Tells everybody, once it is committed, that what is wanted of `app` changed.
     pub(crate) fn touch(&mut self, app: &AppId) {
         self.changed.insert(Change::App(app.clone()));
+    }
+
+    /// Notes that what routes of `apps` are made from changed beside their domains and releases.
+    pub(crate) async fn revise(&mut self, apps: &BTreeSet<AppId>) -> Result<(), DatabaseError> {
+        let apps: Vec<&AppId> = apps.iter().collect();
+        for part in apps.chunks(BATCH) {
+            let update =
+                format!("UPDATE apps SET routing = routing + 1 WHERE id IN ({})", places(1, part.len()));
+            let update = part.iter().fold(query(update), |update, app| update.bind(app.as_str()));
+            self.execute(update).await?;
+        }
+        match apps.len() > BATCH {
+            true => self.touch_all(),
+            false => apps.iter().for_each(|app| self.touch(app)),
+        }
+        Ok(())
+    }
+
+    /// Notes the same of all apps.
+    pub(crate) async fn revise_all(&mut self) -> Result<(), DatabaseError> {
+        self.execute(query("UPDATE apps SET routing = routing + 1")).await?;
+        self.touch_all();
+        Ok(())
+    }
+
+    /// Tells everybody, once it is committed, that what all routers are told changed.
+    pub(crate) fn touch_platform(&mut self) {
+        self.changed.insert(Change::Platform);
     }
 
     /// Tells everybody, once it is committed, that anything may have changed.

@@ -96,24 +96,35 @@ impl Database {
             if admins(&mut transaction).await? == 0 {
                 return Err(DatabaseError::LastAdmin { username: username.to_owned() });
             }
+            revise_served(&mut transaction, username).await?;
             transaction.commit().await
         })
         .await
     }
 
-    /// Deletes the user with tokens, keys and grants; tells whether there was one. `OwnsApps` if apps would be left.
+    /// Deletes the user with tokens, keys, certificates and grants; tells whether there was one. `OwnsApps` if apps would be left.
     pub async fn delete_user(&self, username: &str) -> Result<bool, DatabaseError> {
         self.write(|mut transaction| async move {
             let owned = query("SELECT 1 FROM apps WHERE owner = $1 LIMIT 1").bind(username);
             if transaction.row(owned).await?.is_some() {
                 return Err(DatabaseError::OwnsApps { username: username.to_owned() });
             }
+            revise_served(&mut transaction, username).await?;
             let deleted =
                 transaction.execute(query("DELETE FROM users WHERE username = $1").bind(username)).await?;
             transaction.commit().await?;
             Ok(deleted > 0)
         })
         .await
+    }
+}
+
+/// Notes that other apps than before are served with the certificates of `username`, if there are any.
+async fn revise_served(transaction: &mut Transaction, username: &str) -> Result<(), DatabaseError> {
+    let certificate = query("SELECT 1 FROM certificates WHERE owner = $1 LIMIT 1").bind(username);
+    match transaction.row(certificate).await? {
+        Some(_) => transaction.revise_all().await,
+        None => Ok(()),
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the database wants of one app: the intent that reconcilers make true.
 
-use crate::{AppId, Build, Config, Formation, ReleaseVersion};
+use std::collections::BTreeMap;
+
+use crate::{AppId, Build, Config, Formation, KeyPair, ReleaseVersion};
 
 /// Everything that is wanted of one app, read in one snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,12 @@ pub struct Desired {
     pub pending: Option<ReleaseContent>,
     /// Hosts that users added, lower case, sorted.
     pub domains: Vec<String>,
+    /// Its routing settings, over those of the platform: key → value.
+    pub settings: BTreeMap<String, String>,
+    /// Certificates for its hosts, best first. Left out by the database, which has their keys only sealed.
+    pub certificates: Vec<KeyPair>,
+    /// Counts what changed of its routing settings and certificates.
+    pub routing: i64,
 }
 
 /// A release with what it points at.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::command::process_command;
 use crate::formation::default_formation;
 use crate::limit::parse_memory;
+use crate::routing::AppSettings;
 use crate::{
     AppId, AppRoute, Build, Config, Desired, Endpoint, Environment, Formation, HealthCheck, Limits,
     ProcessType, ReleaseContent, Workload, WorkloadId,
@@ -12,6 +13,12 @@ use crate::{
 
 /// The port that apps are told to listen on where neither their image nor their config names one.
 pub const DEFAULT_PORT: u16 = 5000;
+
+/// The config variable that lists who may reach an app, as the setting of that name does.
+const CONFIG_WHITELIST: &str = "DEIS_WHITELIST";
+const WHITELIST: &str = "whitelist";
+/// Keeps everybody out who is on no list.
+const ENFORCE_WHITELIST: &str = "enforceWhitelist";
 
 /// How many containers of each type `build` is to run.
 ///
@@ -108,16 +115,45 @@ fn health_check(config: &Config) -> HealthCheck {
 
 /// The route of an app on a platform with this `domain`, leading to `endpoints`.
 pub fn route(desired: &Desired, domain: &str, endpoints: Vec<Endpoint>) -> AppRoute {
-    let own = std::iter::once(format!("{}.{domain}", desired.app));
-    let hosts: BTreeSet<String> =
-        own.chain(desired.domains.iter().cloned()).map(|name| name.to_ascii_lowercase()).collect();
     AppRoute {
-        hosts: hosts.into_iter().collect(),
+        hosts: hosts(desired, domain),
+        settings: settings(desired),
+        certificates: desired.certificates.clone(),
         release: desired.deployed.as_ref().map(|release| release.version),
         endpoints,
         wanted: Some(routable(desired).into_values().fold(0, u32::saturating_add)),
         ..AppRoute::new(desired.app.clone())
     }
+}
+
+/// The hosts that lead to an app on a platform with this `domain`, in lower case, sorted.
+pub fn hosts(desired: &Desired, domain: &str) -> Vec<String> {
+    let own = std::iter::once(format!("{}.{domain}", desired.app));
+    let hosts: BTreeSet<String> =
+        own.chain(desired.domains.iter().cloned()).map(|name| name.to_ascii_lowercase()).collect();
+    hosts.into_iter().collect()
+}
+
+/// The routing settings of an app; whom its config lets in counts, too.
+fn settings(desired: &Desired) -> BTreeMap<String, String> {
+    let mut settings = desired.settings.clone();
+    let release = desired.deployed.as_ref();
+    let listed = release.and_then(|release| release.config.values.0.get(CONFIG_WHITELIST));
+    let Some(listed) = listed.filter(|listed| !listed.trim().is_empty()) else { return settings };
+    // Config was never checked. Whoever lists something wants others kept out, also where it says nothing.
+    let valid: Vec<&str> = listed.split(',').filter(|entry| is_whitelist(entry)).collect();
+    if valid.is_empty() {
+        settings.insert(ENFORCE_WHITELIST.to_owned(), "on".to_owned());
+    }
+    let own = settings.get(WHITELIST).map(String::as_str);
+    let all: Vec<&str> = own.into_iter().chain(valid).collect();
+    settings.insert(WHITELIST.to_owned(), all.join(","));
+    settings
+}
+
+fn is_whitelist(text: &str) -> bool {
+    let is_empty = text.trim().is_empty();
+    !is_empty && AppSettings::parse(&[(WHITELIST.to_owned(), text.to_owned())].into()).is_ok()
 }
 
 /// How many containers of each routable type of the deployed release may get traffic.

@@ -6,6 +6,7 @@ pub mod acme;
 pub mod app;
 pub mod app_name;
 pub mod build;
+pub mod certificate;
 pub mod command;
 pub mod config;
 pub mod config_change;
@@ -32,6 +33,7 @@ pub mod workload;
 
 pub use app::{AppId, AppIdError};
 pub use build::{Build, Procfile, ProcfileError};
+pub use certificate::Certificate;
 pub use config::{Config, ConfigKey, ConfigKeyError, Environment};
 pub use config_change::ConfigChange;
 pub use container::{ContainerName, ContainerNameError, ContainerState, ContainerStatus};

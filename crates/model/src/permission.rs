@@ -27,7 +27,7 @@ pub enum Action<'a> {
         /// Who loses access.
         user: &'a str,
     },
-    /// Change or delete an account, or see or delete a key.
+    /// Change or delete an account, or see or delete a key or a certificate.
     Manage,
     /// See all users, name administrators, replace the tokens of others.
     Administer,
@@ -53,6 +53,11 @@ pub enum Object<'a> {
         /// Whose.
         owner: &'a str,
     },
+    /// A certificate: likewise.
+    Certificate {
+        /// Whose.
+        owner: &'a str,
+    },
     /// The platform.
     Platform,
 }
@@ -64,7 +69,7 @@ pub fn may(actor: Actor<'_>, action: Action<'_>, object: Object<'_>) -> bool {
         (Object::App { shared, .. }, Action::View | Action::Change) => shared,
         (Object::App { .. }, Action::Revoke { user }) => user == actor.username,
         (Object::Account { username }, Action::Manage) => actor.is_admin || actor.username == username,
-        (Object::Key { owner }, Action::Manage) => actor.username == owner,
+        (Object::Key { owner } | Object::Certificate { owner }, Action::Manage) => actor.username == owner,
         (Object::Platform, Action::Administer) => actor.is_admin,
         _ => false,
     }
@@ -111,10 +116,11 @@ mod tests {
     }
 
     #[test]
-    fn keys_belong_to_their_owner_alone() {
-        let key = Object::Key { owner: "owner" };
-        let allowed = [OWNER, FRIEND, ADMIN, OTHER].map(|actor| may(actor, Action::Manage, key));
-        assert_eq!(allowed, [true, false, false, false]);
+    fn keys_and_certificates_belong_to_their_owner_alone() {
+        for object in [Object::Key { owner: "owner" }, Object::Certificate { owner: "owner" }] {
+            let allowed = [OWNER, FRIEND, ADMIN, OTHER].map(|actor| may(actor, Action::Manage, object));
+            assert_eq!(allowed, [true, false, false, false], "{object:?}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod keeper;
 pub mod leaf;
 mod name;
 mod peer;
-mod pem;
+pub(crate) mod pem;
 mod verifier;
 
 use std::path::Path;

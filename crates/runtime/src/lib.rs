@@ -5,6 +5,7 @@ pub mod claim;
 pub mod data_dir;
 pub mod file;
 pub mod identity;
+pub mod key_pair;
 pub mod proxy_protocol;
 pub mod role;
 pub mod secrets;

@@ -40,7 +40,8 @@ impl Secrets {
     }
 }
 
-fn read_or_make(path: &Path) -> Result<String, SecretsError> {
+/// Reads the key in the file at `path`, making it if it is missing: 32 random bytes in hex.
+pub fn read_or_make(path: &Path) -> Result<String, SecretsError> {
     let failed = |source| SecretsError { path: path.to_owned(), source };
     match fs::read_to_string(path) {
         Ok(text) if !text.trim().is_empty() => Ok(text.trim().to_owned()),

@@ -17,6 +17,9 @@ const JOB_TIMEOUT: Duration = Duration::from_secs(20 * 60);
 /// How long an app must be well before one of its containers moves to a better host: one that came back may go again.
 const MOVE_PAUSE: Duration = Duration::from_secs(60);
 
+/// The file with the key that seals what the database must not give away.
+const SEALING_KEY: &str = "sealing.key";
+
 impl Parts {
     pub(super) async fn controller(&self, engine: Engine, status: StatusBoard) -> anyhow::Result<Running> {
         let settings = &self.settings;
@@ -34,6 +37,7 @@ impl Parts {
             engine,
             deploys: self.deploy_settings(),
             internal_key: self.secrets.internal_key.clone(),
+            vault: self.vault()?,
             registry: settings.registry.to_string(),
             registry_client: self.registry_client(),
             logger: self.client(&settings.loggers, Role::Logger),
@@ -52,6 +56,14 @@ impl Parts {
             let (ended, ()) = tokio::join!(controller.run(shutdown.clone()), keeping);
             Ok(ended?)
         }))
+    }
+
+    /// What seals the keys of certificates. On several hosts `deisctl` gives every controller the same key.
+    fn vault(&self) -> anyhow::Result<deis_controller::Vault> {
+        let path = self.settings.secrets_dir.join(SEALING_KEY);
+        let key = deis_runtime::secrets::read_or_make(&path)?;
+        let vault = deis_controller::Vault::open(&key);
+        vault.with_context(|| format!("failed to use the key in {}", path.display()))
     }
 
     /// This process's certificate as PostgreSQL's client reads it: `identity/{roots.crt,leaf.crt,leaf.key}`.

@@ -56,7 +56,8 @@ impl Platform {
         AppId::parse(host.strip_suffix(&*self.domain)?.strip_suffix('.')?).ok()
     }
 
-    async fn await_routers(&self, app: &AppId) {
+    /// Waits until routers know what was changed about `app`, within reason.
+    pub(super) async fn await_routers(&self, app: &AppId) {
         self.deploys.wake(app);
         let Ok(Some(current)) = self.database.current(app).await else { return };
         let release = self.database.release(app, current.version).await;

@@ -25,6 +25,11 @@ pub(super) struct Passwords {
     turns: Arc<Semaphore>,
 }
 
+/// What keeps equal passwords from having equal hashes.
+pub(super) fn random_salt() -> [u8; 16] {
+    rand::random()
+}
+
 impl Passwords {
     pub(super) fn new() -> Self {
         let semaphore = |permits| Arc::new(Semaphore::new(permits));

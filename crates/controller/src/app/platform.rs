@@ -7,6 +7,7 @@ use deis_database::Database;
 
 use super::password::Passwords;
 use super::{Deploys, Events};
+use crate::Vault;
 
 /// What every use case works with. Cheap to clone.
 #[derive(Clone)]
@@ -18,6 +19,7 @@ pub struct Platform {
     pub(super) logger: InternalClient,
     pub(super) registry_host: Arc<str>,
     pub(super) passwords: Passwords,
+    pub(super) vault: Vault,
 }
 
 impl Platform {
@@ -29,6 +31,7 @@ impl Platform {
         domain: &str,
         logger: InternalClient,
         registry_host: &str,
+        vault: Vault,
     ) -> Self {
         Self {
             database,
@@ -38,6 +41,7 @@ impl Platform {
             logger,
             registry_host: registry_host.into(),
             passwords: Passwords::new(),
+            vault,
         }
     }
 

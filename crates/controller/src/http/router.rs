@@ -17,8 +17,10 @@ use deis_runtime::{Allowed, Role, require_internal_key, require_role};
 use super::envelope::{finish_what_was_begun, wrap};
 use super::reply::{method_not_allowed, not_found};
 use super::{
-    apps, auth, builds, config, containers, domains, hooks, internal, keys, logs, perms, releases, run, users,
+    apps, auth, builds, certificates, config, containers, domains, hooks, internal, keys, logs, perms,
+    releases, routing, run, users,
 };
+use crate::Vault;
 use crate::app::{Deploys, Events, Platform};
 
 /// The largest body of a request, in bytes.
@@ -42,6 +44,8 @@ pub struct ApiState {
     pub registry_host: String,
     /// Authenticates other components.
     pub internal_key: String,
+    /// Seals keys of certificates.
+    pub vault: Vault,
 }
 
 /// What handlers share.
@@ -65,8 +69,8 @@ impl FromRef<Shared> for InternalKey {
 
 /// The API with everything that answers have in common.
 pub fn api(state: ApiState) -> Router {
-    let ApiState { database, deploys, events, domain, logger, registry_host, internal_key } = state;
-    let platform = Platform::new(database, deploys, events, &domain, logger, &registry_host);
+    let ApiState { database, deploys, events, domain, logger, registry_host, internal_key, vault } = state;
+    let platform = Platform::new(database, deploys, events, &domain, logger, &registry_host, vault);
     let internal_key = InternalKey::new(&internal_key);
     let guarded = internal_routes().layer(from_fn_with_state(internal_key.clone(), require_internal_key));
     let public = account_routes().merge(app_routes()).merge(release_routes());
@@ -96,6 +100,8 @@ fn account_routes() -> Router<Shared> {
     let router = both(router, "/v1/admin/perms", get(perms::admins).post(perms::make_admin));
     let router = both(router, "/v1/admin/perms/{username}", delete(perms::unmake_admin));
     let router = both(router, "/v1/keys", get(keys::list).post(keys::create));
+    let router = both(router, "/v1/certs", get(certificates::list).post(certificates::create));
+    let router = both(router, "/v1/certs/{name}", get(certificates::show).delete(certificates::delete));
     // A key's id takes everything to the end, slashes included.
     router.route("/v1/keys/{*id}", get(keys::show).delete(keys::delete))
 }
@@ -117,6 +123,8 @@ fn app_routes() -> Router<Shared> {
     let router = both(router, "/v1/apps/{id}/scale", post(apps::scale));
     let router = both(router, "/v1/apps/{id}/domains", get(domains::list).post(domains::create));
     let router = both(router, "/v1/apps/{id}/domains/{domain}", delete(domains::delete));
+    let settings = get(routing::show).post(routing::change).patch(routing::change);
+    let router = both(router, "/v1/apps/{id}/routing", settings);
     let router = both(router, "/v1/apps/{id}/perms", get(perms::list).post(perms::grant));
     both(router, "/v1/apps/{id}/perms/{username}", delete(perms::revoke))
 }

@@ -8,7 +8,7 @@ use time::macros::format_description;
 
 use deis_api::v1;
 use deis_database::{App, Push};
-use deis_model::{AppId, Build, Config, Domain, Key, Release, ReleaseState, User};
+use deis_model::{AppId, Build, Certificate, Config, Domain, Key, Release, ReleaseState, User};
 
 use crate::app::ContainerView;
 
@@ -115,6 +115,19 @@ pub(super) fn domain(domain: Domain) -> v1::Domain {
         domain: domain.domain,
         created: stamp(domain.created),
         updated: stamp(domain.updated),
+    }
+}
+
+/// A certificate.
+pub(super) fn certificate(certificate: Certificate) -> v1::Certificate {
+    v1::Certificate {
+        id: certificate.id,
+        owner: certificate.owner,
+        common_name: certificate.common_name,
+        expires: stamp(certificate.expires),
+        created: stamp(certificate.created),
+        updated: stamp(certificate.updated),
+        names: certificate.names,
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use super::caretaker::Caretaker;
+use crate::Vault;
 use crate::app::Events;
 use crate::reconcile::{DeploySettings, Parts, Reconciler};
 use crate::routes::Routing;
@@ -42,6 +43,8 @@ pub struct TermParts {
     pub settings: DeploySettings,
     /// Told to routers, heard from publishers.
     pub routing: Arc<Routing>,
+    /// Opens what the database keeps sealed.
+    pub vault: Vault,
     /// Who leads: this controller, as others call it.
     pub leader: Leader,
 }
@@ -256,6 +259,7 @@ impl Desk {
             scheduler: Arc::clone(&parts.scheduler),
             output: Arc::clone(&parts.output),
             routing: Arc::clone(&parts.routing),
+            vault: parts.vault.clone(),
             events: parts.events.clone(),
             settings: parts.settings.clone(),
             shutdown: relieved.clone(),

@@ -52,6 +52,9 @@ mod tests {
             deployed: None,
             pending: None,
             domains: Vec::new(),
+            settings: Default::default(),
+            certificates: Vec::new(),
+            routing: 0,
         }
     }
 

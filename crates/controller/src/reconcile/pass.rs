@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deis_model::plan::{Plan, Unready, Verdict, plan, unready};
-use deis_model::{AppId, ContainerName, ContainerStatus, Desired, ProcessType, Workload};
+use deis_model::{AppId, ContainerName, ContainerStatus, Desired, ProcessType, Workload, intent};
 use deis_scheduler::SchedulerError;
 
 use super::Reconciler;
@@ -36,7 +36,11 @@ impl Reconciler {
         let mut memory = state.memory.lock().await;
         let number = state.begin_pass();
         let desired = self.shared.database.desired(app).await?;
-        let Some(desired) = desired else { return self.tear_down(app, number, state, &mut memory).await };
+        let Some(mut desired) = desired else {
+            return self.tear_down(app, number, state, &mut memory).await;
+        };
+        let hosts = intent::hosts(&desired, &self.shared.settings.domain);
+        desired.certificates = self.shared.certificates.of(app, &hosts).await?;
         memory.follow(&desired);
         self.publish(&desired, state, &memory);
         state.note_routed(number, false);

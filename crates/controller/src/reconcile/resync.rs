@@ -58,7 +58,11 @@ impl Reconciler {
         while let Some(change) = changes.next().await {
             match change {
                 Written::App(app) => self.wake_app(&app),
-                Written::All => self.resync().await,
+                Written::Platform => self.shared.mesh.refresh().await,
+                Written::All => {
+                    self.shared.mesh.refresh().await;
+                    self.resync().await;
+                }
             }
         }
     }
@@ -69,11 +73,19 @@ impl Reconciler {
             self.await_first_reports().await;
         }
         let _ = self.shared.heard.set(());
+        // Routers would give up the platform's certificate, or open what is for few.
+        while !self.shared.mesh.is_told() {
+            self.shared.mesh.refresh().await;
+            if !self.shared.mesh.is_told() {
+                tokio::time::sleep(REREAD).await;
+            }
+        }
         self.pass_over_all().await;
         self.shared.routing.book.open();
         info!("routes are open");
         loop {
             tokio::time::sleep(RESYNC).await;
+            self.shared.mesh.refresh().await;
             self.resync().await;
             if let Err(error) = self.shared.scheduler.sweep_jobs().await {
                 warn!(error = %error, "failed to remove containers of abandoned jobs");

@@ -3,6 +3,7 @@
 mod accounts;
 mod apps;
 mod builds;
+mod certificates;
 mod config;
 mod containers;
 mod deploys;

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use deis_api::client::InternalClient;
+use deis_controller::Vault;
 use deis_controller::app::{Deploys, Events};
 use deis_controller::http::{ApiState, api};
 use deis_database::{Database, NewUser};
@@ -75,6 +76,7 @@ impl Platform {
             logger: client,
             registry_host: REGISTRY.to_owned(),
             internal_key: INTERNAL_KEY.to_owned(),
+            vault: Vault::open(&"a".repeat(64)).unwrap(),
         });
         Self { router, database, deploys, logger }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use deis_api::client::{Credential, InternalClient, LEADER, Peers};
 use deis_api::internal::Leader;
 use deis_controller::reconcile::DeploySettings;
-use deis_controller::{Config, Controller};
+use deis_controller::{Config, Controller, Vault};
 use deis_database::{Database, NewUser};
 use deis_model::{AppId, ContainerStatus};
 use deis_runtime::{Role, Shutdown, StatusBoard};
@@ -280,6 +280,7 @@ pub(crate) fn config(number: usize, database: Database, engine: Engine) -> Confi
             move_pause: Duration::from_secs(60),
         },
         internal_key: KEY.to_owned(),
+        vault: Vault::open(&"a".repeat(64)).unwrap(),
         registry: "127.0.0.1:5000".to_owned(),
         registry_client: nobody.clone(),
         logger: nobody,

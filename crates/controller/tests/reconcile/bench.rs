@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use deis_api::client::InternalClient;
 use deis_api::internal::{EndpointReport, Leader, PlatformRoutes, ReportedEndpoint, RoutesRequest};
+use deis_controller::Vault;
 use deis_controller::app::{DeployError, Deploys, Events};
 use deis_controller::deployer::Deployer;
 use deis_controller::lead::{Seat, Term, TermParts};
@@ -154,6 +155,7 @@ impl Bench {
             events: Events::start(logger, shutdown.clone()),
             settings: settings.clone(),
             routing,
+            vault: Vault::open(&"a".repeat(64)).unwrap(),
             leader: Leader::default(),
         };
         let term = Term::new(parts, shutdown.clone());

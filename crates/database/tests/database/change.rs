@@ -64,7 +64,7 @@ async fn hear(changes: &mut BoxStream<'static, Change>, id: &str) -> usize {
         match change.expect("changes do not end") {
             Change::App(found) if found == app(id) => return others,
             Change::App(_) => others += 1,
-            Change::All => {}
+            Change::Platform | Change::All => {}
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deis_database::{Database, DatabaseError, NewBuild, NewPush, NewUser, Slice, copy};
+use deis_database::{Database, DatabaseError, NewBuild, NewCertificate, NewPush, NewUser, SealedTicketKey, Slice, copy};
 use deis_model::{AppId, ConfigChange, ProcessType, Procfile, ReleaseVersion};
 
 use crate::contract::{Databases, on_both_engines};
@@ -69,6 +69,24 @@ async fn one_machine() -> Database {
     let settings = BTreeMap::from([("registrationMode".to_owned(), Some("disabled".to_owned()))]);
     database.change_settings("controller", &settings).await.unwrap();
     let epoch = time::OffsetDateTime::UNIX_EPOCH;
+    let names = ["www.example.com".to_owned()];
+    let certificate = NewCertificate {
+        owner: "ann",
+        common_name: "www.example.com",
+        chain: "chain",
+        sealed_key: "sealed",
+        names: &names,
+        expires: epoch,
+    };
+    database.add_certificate(certificate, "example.com").await.unwrap();
+    let set = |settings: &mut BTreeMap<String, String>| -> Result<(), ()> {
+        settings.insert("gzip".to_owned(), "off".to_owned());
+        Ok(())
+    };
+    database.change_app_settings(&blog(), "none", set).await.unwrap().unwrap();
+    let (name, sealed_key) = ("name".to_owned(), "sealed".to_owned());
+    let key = SealedTicketKey { name, sealed_key, created: epoch };
+    database.rotate_ticket_keys(&key, time::Duration::ZERO, 3).await.unwrap();
     database.touch_host("one", epoch).await.unwrap();
     database.begin_acme_order("example.com", "https://ca.example/dir", epoch).await.unwrap();
     database
@@ -91,6 +109,9 @@ async fn everything(database: &Database) -> String {
         format!("{:#?}", database.domains(&blog, all).await.unwrap()),
         format!("{:#?}", database.collaborators(&blog).await.unwrap()),
         format!("{:#?}", database.settings("controller").await.unwrap()),
+        format!("{:#?}", database.certificates("ann", all).await.unwrap()),
+        format!("{:#?}", database.app_settings(&blog).await.unwrap()),
+        format!("{:#?}", database.ticket_keys().await.unwrap().into_iter().map(|key| key.name).collect::<Vec<_>>()),
         format!("{:#?}", database.hosts().await.unwrap()),
         format!("{:#?}", database.acme_states().await.unwrap()),
         format!("{:#?}", database.acme_account("https://ca.example/dir").await.unwrap()),

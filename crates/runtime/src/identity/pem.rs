@@ -44,7 +44,7 @@ pub(super) fn certificates(
 }
 
 /// `certificate` as text.
-pub(super) fn certificate_text(certificate: &CertificateDer<'_>) -> String {
+pub(crate) fn certificate_text(certificate: &CertificateDer<'_>) -> String {
     encode("CERTIFICATE", certificate)
 }
 
@@ -53,7 +53,8 @@ pub(super) fn key_text(key: &[u8]) -> String {
     encode("PRIVATE KEY", key)
 }
 
-fn encode(label: &str, content: &[u8]) -> String {
+/// `content` as the part of a text that is called `label`.
+pub(crate) fn encode(label: &str, content: &[u8]) -> String {
     let content = STANDARD.encode(content);
     let mut text = format!("-----BEGIN {label}-----\n");
     for start in (0..content.len()).step_by(LINE_BYTES) {
