@@ -9,8 +9,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::invocation::{self, Invocation};
 use crate::{
-    apps, auth, builds, certs, config, domains, git, groups, keys, limits, output, perms, plugin, ps,
-    releases, tags, users,
+    apps, auth, builds, certs, config, domains, git, groups, keys, limits, maintenance, output, perms,
+    plugin, ps, releases, routing, tags, tls, users, whitelist,
 };
 
 /// One command line. Groups are a matter of names: to the parser every command is one of a flat list.
@@ -42,15 +42,23 @@ enum Command {
     #[command(flatten)]
     Limits(limits::Limits),
     #[command(flatten)]
+    Maintenance(maintenance::Maintenance),
+    #[command(flatten)]
     Perms(perms::Perms),
     #[command(flatten)]
     Ps(ps::Ps),
     #[command(flatten)]
     Releases(releases::Releases),
     #[command(flatten)]
+    Routing(routing::Routing),
+    #[command(flatten)]
     Tags(tags::Tags),
     #[command(flatten)]
+    Tls(tls::Tls),
+    #[command(flatten)]
     Users(users::Users),
+    #[command(flatten)]
+    Whitelist(whitelist::Whitelist),
 }
 
 impl Command {
@@ -66,11 +74,15 @@ impl Command {
             Self::Git(command) => command.run(),
             Self::Keys(command) => command.run().await,
             Self::Limits(command) => command.run().await,
+            Self::Maintenance(command) => command.run().await,
             Self::Perms(command) => command.run().await,
             Self::Ps(command) => command.run().await,
             Self::Releases(command) => command.run().await,
+            Self::Routing(command) => command.run().await,
             Self::Tags(command) => command.run().await,
+            Self::Tls(command) => command.run().await,
             Self::Users(command) => command.run().await,
+            Self::Whitelist(command) => command.run().await,
         }
         .map(|()| 0)
     }

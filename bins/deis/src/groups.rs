@@ -13,12 +13,16 @@ const fn group(name: &'static str, about: &'static str, lists: bool) -> Group {
 }
 
 /// Every group, in the order in which help shows them.
-pub(crate) const GROUPS: [Group; 14] = [
+pub(crate) const GROUPS: [Group; 18] = [
     group("auth", "your account: register, log in, log out", false),
     group("apps", "apps: create, look at, run commands in, destroy", true),
     group("ps", "processes of an app: list, scale, restart", true),
     group("config", "environment variables of an app", true),
     group("domains", "host names that lead to an app", true),
+    group("routing", "how routers treat an app's visitors", true),
+    group("maintenance", "a page in place of an app for a while", false),
+    group("whitelist", "addresses that alone may reach an app", true),
+    group("tls", "whether visitors must come by HTTPS", false),
     group("builds", "builds of an app; make one from an image", true),
     group("limits", "memory and CPU that processes may use", true),
     group("tags", "labels of the hosts that an app may run on", true),
@@ -75,14 +79,14 @@ pub(crate) fn main_help() -> String {
         ("logs", "what an app prints; -f to follow"),
         ("help", "more about a command: deis help create"),
     ] {
-        text.push_str(&format!("  {command:<10}{about}\n"));
+        text.push_str(&format!("  {command:<13}{about}\n"));
     }
     text.push_str("\nGroups of commands, see 'deis help <group>':\n");
     for group in &GROUPS {
-        text.push_str(&format!("  {:<10}{}\n", group.name, group.about));
+        text.push_str(&format!("  {:<13}{}\n", group.name, group.about));
     }
     text.push_str(
-        "\nOthers:\n  shortcuts short names for frequent commands\n  version   the version of this client\n",
+        "\nOthers:\n  shortcuts    short names for frequent commands\n  version      the version of this client\n",
     );
     text.push_str("\nWith git: 'git push deis master' builds and deploys an app.\n");
     text

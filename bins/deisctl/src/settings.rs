@@ -19,6 +19,7 @@ use http::Method;
 
 use deis_api::client::InternalClient;
 use deis_api::internal::SettingsPage;
+use deis_model::routing;
 
 use crate::arguments::{ConfigAction, ConfigCommand};
 use crate::fleet::Fleet;
@@ -50,7 +51,7 @@ pub(crate) async fn run(
         Request::Get(keys) => show(target, &fetch(&controller, target).await?, keys, out)?,
         Request::Change(changes) => {
             write(&controller, target, changes.iter().cloned().collect()).await?;
-            echo(changes, out)?;
+            echo(target, changes, out)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -88,6 +89,16 @@ impl<'a> Target<'a> {
         if fits { Ok(Self(text)) } else { bail!("Could not parse target: {text}") }
     }
 
+    /// The value of `key` for everybody's eyes: secrets are hidden.
+    fn shown<'v>(self, key: &str, value: &'v str) -> &'v str {
+        if self.is_router() { routing::shown(key, value) } else { value }
+    }
+
+    /// Whether these are settings of the router mesh.
+    fn is_router(self) -> bool {
+        self.0 == "router"
+    }
+
     fn path(self) -> String {
         format!("/internal/config/{}", self.0)
     }
@@ -107,18 +118,25 @@ fn show(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     if keys.is_empty() {
-        values.iter().try_for_each(|(key, value)| writeln!(out, "{key}={value}"))?;
+        values.iter().try_for_each(|(key, value)| writeln!(out, "{key}={}", target.shown(key, value)))?;
     }
     for key in keys {
         let value = values.get(key).ok_or_else(|| anyhow!("Key not found (/deis/{}/{key})", target.0))?;
-        writeln!(out, "{value}")?;
+        writeln!(out, "{}", target.shown(key, value))?;
     }
     Ok(())
 }
 
 /// Prints what was changed: values that were set, names of keys that were taken away.
-fn echo(changes: &[(String, Option<String>)], out: &mut dyn Write) -> std::io::Result<()> {
-    changes.iter().try_for_each(|(key, value)| writeln!(out, "{}", value.as_ref().unwrap_or(key)))
+fn echo(
+    target: Target<'_>,
+    changes: &[(String, Option<String>)],
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
+    changes.iter().try_for_each(|(key, value)| match value {
+        Some(value) => writeln!(out, "{}", target.shown(key, value)),
+        None => writeln!(out, "{key}"),
+    })
 }
 
 async fn write(
@@ -137,6 +155,9 @@ fn setting(target: Target<'_>, pair: &str) -> anyhow::Result<(String, String)> {
         .split_once('=')
         .filter(|(key, value)| !key.is_empty() && !value.is_empty())
         .ok_or_else(|| anyhow!("'{pair}' does not match the pattern 'key=var', ex: foo=bar"))?;
+    if target.is_router() && !FILE_VALUED.contains(&(target.0, key)) {
+        return Ok((key.to_owned(), routing::seal(key, value, rand::random)?));
+    }
     if !FILE_VALUED.contains(&(target.0, key)) {
         return Ok((key.to_owned(), value.to_owned()));
     }

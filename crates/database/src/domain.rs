@@ -1,15 +1,18 @@
 //! Domains: host names that users added to apps.
 
+use deis_model::certificate::wildcards_above;
 use deis_model::{AppId, Domain};
 
-use crate::query::query;
+use crate::query::{places, query};
 use crate::row::{Row, microseconds, now};
+use crate::transaction::Transaction;
 use crate::{Database, DatabaseError, Listing, Slice};
 
 impl Database {
     /// Adds `domain` to `app`.
     ///
-    /// `Taken` if any app has it, whatever its case, or if it is the default host of `default_of`, another app.
+    /// `Taken` if any app has it, whatever its case, or if it is the default host of `default_of`, another app;
+    /// `Overlaps` if it is below a wildcard of another owner's app, or a wildcard above a domain of one.
     pub async fn add_domain(
         &self,
         app: &AppId,
@@ -25,10 +28,14 @@ impl Database {
                     return Err(DatabaseError::Taken);
                 }
             }
+            let host = domain.to_ascii_lowercase();
+            if let Some(other) = overlapping(&mut transaction, app, &host).await? {
+                return Err(DatabaseError::Overlaps { domain: other });
+            }
             let insert = "INSERT INTO domains (host, domain, app, owner, created, updated) \
                           VALUES ($1, $2, $3, $4, $5, $6)";
             let insert = query(insert)
-                .bind(domain.to_ascii_lowercase())
+                .bind(host)
                 .bind(domain)
                 .bind(app.as_str())
                 .bind(owner)
@@ -72,6 +79,37 @@ impl Database {
         let rows = self.rows(query("SELECT host, app FROM domains ORDER BY host")).await?;
         rows.iter().map(|row| Ok((row.text("host")?, row.app("app")?))).collect()
     }
+}
+
+/// A domain of another owner's app that `host` would take visitors from, or that would take some of its own.
+async fn overlapping(
+    transaction: &mut Transaction,
+    app: &AppId,
+    host: &str,
+) -> Result<Option<String>, DatabaseError> {
+    let related: Vec<String> = wildcards_above(host).collect();
+    let below = host.strip_prefix('*').map(|above| format!("%{above}"));
+    let mut conditions = Vec::new();
+    if !related.is_empty() {
+        conditions.push(format!("host IN ({})", places(2, related.len())));
+    }
+    if below.is_some() {
+        conditions.push(format!("host LIKE ${}", 2 + related.len()));
+    }
+    if conditions.is_empty() {
+        return Ok(None);
+    }
+    let select = format!(
+        "SELECT domain FROM domains WHERE host <> ${own} AND ({}) AND app NOT IN \
+         (SELECT id FROM apps WHERE owner IN (SELECT owner FROM apps WHERE id = $1)) ORDER BY host LIMIT 1",
+        conditions.join(" OR "),
+        own = 2 + related.len() + usize::from(below.is_some()),
+    );
+    let select = related
+        .iter()
+        .chain(&below)
+        .fold(query(select).bind(app.as_str()), |select, value| select.bind(value.as_str()));
+    transaction.row(select.bind(host)).await?.map(|row| row.text("domain")).transpose()
 }
 
 fn read_domain(row: &Row) -> Result<Domain, DatabaseError> {

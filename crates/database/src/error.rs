@@ -98,6 +98,12 @@ pub enum DatabaseError {
     /// What was to be made exists, perhaps as somebody else's.
     #[error("it exists already")]
     Taken,
+    /// A wildcard of another owner's app is above a new domain, or a new wildcard above a domain of one.
+    #[error("it overlaps with {domain}, which another owner's app has")]
+    Overlaps {
+        /// The other domain.
+        domain: String,
+    },
     /// What the call is about does not exist.
     #[error("it does not exist")]
     Missing,

@@ -9,7 +9,7 @@ pub struct Certificate {
     pub id: i64,
     /// Who uploaded it.
     pub owner: String,
-    /// What it is called, which is also a host that it serves. Unique on the platform.
+    /// What it is called. Unique on the platform.
     pub common_name: String,
     /// The host names that it is for, in lower case, sorted; the first label may be `*`.
     pub names: Vec<String>,

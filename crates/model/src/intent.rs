@@ -175,21 +175,29 @@ mod tests {
         assert_eq!(text.join(" "), expected, "{kind} with {types:?}");
     }
 
+    fn desired(deployed: Option<ReleaseContent>) -> Desired {
+        Desired {
+            app: AppId::parse("blog").unwrap(),
+            uuid: String::new(),
+            owner: "ann".to_owned(),
+            formation: Formation::default(),
+            deployed,
+            pending: None,
+            domains: Vec::new(),
+            settings: BTreeMap::new(),
+            certificates: Vec::new(),
+            routing: 0,
+        }
+    }
+
     fn wanted(formation: &[(&str, u32)], is_deployed: bool) -> Option<u32> {
         let release = ReleaseContent {
             version: crate::ReleaseVersion::FIRST,
             build: Some(build("buildpack", "web worker")),
             config: Config::empty(String::new(), "ann".to_owned(), time::OffsetDateTime::UNIX_EPOCH),
         };
-        let desired = Desired {
-            app: AppId::parse("blog").unwrap(),
-            uuid: String::new(),
-            owner: "ann".to_owned(),
-            formation: formation.iter().map(|(name, n)| (ProcessType::parse(name).unwrap(), *n)).collect(),
-            deployed: is_deployed.then_some(release),
-            pending: None,
-            domains: Vec::new(),
-        };
+        let formation = formation.iter().map(|(name, n)| (ProcessType::parse(name).unwrap(), *n)).collect();
+        let desired = Desired { formation, ..desired(is_deployed.then_some(release)) };
         route(&desired, "example.com", Vec::new()).wanted
     }
 
@@ -199,6 +207,37 @@ mod tests {
         assert_eq!(wanted(&[("web", 3), ("worker", 2)], true), Some(3));
         assert_eq!(wanted(&[("web", 0), ("worker", 2)], true), Some(0));
         assert_eq!(wanted(&[("web", 3)], false), Some(0));
+    }
+
+    /// The whitelist that routers are told of an app with these, and whether it is enforced.
+    fn whitelist(setting: Option<&str>, config: &str) -> (Option<String>, bool) {
+        let mut values = Config::empty("u".to_owned(), "ann".to_owned(), time::OffsetDateTime::UNIX_EPOCH);
+        values.values.0.insert(CONFIG_WHITELIST.to_owned(), config.to_owned());
+        let version = crate::ReleaseVersion::FIRST;
+        let settings = setting.map(|value| (WHITELIST.to_owned(), value.to_owned())).into_iter().collect();
+        let release = ReleaseContent { version, build: None, config: values };
+        let desired = Desired { settings, ..desired(Some(release)) };
+        let settings = route(&desired, "example.com", Vec::new()).settings;
+        AppSettings::parse(&settings).unwrap();
+        (settings.get(WHITELIST).cloned(), settings.contains_key(ENFORCE_WHITELIST))
+    }
+
+    #[test]
+    fn whom_the_config_lets_in_counts_beside_the_setting() {
+        let check = |setting: Option<&str>, config: &str, expected: Option<&str>| {
+            let expected = (expected.map(str::to_owned), false);
+            assert_eq!(whitelist(setting, config), expected, "{setting:?} {config:?}");
+        };
+        check(None, "10.0.1.0/24:office,1.2.3.4", Some("10.0.1.0/24:office,1.2.3.4"));
+        check(Some("1.1.1.1"), "1.2.3.4", Some("1.1.1.1,1.2.3.4"));
+        check(Some("1.1.1.1"), " ", Some("1.1.1.1"));
+        check(None, "", None);
+        check(None, "office,1.2.3.4", Some("1.2.3.4"));
+    }
+
+    #[test]
+    fn a_list_that_says_nothing_lets_nobody_in() {
+        assert_eq!(whitelist(None, "office"), (Some(String::new()), true));
     }
 
     #[test]

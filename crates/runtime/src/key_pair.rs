@@ -13,6 +13,7 @@ use rustls::sign::SigningKey;
 use time::OffsetDateTime;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
+use x509_parser::pem::Pem;
 use x509_parser::prelude::FromDer;
 
 use crate::identity::pem::{certificate_text, encode};
@@ -22,10 +23,14 @@ pub use error::PairError;
 /// How many certificates a chain has at most.
 pub const MAX_CERTIFICATES: usize = 10;
 
+/// What the block is called that holds an authority's word on a certificate, as DER.
+const STATUS: &str = "OCSP RESPONSE";
+
 /// A pair that can be served with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedPair {
-    /// The certificate first, each next one vouching for the one before, and nothing else; then the key.
+    /// The certificate first, each next one vouching for the one before, and what the authority says of it (a block
+    /// `OCSP RESPONSE`) if it was given; then the key.
     pub pair: KeyPair,
     /// The common name in the certificate's subject, if it has one.
     pub common_name: Option<String>,
@@ -36,12 +41,12 @@ pub struct CheckedPair {
     pub expires: OffsetDateTime,
 }
 
-/// Checks the PEM texts `chain` and `key` as of `now`: that the key is one that can be used and the certificate's own,
+/// Checks the PEM texts of a chain and its `key` as of `now`: that the key is one that can be used and the certificate's own,
 /// that the other certificates vouch for it, and that all are valid.
-pub fn check(chain: &str, key: &str, now: OffsetDateTime) -> Result<CheckedPair, PairError> {
+pub fn check(text: &str, key: &str, now: OffsetDateTime) -> Result<CheckedPair, PairError> {
     let key = read_key(key)?;
     let signing = any_supported_type(&key).map_err(|_| PairError::KeyKind)?;
-    let certificates = read_chain(chain)?;
+    let certificates = read_chain(text)?;
     let parsed = certificates.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
     let leaf = parsed.iter().position(|certificate| is_of(certificate, &*signing));
     let leaf = leaf.ok_or_else(|| PairError::OtherKey { name: subject(&parsed[0]) })?;
@@ -50,7 +55,7 @@ pub fn check(chain: &str, key: &str, now: OffsetDateTime) -> Result<CheckedPair,
     check_purpose(&parsed[leaf])?;
     let texts = chain.0.iter().map(|index| certificate_text(&certificates[*index]));
     Ok(CheckedPair {
-        pair: KeyPair { chain: texts.collect(), key: key_text(&key) },
+        pair: KeyPair { chain: texts.chain(status(text)).collect(), key: key_text(&key) },
         common_name: common_name(&parsed[leaf]),
         names: names(&parsed[leaf]),
         expires: parsed[leaf].validity().not_after.to_datetime(),
@@ -84,6 +89,13 @@ fn read_chain(text: &str) -> Result<Vec<CertificateDer<'static>>, PairError> {
         }
         Ok(found) => Ok(found),
     }
+}
+
+/// What the authority says of the certificate, to be shown along with it: the last block of that kind.
+fn status(text: &str) -> Option<String> {
+    let blocks = Pem::iter_from_buffer(text.as_bytes()).filter_map(Result::ok);
+    let status = blocks.filter(|block| block.label == STATUS).last()?;
+    Some(encode(STATUS, &status.contents))
 }
 
 fn parse<'a>(certificate: &'a CertificateDer<'static>) -> Result<X509Certificate<'a>, PairError> {

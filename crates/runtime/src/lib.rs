@@ -6,6 +6,7 @@ pub mod data_dir;
 pub mod file;
 pub mod identity;
 pub mod key_pair;
+pub mod mesh_settings;
 pub mod proxy_protocol;
 pub mod role;
 pub mod secrets;

@@ -5,4 +5,5 @@ mod accounts;
 mod apps;
 mod command_line;
 mod releases;
+mod routing;
 mod user;

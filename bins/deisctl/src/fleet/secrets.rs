@@ -7,7 +7,7 @@ use deis_runtime::secrets::random_hex;
 use super::Document;
 
 /// What roles share. No `Debug`: it is never printed.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Secrets {
     /// Authenticates calls between roles.
     pub(crate) internal_key: String,
@@ -19,6 +19,9 @@ pub(crate) struct Secrets {
     pub(crate) database_superuser_password: String,
     /// Of the accounts that its hosts copy each other with.
     pub(crate) database_replication_password: String,
+    /// Seals what controllers keep in the database. Platforms of older versions have none yet.
+    #[serde(default)]
+    pub(crate) sealing_key: String,
 }
 
 impl Secrets {
@@ -30,6 +33,14 @@ impl Secrets {
             database_password: random_hex(),
             database_superuser_password: random_hex(),
             database_replication_password: random_hex(),
+            sealing_key: random_hex(),
+        }
+    }
+
+    /// Makes what platforms of older versions do not have.
+    pub(crate) fn complete(&mut self) {
+        if self.sealing_key.is_empty() {
+            self.sealing_key = random_hex();
         }
     }
 }

@@ -52,11 +52,16 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Reads all of it. Identities that end before long are issued anew.
+    /// Reads all of it. Identities that end before long are issued anew, secrets that are missing made.
     pub(crate) async fn read(fleet: &Fleet) -> anyhow::Result<Self> {
         const MISSING: &str = "this cluster knows of no platform; make it one with `deisctl init`";
         let settings = fleet.documents.read::<Settings>().await?.context(MISSING)?;
-        let secrets = fleet.documents.read::<Secrets>().await?.context(MISSING)?;
+        fleet.documents.read::<Secrets>().await?.context(MISSING)?;
+        let complete = |secrets: &mut Secrets| {
+            secrets.complete();
+            Ok(secrets.clone())
+        };
+        let secrets = fleet.documents.change(complete).await?;
         let wishes = fleet.documents.read::<Wishes>().await?.context(MISSING)?;
         fleet.documents.read::<Identities>().await?.context(MISSING)?;
         let renew = |identities: &mut Identities| identities.renew(SystemTime::now());

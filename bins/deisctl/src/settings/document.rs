@@ -1,10 +1,12 @@
 //! Settings in a cluster: kept by the engine, handed to the roles concerned.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::bail;
+use deis_runtime::mesh_settings;
+use time::OffsetDateTime;
 
 use crate::control::Control;
 use crate::fleet::{Settings, State, Wishes};
@@ -43,6 +45,9 @@ async fn change(
         }
     }
     let write = |settings: &mut Settings| {
+        if target.is_router() {
+            check_mesh(settings.0.get(target.0), changes)?;
+        }
         for (key, value) in changes {
             settings.set(target.0, key, value.as_deref());
         }
@@ -53,7 +58,7 @@ async fn change(
         let note = |wishes: &mut Wishes| Ok(wishes.untold.insert(target.0.to_owned()));
         operation.fleet.documents.change(note).await?;
     }
-    echo(changes, out)?;
+    echo(target, changes, out)?;
     let units = concerned(target, changes);
     let state = State::read(&operation.fleet).await?;
     let running: Vec<_> = state.wishes.started().into_iter().filter(|unit| units.contains(unit)).collect();
@@ -66,6 +71,18 @@ async fn change(
     let code = operation.settle(&running, out).await?;
     Control::settle(&operation.fleet, out).await?;
     Ok(code)
+}
+
+/// Refuses what routers could not follow.
+fn check_mesh(
+    settings: Option<&BTreeMap<String, String>>,
+    changes: &[(String, Option<String>)],
+) -> anyhow::Result<()> {
+    let is_theirs = |key: &str| effect("router", key) == Effect::Controller;
+    let settings = settings.into_iter().flatten().filter(|(key, _)| is_theirs(key));
+    let settings = settings.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let changes = changes.iter().filter(|(key, _)| is_theirs(key)).cloned().collect();
+    Ok(mesh_settings::check(&settings, &changes, OffsetDateTime::now_utc())?)
 }
 
 /// The units that the changed settings are for.
@@ -138,6 +155,29 @@ mod tests {
             "router http stays as it is: it has to be an address and a port, as 0.0.0.0:80"
         );
         assert!(shown(&operation, "router", &["http"]).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_routers_could_not_follow_is_never_set() {
+        let operation = operation().await;
+        let target = Target::parse("router").expect("a target");
+        let set = |key: &str, value: &str| Request::Change(vec![(key.to_owned(), Some(value.to_owned()))]);
+        for (key, value) in [("bodySize", "big"), ("nonsense", "1"), ("sslKey", "x")] {
+            let refused = answer(&operation, target, &set(key, value), &mut Vec::new()).await;
+            assert!(refused.expect_err("refused").to_string().contains(key), "{key}");
+        }
+        assert_eq!(told(&operation, "router", &[("bodySize", Some("5m"))]).await, "5m\n");
+        assert_eq!(shown(&operation, "router", &[]).await.expect("set"), "bodySize=5m\n");
+    }
+
+    #[tokio::test]
+    async fn the_key_of_the_platforms_certificate_is_not_printed() {
+        let operation = operation().await;
+        let pair = rcgen::generate_simple_self_signed(vec!["a.example.com".to_owned()]).expect("a pair");
+        let (chain, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
+        let printed = told(&operation, "router", &[("sslCert", Some(&chain)), ("sslKey", Some(&key))]).await;
+        assert_eq!(printed, format!("{chain}\n(hidden)\n"));
+        assert_eq!(shown(&operation, "router", &["sslKey"]).await.expect("set"), "(hidden)\n");
     }
 
     #[tokio::test]

@@ -32,7 +32,8 @@ impl Platform {
 
     /// Adds a certificate to the caller's, called `name` or like the host in it, and waits until routers serve it.
     ///
-    /// It serves the hosts that it is for, and the one that it is called like, of apps on which the caller may work.
+    /// It serves the hosts that it is for, of apps on which the caller may work. What it is called changes nothing about
+    /// that: visitors would not believe it.
     pub async fn add_certificate(
         &self,
         caller: &User,
@@ -45,7 +46,7 @@ impl Platform {
             Refusal::field(field, error)
         })?;
         let name = called(name, &checked)?;
-        let names = names(&name, &checked)?;
+        let names = names(&checked)?;
         let new = NewCertificate {
             owner: &caller.username,
             common_name: &name,
@@ -104,14 +105,12 @@ fn called(given: Option<&str>, checked: &CheckedPair) -> Result<String, Refusal>
     }
 }
 
-/// The hosts that a certificate called `name` serves.
-fn names(name: &str, checked: &CheckedPair) -> Result<Vec<String>, Refusal> {
-    let named = std::iter::once(name.to_ascii_lowercase());
-    let hosts = checked.names.iter().cloned().chain(named).filter(|name| is_host(name));
-    let hosts: BTreeSet<String> = hosts.collect();
+/// The hosts that a certificate is for.
+fn names(checked: &CheckedPair) -> Result<Vec<String>, Refusal> {
+    let hosts: Vec<String> = checked.names.iter().filter(|name| is_host(name)).cloned().collect();
     match hosts.len() > MAX_NAMES {
         true => Err(Refusal::field("certificate", format!("It is for more than {MAX_NAMES} hosts."))),
-        false => Ok(hosts.into_iter().collect()),
+        false => Ok(hosts),
     }
 }
 

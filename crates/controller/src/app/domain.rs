@@ -26,12 +26,16 @@ impl Platform {
         let domain = parse_domain(domain).map_err(|error| Refusal::field("domain", error))?;
         let taken =
             || Refusal::field("domain", format!("The domain {domain} is already in use by another app"));
-        let below = self.name_below_platform(&domain);
-        if below.as_ref().is_some_and(|name| name.as_str() == RESERVED) {
+        if self.is_the_platforms(&domain) {
             return Err(taken());
         }
+        let below = self.name_below_platform(&domain);
         let added = match self.database.add_domain(&app, &caller.username, &domain, below.as_ref()).await {
             Err(DatabaseError::Taken) => return Err(taken()),
+            Err(DatabaseError::Overlaps { domain: other }) => {
+                let text = format!("The domain {domain} overlaps with {other}, which another user's app has");
+                return Err(Refusal::field("domain", text));
+            }
             added => added?,
         };
         self.events.say(&app, format!("domain {domain} added"));
@@ -50,10 +54,21 @@ impl Platform {
         Ok(())
     }
 
-    /// The app whose default host `domain` is, or would be.
+    /// Whether `domain` is, or holds as a wildcard, names of the platform itself: that of the controller with all below,
+    /// and those that apps get by themselves.
+    fn is_the_platforms(&self, domain: &str) -> bool {
+        let host = domain.to_ascii_lowercase();
+        let base = host.strip_prefix("*.").unwrap_or(&host);
+        let controller = format!("{RESERVED}.{}", self.domain);
+        let holds_platform = base != host && is_at_or_below(&self.domain, base);
+        is_at_or_below(base, &controller) || holds_platform
+    }
+
+    /// The app whose default host `domain` is, or would be, or is a wildcard below.
     fn name_below_platform(&self, domain: &str) -> Option<AppId> {
         let host = domain.to_ascii_lowercase();
-        AppId::parse(host.strip_suffix(&*self.domain)?.strip_suffix('.')?).ok()
+        let base = host.strip_prefix("*.").unwrap_or(&host);
+        AppId::parse(base.strip_suffix(&*self.domain)?.strip_suffix('.')?).ok()
     }
 
     /// Waits until routers know what was changed about `app`, within reason.
@@ -67,4 +82,8 @@ impl Platform {
             let _ = tokio::time::timeout(ROUTERS_WAIT, routed).await;
         }
     }
+}
+
+fn is_at_or_below(host: &str, above: &str) -> bool {
+    host.strip_suffix(above).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }

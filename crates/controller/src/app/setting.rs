@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use deis_model::routing::{MeshSettings, Setting, SettingError, seal, shown};
-use deis_runtime::key_pair;
+use deis_model::routing::{Setting, seal, shown};
+use deis_runtime::mesh_settings;
 use time::OffsetDateTime;
 
 use super::password::random_salt;
@@ -15,10 +15,6 @@ const MAX_VALUE_LENGTH: usize = 64 * 1024;
 
 /// The target whose settings all routers are told.
 const ROUTER: &str = "router";
-/// The platform's certificate and its key.
-const CERTIFICATE: &str = "sslCert";
-const KEY: &str = "sslKey";
-
 /// What the value of the setting `key` of `target` is sealed for; none if it is no secret.
 pub(crate) fn purpose(target: &str, key: &str) -> Option<String> {
     let is_secret = target == ROUTER && Setting::find(key).is_some_and(|setting| setting.is_secret);
@@ -65,22 +61,8 @@ impl Platform {
                 *value = self.vault.unseal(&purpose, value).unwrap_or_default();
             }
         }
-        for (key, value) in changes {
-            match value {
-                Some(value) => drop(settings.insert(key.clone(), value.clone())),
-                None => drop(settings.remove(key)),
-            }
-        }
-        if changes.contains_key(CERTIFICATE) || changes.contains_key(KEY) {
-            check_pair(settings.get(CERTIFICATE), settings.get(KEY))?;
-        }
-        // What an older version took without looking stands in nobody's way.
-        let (_, errors) = MeshSettings::default().with(&settings);
-        let is_changed = |error: &&SettingError| changes.contains_key(error.key());
-        match errors.iter().find(is_changed) {
-            Some(error) => Err(Refusal::field(error.key(), error)),
-            None => Ok(()),
-        }
+        let checked = mesh_settings::check(&settings, changes, OffsetDateTime::now_utc());
+        checked.map_err(|error| Refusal::field(&error.key, &error))
     }
 }
 
@@ -91,24 +73,6 @@ fn hash_passwords(changes: &mut BTreeMap<String, Option<String>>) -> Result<(), 
         }
     }
     Ok(())
-}
-
-fn check_pair(certificate: Option<&String>, key: Option<&String>) -> Result<(), Refusal> {
-    let refused = |key: &str, why: String| {
-        Err(Refusal::field(key, format!("the value of {key} cannot be used: {why}")))
-    };
-    match (certificate, key) {
-        (None, None) => Ok(()),
-        (Some(certificate), Some(key)) => {
-            match key_pair::check(certificate, key, OffsetDateTime::now_utc()) {
-                Err(error) if error.is_about_key() => refused(KEY, error.to_string()),
-                Err(error) => refused(CERTIFICATE, error.to_string()),
-                Ok(_) => Ok(()),
-            }
-        }
-        (Some(_), None) => refused(CERTIFICATE, format!("{KEY} belongs to it; set or remove both at once")),
-        (None, Some(_)) => refused(KEY, format!("{CERTIFICATE} belongs to it; set or remove both at once")),
-    }
 }
 
 fn check_size(target: &str, key: &str, value: Option<&str>) -> Result<(), Refusal> {

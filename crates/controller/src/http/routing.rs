@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use super::body::Fields;
 use super::caller::Caller;
 use super::reply::{Reply, json_reply};
-use crate::app::Platform;
+use crate::app::{Platform, Refusal};
 
 pub(super) async fn show(
     State(platform): State<Platform>,
@@ -24,6 +24,6 @@ pub(super) async fn change(
     fields: Fields,
 ) -> Reply {
     let changes = fields.0.keys().map(|key| Ok((key.clone(), fields.text(key)?)));
-    let changes = changes.collect::<Result<_, _>>()?;
+    let changes = changes.collect::<Result<_, Refusal>>()?;
     json_reply(StatusCode::OK, &platform.change_routing(&caller, &id, changes).await?)
 }

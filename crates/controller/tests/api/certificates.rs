@@ -89,7 +89,7 @@ async fn a_name_is_given_or_taken_from_the_certificate_and_unique() {
     add(&platform, "bob", &body(&pair, None), 400, taken).await;
     add(&platform, "eve", &body(&pair, Some("www.example.org")), 400, taken).await;
     let other = add(&platform, "bob", &body(&pair, Some("*.shop.org")), 201, "…").await.json();
-    assert_eq!(other["names"], json!(["*.shop.org", "www.example.org"]));
+    assert_eq!(other["names"], json!(["www.example.org"]), "what it is called is not what it is for");
     let long = r#"{"common_name":["Ensure this field has no more than 255 characters."]}"#;
     add(&platform, "bob", &body(&pair, Some(&"a".repeat(256))), 400, long).await;
     add(&platform, "bob", &body(&pair, Some("a/b")), 400, r#"{"common_name":["…"#).await;

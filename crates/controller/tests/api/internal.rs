@@ -61,6 +61,60 @@ async fn operators_read_and_write_settings() {
     assert_eq!(call(&platform, Method::POST, path, r#"{"values": {"": "1"}}"#).await.status, 400);
 }
 
+/// A certificate for `name` and its key, as JSON texts.
+fn pair(name: &str) -> (serde_json::Value, serde_json::Value) {
+    let pair = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+    (pair.cert.pem().into(), pair.signing_key.serialize_pem().into())
+}
+
+#[tokio::test]
+async fn what_routers_could_not_follow_is_refused_and_changes_nothing() {
+    let platform = Platform::start().await;
+    let path = "/internal/config/router";
+    let set = async |values: &str| {
+        let answer = call(&platform, Method::POST, path, &format!(r#"{{"values": {values}}}"#)).await;
+        (answer.status.as_u16(), answer.body)
+    };
+    let (status, body) = set(r#"{"gzip": "off", "bodySize": "big"}"#).await;
+    assert_eq!(
+        (status, body.starts_with(r#"{"bodySize":["the value of bodySize cannot be used"#)),
+        (400, true)
+    );
+    assert_eq!(set(r#"{"bodysize": "1m"}"#).await.0, 400);
+    assert_eq!(set(r#"{"workerProcesses": "4"}"#).await.0, 200, "known, and without effect");
+    let (cert, key) = pair("a.example.com");
+    let (other, _) = pair("b.example.com");
+    for values in [
+        format!(r#"{{"sslCert": {cert}}}"#),
+        format!(r#"{{"sslKey": {key}}}"#),
+        format!(r#"{{"sslCert": {other}, "sslKey": {key}}}"#),
+        format!(r#"{{"sslCert": "x", "sslKey": {key}}}"#),
+    ] {
+        let (status, body) = set(&values).await;
+        assert_eq!((status, body.starts_with(r#"{"ssl"#)), (400, true), "{values} {body}");
+    }
+    assert_eq!(call(&platform, Method::GET, path, "").await.body, r#"{"values":{"workerProcesses":"4"}}"#);
+}
+
+#[tokio::test]
+async fn the_key_of_the_platforms_certificate_is_never_shown() {
+    let platform = Platform::start().await;
+    let path = "/internal/config/router";
+    let (cert, key) = pair("a.example.com");
+    let values = format!(r#"{{"values": {{"sslCert": {cert}, "sslKey": {key}}}}}"#);
+    let told = call(&platform, Method::POST, path, &values).await;
+    assert_eq!((told.status.as_u16(), told.json()["values"]["sslKey"].as_str()), (200, Some("(hidden)")));
+    let kept = platform.database.settings("router").await.unwrap();
+    assert!(!kept["sslKey"].contains("PRIVATE KEY"));
+    let half = call(&platform, Method::POST, path, r#"{"values": {"sslKey": null}}"#).await;
+    assert_eq!(
+        half.body,
+        r#"{"sslCert":["the value of sslCert cannot be used: sslKey belongs to it; set or remove both at once"]}"#
+    );
+    let none = r#"{"values": {"sslCert": null, "sslKey": null}}"#;
+    assert_eq!(call(&platform, Method::POST, path, none).await.body, r#"{"values":{}}"#);
+}
+
 #[tokio::test]
 async fn operators_name_administrators_even_where_registration_is_disabled() {
     let platform = Platform::start().await;

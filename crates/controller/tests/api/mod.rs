@@ -18,5 +18,6 @@ mod logs;
 mod perms;
 mod platform;
 mod releases;
+mod routing;
 mod run;
 mod scale;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use deis_database::{Database, DatabaseError, NewBuild, NewCertificate, NewPush, NewUser, SealedTicketKey, Slice, copy};
+use deis_database::{
+    Database, DatabaseError, NewBuild, NewCertificate, NewPush, NewUser, SealedTicketKey, Slice, copy,
+};
 use deis_model::{AppId, ConfigChange, ProcessType, Procfile, ReleaseVersion};
 
 use crate::contract::{Databases, on_both_engines};
@@ -111,7 +113,10 @@ async fn everything(database: &Database) -> String {
         format!("{:#?}", database.settings("controller").await.unwrap()),
         format!("{:#?}", database.certificates("ann", all).await.unwrap()),
         format!("{:#?}", database.app_settings(&blog).await.unwrap()),
-        format!("{:#?}", database.ticket_keys().await.unwrap().into_iter().map(|key| key.name).collect::<Vec<_>>()),
+        format!(
+            "{:#?}",
+            database.ticket_keys().await.unwrap().into_iter().map(|key| key.name).collect::<Vec<_>>()
+        ),
         format!("{:#?}", database.hosts().await.unwrap()),
         format!("{:#?}", database.acme_states().await.unwrap()),
         format!("{:#?}", database.acme_account("https://ca.example/dir").await.unwrap()),

@@ -28,6 +28,8 @@ mod proxy;
 #[cfg(test)]
 mod repositories;
 #[cfg(test)]
+mod routing;
+#[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod writers;

@@ -88,6 +88,14 @@ fn a_chain_is_put_in_order_without_its_root() {
 }
 
 #[test]
+fn what_the_authority_says_of_a_certificate_stays_with_it() {
+    let (chain, key) = alone(&params("site", &["a.example.com"]));
+    let status = encode(STATUS, b"fresh");
+    let checked = check(&format!("{status}{chain}"), &key, now()).expect("it is right");
+    assert_eq!(checked.pair.chain, format!("{chain}{status}").replace('\r', ""));
+}
+
+#[test]
 fn a_certificate_that_vouches_for_nobody_is_named() {
     let (root, other) = (signer("root", None), signer("other", None));
     let (leaf, key) = site(&params("site", &["a.example.com"]), &root);

@@ -37,6 +37,9 @@ pub(super) fn files(state: &State, unit: Unit) -> anyhow::Result<Vec<FileMount>>
         ]),
         _ => files.push(secret("registry.password", &state.secrets.registry_password)),
     }
+    if unit == Unit::Controller {
+        files.push(secret("sealing.key", &state.secrets.sealing_key));
+    }
     Ok(files)
 }
 
