@@ -75,6 +75,35 @@ async fn a_controller_that_follows_answers_like_the_one_that_leads() {
 }
 
 #[tokio::test]
+async fn routers_are_told_of_settings_and_certificates() {
+    let mut fleet = Fleet::start(2).await;
+    let (leader, follower) = fleet.leader_and_follower().await;
+    fleet.push(follower, "good").await;
+    fleet.check(follower, "/v1/apps/blog/routing", &json!({"bodySize": "5m"}), 200, "5m").await;
+    fleet.check(follower, "/v1/apps/blog/domains", &json!({"domain": "*.blog.org"}), 201, "blog").await;
+    let pair = rcgen::generate_simple_self_signed(vec!["*.blog.org".to_owned()]).unwrap();
+    let (chain, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
+    let upload = json!({"certificate": chain, "key": key, "common_name": "blog"});
+    fleet.check(follower, "/v1/certs", &upload, 201, "*.blog.org").await;
+    let mesh = json!({"values": {"sslCert": chain, "sslKey": key}});
+    fleet.check(leader, "/internal/config/router", &mesh, 200, "(hidden)").await;
+    let is_told = |fleet: &Fleet| {
+        let (Some(blog), platform) = fleet.told() else { return false };
+        let has_domain = blog.hosts == ["*.blog.org", "blog.example.com"];
+        let has_setting = blog.settings.get("bodySize").is_some_and(|value| value == "5m");
+        let has_certificate = blog.certificates.len() == 1 && blog.certificates[0].key == key;
+        let is_told = platform.settings.get("sslKey") == Some(&key) && platform.ticket_keys.len() == 1;
+        has_domain && has_setting && has_certificate && is_told
+    };
+    fleet.until("the router is told", || is_told(&fleet)).await;
+    let (before, keys) = (fleet.router_epoch(), fleet.told().1.ticket_keys);
+    fleet.stop(leader).await;
+    fleet.until("another one leads", || fleet.router_epoch() != before).await;
+    assert!(is_told(&fleet), "the next leader tells the same from the first moment on");
+    assert!(fleet.told().1.ticket_keys == keys);
+}
+
+#[tokio::test]
 async fn a_controller_that_ends_hands_over() {
     let mut fleet = Fleet::start(3).await;
     for _ in 0..2 {

@@ -1,6 +1,7 @@
 //! Domains: host names that users added to apps.
 
 use deis_model::certificate::wildcards_above;
+use deis_model::domain::host;
 use deis_model::{AppId, Domain};
 
 use crate::query::{places, query};
@@ -11,7 +12,7 @@ use crate::{Database, DatabaseError, Listing, Slice};
 impl Database {
     /// Adds `domain` to `app`.
     ///
-    /// `Taken` if any app has it, whatever its case, or if it is the default host of `default_of`, another app;
+    /// `Taken` if any app has it, however it is written, or if it is the default host of `default_of`, another app;
     /// `Overlaps` if it is below a wildcard of another owner's app, or a wildcard above a domain of one.
     pub async fn add_domain(
         &self,
@@ -28,7 +29,7 @@ impl Database {
                     return Err(DatabaseError::Taken);
                 }
             }
-            let host = domain.to_ascii_lowercase();
+            let host = host(domain);
             if let Some(other) = overlapping(&mut transaction, app, &host).await? {
                 return Err(DatabaseError::Overlaps { domain: other });
             }
@@ -59,11 +60,11 @@ impl Database {
         Listing::read(count, &rows, read_domain)
     }
 
-    /// Takes `domain`, whatever its case, from `app`; tells whether the app had it.
+    /// Takes `domain`, however it is written, from `app`; tells whether the app had it.
     pub async fn remove_domain(&self, app: &AppId, domain: &str) -> Result<bool, DatabaseError> {
         self.write(|mut transaction| async move {
             let delete = query("DELETE FROM domains WHERE app = $1 AND host = $2");
-            let delete = delete.bind(app.as_str()).bind(domain.to_ascii_lowercase());
+            let delete = delete.bind(app.as_str()).bind(host(domain));
             let deleted = transaction.execute(delete).await? > 0;
             if deleted {
                 transaction.touch(app);

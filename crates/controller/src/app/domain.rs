@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deis_database::{DatabaseError, Listing, Slice};
-use deis_model::domain::parse_domain;
+use deis_model::domain::{host, parse_domain};
 use deis_model::permission::Action;
 use deis_model::{AppId, Domain, ReleaseState, User};
 
@@ -57,7 +57,7 @@ impl Platform {
     /// Whether `domain` is, or holds as a wildcard, names of the platform itself: that of the controller with all below,
     /// and those that apps get by themselves.
     fn is_the_platforms(&self, domain: &str) -> bool {
-        let host = domain.to_ascii_lowercase();
+        let host = host(domain);
         let base = host.strip_prefix("*.").unwrap_or(&host);
         let controller = format!("{RESERVED}.{}", self.domain);
         let holds_platform = base != host && is_at_or_below(&self.domain, base);
@@ -66,7 +66,7 @@ impl Platform {
 
     /// The app whose default host `domain` is, or would be, or is a wildcard below.
     fn name_below_platform(&self, domain: &str) -> Option<AppId> {
-        let host = domain.to_ascii_lowercase();
+        let host = host(domain);
         let base = host.strip_prefix("*.").unwrap_or(&host);
         AppId::parse(base.strip_suffix(&*self.domain)?.strip_suffix('.')?).ok()
     }

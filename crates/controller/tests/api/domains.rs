@@ -5,7 +5,10 @@ use super::platform::Platform;
 async fn check_refused(domain: &str, message: &str) {
     let platform = Platform::start().await.with_app().await;
     platform.check("eve", "POST /v1/apps/", r#"{"id": "shop"}"#, 201, "…").await;
-    platform.check("eve", "POST /v1/apps/shop/domains/", r#"{"domain": "shop.com"}"#, 201, "…").await;
+    for owned in ["shop.com", "*.shop.com"] {
+        let body = serde_json::json!({ "domain": owned }).to_string();
+        platform.check("eve", "POST /v1/apps/shop/domains/", &body, 201, "…").await;
+    }
     let body = serde_json::json!({ "domain": domain }).to_string();
     let expected = serde_json::json!({ "domain": [message] }).to_string();
     platform.check("bob", "POST /v1/apps/blog/domains/", &body, 400, &expected).await;
@@ -36,12 +39,43 @@ async fn domains_are_added_listed_and_removed() {
 #[tokio::test]
 async fn domains_are_checked() {
     check_refused("this_is_an.invalid.domain", "Hostname does not look valid.").await;
-    check_refused("*.example.org", "Adding a wildcard subdomain is currently not supported.").await;
+    check_refused("*.org", "A wildcard has to be below a name of two labels at least, as *.example.com is.")
+        .await;
     check_refused(&"a.".repeat(150), "Hostname must be 255 characters or less.").await;
     check_refused("shop.com", "The domain shop.com is already in use by another app").await;
     check_refused("SHOP.com", "The domain SHOP.com is already in use by another app").await;
     check_refused("shop.example.com", "The domain shop.example.com is already in use by another app").await;
     check_refused("deis.example.com", "The domain deis.example.com is already in use by another app").await;
+}
+
+#[tokio::test]
+async fn the_platforms_own_names_are_nobodys() {
+    let of_others = async |domain: &str| {
+        check_refused(domain, &format!("The domain {domain} is already in use by another app")).await;
+    };
+    for domain in ["*.example.com", "*.deis.example.com", "a.DEIS.example.com", "*.shop.example.com"] {
+        of_others(domain).await;
+    }
+}
+
+#[tokio::test]
+async fn a_wildcard_takes_no_visitors_of_other_users() {
+    let overlaps = |domain: &str, other: &str| {
+        format!("The domain {domain} overlaps with {other}, which another user's app has")
+    };
+    check_refused("*.shop.com", "The domain *.shop.com is already in use by another app").await;
+    check_refused("a.b.shop.com", &overlaps("a.b.shop.com", "*.shop.com")).await;
+    let platform = Platform::start().await.with_app().await;
+    for domain in
+        ["*.example.org", "www.example.org", "*.a.example.org", "*.blog.example.com", "b\u{fc}cher.net"]
+    {
+        let body = serde_json::json!({ "domain": domain }).to_string();
+        platform.check("bob", "POST /v1/apps/blog/domains/", &body, 201, "…").await;
+    }
+    platform.check("bob", "DELETE /v1/apps/blog/domains/*.example.org", "", 204, "").await;
+    platform.check("bob", "DELETE /v1/apps/blog/domains/xn--bcher-kva.net", "", 204, "").await;
+    let listed = platform.call("bob", "GET /v1/apps/blog/domains/", "").await.json();
+    assert_eq!(listed["results"][0]["domain"], "*.a.example.org");
 }
 
 #[tokio::test]

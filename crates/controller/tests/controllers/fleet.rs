@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deis_api::client::{Credential, InternalClient, LEADER, Peers};
-use deis_api::internal::Leader;
+use deis_api::internal::{Leader, PlatformRoutes};
 use deis_controller::reconcile::DeploySettings;
 use deis_controller::{Config, Controller, Vault};
 use deis_database::{Database, NewUser};
-use deis_model::{AppId, ContainerStatus};
+use deis_model::{AppId, AppRoute, ContainerStatus};
 use deis_runtime::{Role, Shutdown, StatusBoard};
 use deis_scheduler::Engine;
 use futures::FutureExt;
@@ -203,6 +203,11 @@ impl Fleet {
 
     pub(crate) fn router_lost(&self) -> BTreeSet<AppId> {
         self.table.lost()
+    }
+
+    /// What the router knows of the app `blog`, and beside routes.
+    pub(crate) fn told(&self) -> (Option<AppRoute>, PlatformRoutes) {
+        (self.table.blog(), self.table.platform())
     }
 
     pub(crate) fn router_epoch(&self) -> String {

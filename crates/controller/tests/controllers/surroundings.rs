@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use deis_api::client::InternalClient;
-use deis_api::internal::{EndpointReport, ReportedEndpoint, RoutesRequest, RoutesResponse};
+use deis_api::internal::{EndpointReport, PlatformRoutes, ReportedEndpoint, RoutesRequest, RoutesResponse};
 use deis_model::{AppId, AppRoute, ContainerState, ContainerStatus};
 use deis_runtime::Shutdown;
 use deis_scheduler::Engine;
@@ -24,6 +24,7 @@ struct Routes {
     epoch: String,
     generation: u64,
     apps: BTreeMap<AppId, AppRoute>,
+    platform: PlatformRoutes,
     lost: BTreeSet<AppId>,
 }
 
@@ -69,6 +70,17 @@ impl Table {
         self.shared.lock().unwrap().epoch.clone()
     }
 
+    /// The route of the app `blog`.
+    pub(crate) fn blog(&self) -> Option<AppRoute> {
+        let routes = self.shared.lock().unwrap();
+        routes.apps.values().find(|route| route.app.as_str() == "blog").cloned()
+    }
+
+    /// What is told beside routes.
+    pub(crate) fn platform(&self) -> PlatformRoutes {
+        self.shared.lock().unwrap().platform.clone()
+    }
+
     /// Containers that get requests.
     pub(crate) fn containers(&self) -> Vec<String> {
         let routes = self.shared.lock().unwrap();
@@ -107,5 +119,6 @@ impl Table {
         let lost: Vec<AppId> = lost.collect();
         routes.lost.extend(lost);
         (routes.epoch, routes.generation) = (news.epoch, news.generation);
+        routes.platform = news.platform;
     }
 }
