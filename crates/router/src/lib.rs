@@ -27,6 +27,7 @@ mod ejection;
 mod endpoint;
 mod entrance;
 mod error;
+mod farewell;
 mod follow;
 mod forwarded;
 mod framing;

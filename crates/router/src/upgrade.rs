@@ -1,6 +1,7 @@
 //! Changing the protocol of a connection: WebSocket and whatever else asks with `Upgrade`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use http::header::{SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY};
@@ -10,9 +11,11 @@ use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use tokio::sync::oneshot;
 
 use crate::attempt::Answer;
-use crate::endpoint::Flight;
+use crate::endpoint::{Endpoint, Flight};
+use crate::farewell::Farewell;
 use crate::hop;
 use crate::inspect::Busy;
 use crate::page::Failure;
@@ -21,6 +24,9 @@ use crate::tunnel;
 
 /// What is put behind a key before it is hashed. Source: RFC 6455 section 1.3.
 const WEBSOCKET: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// How long before its end a tunnel is closed politely; half of the time that there is, if that is less.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// A client that asks to change the protocol.
 pub(crate) struct Upgrade {
@@ -85,7 +91,9 @@ impl Upgrade {
             Some(_) => head.status = StatusCode::OK,
             None => hop::set_upgrade(&mut head.headers, protocol),
         }
-        shared.tasks.spawn(run(Arc::clone(shared), self.client, endpoint, (answer.flight, busy)));
+        let is_websocket = self.protocol.as_bytes().eq_ignore_ascii_case(b"websocket");
+        let tunnel = Tunnel { shared: Arc::clone(shared), flight: answer.flight, is_websocket, _busy: busy };
+        shared.tasks.spawn(tunnel.run(self.client, endpoint));
         Ok(Response::from_parts(head, ()))
     }
 }
@@ -101,20 +109,66 @@ pub(crate) fn is_agreed(response: &Response<Incoming>) -> bool {
     response.status() == StatusCode::SWITCHING_PROTOCOLS
 }
 
-async fn run(shared: Arc<Shared>, client: OnUpgrade, endpoint: OnUpgrade, under_way: (Flight, Busy)) {
-    let carry = async {
-        let (client, endpoint) = tokio::try_join!(client, endpoint)?;
-        let idle = shared.config.timeouts.answer;
-        tunnel::run(TokioIo::new(client), TokioIo::new(endpoint), idle).await;
-        Ok::<_, hyper::Error>(())
-    };
-    tokio::select! {
-        carried = carry => if let Err(error) = carried {
-            tracing::debug!(%error, "a connection broke while it changed its protocol");
-        },
-        () = shared.ending.cancelled() => {}
+/// Bytes both ways between a client and an endpoint.
+struct Tunnel {
+    shared: Arc<Shared>,
+    flight: Flight,
+    is_websocket: bool,
+    _busy: Busy,
+}
+
+impl Tunnel {
+    async fn run(self, client: OnUpgrade, endpoint: OnUpgrade) {
+        let leaving = leaving(Arc::clone(&self.shared), Arc::clone(self.flight.endpoint()));
+        let (told, over) = oneshot::channel();
+        let leaving = async {
+            let goodbye = leaving.await;
+            // Nobody is there to hear it when the tunnel has ended.
+            let _ = told.send(goodbye);
+        };
+        let carry = async {
+            let (client, endpoint) = tokio::try_join!(client, endpoint)?;
+            let idle = self.shared.config.timeouts.answer;
+            let endpoint = Farewell::new(TokioIo::new(endpoint), self.is_websocket, leaving);
+            tunnel::run(TokioIo::new(client), endpoint, idle).await;
+            Ok::<_, hyper::Error>(())
+        };
+        tokio::select! {
+            carried = carry => if let Err(error) = carried {
+                tracing::debug!(%error, "a connection broke while it changed its protocol");
+            },
+            () = goodbye_said(over) => {}
+            () = self.shared.ending.cancelled() => {}
+        }
     }
-    drop(under_way);
+}
+
+/// Ends when a tunnel to `endpoint` has to end soon, and tells how soon: its container is about to be stopped after it
+/// left the table, or this router is about to end.
+async fn leaving(shared: Arc<Shared>, endpoint: Arc<Endpoint>) -> Duration {
+    let retired = async {
+        endpoint.leaving().cancelled().await;
+        match shared.table.load().platform.drain_seconds {
+            Some(seconds) => Duration::from_secs(seconds.into()),
+            // Nobody knows when it ends.
+            None => std::future::pending().await,
+        }
+    };
+    let patience = tokio::select! {
+        patience = retired => patience,
+        () = shared.closing.cancelled() => shared.config.timeouts.shutdown,
+    };
+    let goodbye = GOODBYE.min(patience / 2);
+    tokio::time::sleep(patience - goodbye).await;
+    goodbye
+}
+
+/// Ends when the time that `told` tells is over.
+async fn goodbye_said(told: oneshot::Receiver<Duration>) {
+    match told.await {
+        Ok(goodbye) => tokio::time::sleep(goodbye).await,
+        Err(_ended) => std::future::pending().await,
+    }
 }
 
 #[cfg(test)]

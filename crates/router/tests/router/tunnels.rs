@@ -80,6 +80,44 @@ async fn an_open_websocket_holds_back_the_drain_of_its_container() {
 }
 
 #[tokio::test]
+async fn a_websocket_is_closed_politely_before_its_container_is_stopped() {
+    let scene = Scene::new().await;
+    let platform = PlatformRoutes { drain_seconds: Some(1), ..PlatformRoutes::default() };
+    scene.controller.platform(platform);
+    let (heard, mut hearing) = tokio::sync::mpsc::channel(1);
+    let old = App::raw(move |_, mut stream| {
+        let heard = heard.clone();
+        async move {
+            read_head(&mut stream).await.unwrap();
+            let answer =
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.write_all(&[0x81, 2, b'h', b'i']).await.unwrap();
+            let mut said = Vec::new();
+            stream.read_to_end(&mut said).await.unwrap();
+            heard.send(said).await.unwrap();
+        }
+    })
+    .await;
+    let new = App::start("new").await;
+    scene.route("blog", 2, &[&old]).await;
+    let mut client = scene.client().await;
+    client.send(ASK).await;
+    assert_eq!(client.head().await.unwrap().status, 101);
+    assert_eq!(client.exactly(4).await.unwrap(), [0x81, 2, b'h', b'i']);
+    let generation = scene.controller.route("blog", 3, &[new.address()]);
+    scene.controller.applied(generation).await;
+    assert_eq!(client.exactly(4).await.unwrap(), [0x88, 2, 0x03, 0xe9], "going away");
+    // A client answers in kind, and the app hears of it.
+    let goodbye = [0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9];
+    client.send(goodbye).await;
+    client.finish().await;
+    assert_eq!(client.rest().await, b"");
+    assert_eq!(hearing.recv().await.unwrap(), goodbye);
+    scene.controller.drained(generation).await;
+}
+
+#[tokio::test]
 async fn git_reaches_a_builder() {
     let scene = Scene::new().await;
     let builder = App::raw(async |_, mut stream| {
