@@ -38,6 +38,8 @@ pub struct Config {
     pub takes_over: bool,
     /// Threads that serve visitors. Default: as many as this process may use cores.
     pub cores: usize,
+    /// Whether common HTTP/1.1 requests take a shorter way than all others, who see no difference. Default: yes.
+    pub short_way: bool,
     /// Bounds, each with a stated behaviour.
     pub limits: Limits,
     /// How long each thing may take.
@@ -115,6 +117,7 @@ impl Config {
             state_dir: state_dir.into(),
             trusted: Cidr::LOOPBACK.to_vec(),
             takes_over: true,
+            short_way: true,
             cores: std::thread::available_parallelism().map_or(1, NonZero::get),
             limits: Limits::default(),
             timeouts: Timeouts::default(),

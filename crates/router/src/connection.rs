@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::forwarded::Peer;
+use crate::h1;
 use crate::inspect::{Inspected, Watch};
 use crate::places::Place;
 use crate::proxy::{self, Client};
@@ -25,7 +26,7 @@ const IDLE_WHEN_CROWDED: Duration = Duration::from_secs(5);
 
 /// Serves one client, who may speak HTTP/1 or, without being asked, HTTP/2.
 pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, place: Place) {
-    converse(&shared, stream, peer, place, None).await;
+    begin(&shared, stream, peer, place, None).await;
 }
 
 /// Serves one client, once TLS is set up.
@@ -35,9 +36,30 @@ pub(crate) async fn serve_secured(shared: Arc<Shared>, stream: TcpStream, peer: 
         () = shared.ending.cancelled() => return,
     };
     match accepted {
-        Ok((stream, secured)) => converse(&shared, stream, peer, place, Some(secured)).await,
+        Ok((stream, secured)) => begin(&shared, stream, peer, place, Some(secured)).await,
         Err(HandshakeError::Answered) => tracing::info!(%peer, "answered a certificate authority"),
         Err(error) => tracing::debug!(%peer, error = &error as &dyn std::error::Error, "no TLS"),
+    }
+}
+
+/// Serves one client's common requests the short way, and from the first other one on all of them the other.
+async fn begin<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    shared: &Arc<Shared>,
+    stream: S,
+    peer: SocketAddr,
+    place: Place,
+    secured: Option<Secured>,
+) {
+    let is_http_2 = secured.as_ref().is_some_and(|secured| secured.is_http_2);
+    let rest = if is_http_2 || !shared.config.short_way {
+        Some(h1::Rest { stream, read: Bytes::new() })
+    } else {
+        let known = Peer::new(peer.ip().to_canonical(), &shared.config.trusted).secured(secured.is_some());
+        h1::serve(shared, stream, known, secured.as_ref().map(|secured| secured.host)).await
+    };
+    if let Some(h1::Rest { stream, read }) = rest {
+        // Boxed, as it is large and most connections never come here.
+        Box::pin(converse(shared, Rewound::new(read, stream), peer, place, secured)).await;
     }
 }
 

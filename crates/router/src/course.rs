@@ -309,7 +309,7 @@ impl<'a> Course<'a> {
         match setback {
             Setback::Lost => {
                 self.refused(endpoint);
-                endpoint.pool.reap(self.shared.clock.now(), 0);
+                endpoint.reap(self.shared.clock.now(), 0);
                 if may_repeat { Ok(()) } else { Err(Failure::NoAnswer) }
             }
             Setback::Garbled => {

@@ -12,6 +12,7 @@ use deis_model::ContainerName;
 
 use crate::clock::Millis;
 use crate::ejection::Ejection;
+use crate::h1::Wire;
 use crate::link::Link;
 use crate::metrics::Tally;
 use crate::pool::Pool;
@@ -31,6 +32,8 @@ pub(crate) struct Endpoint {
     pub(crate) pool: Pool<Link>,
     /// Connections to it that requests share, if it speaks HTTP/2.
     pub(crate) trunks: Trunks,
+    /// The same of those that common requests use.
+    pub(crate) wires: Pool<Wire>,
     /// What requests to it are counted in: that of its release.
     pub(crate) tally: Arc<Tally>,
     /// How it has answered of late.
@@ -63,6 +66,7 @@ impl Endpoint {
             ejection: Ejection::default(),
             pool: Pool::new(idle_links),
             trunks: Trunks::default(),
+            wires: Pool::new(idle_links),
             tally: Arc::new(Tally::new(None, None)),
             failures: Failures::default(),
             ramp: Ramp::default(),
@@ -124,6 +128,7 @@ impl Endpoint {
         self.retired.store(true, Ordering::SeqCst);
         self.pool.close();
         self.trunks.close();
+        self.wires.close();
         self.leaving.cancel();
         self.drained.notify_one();
     }
@@ -136,6 +141,13 @@ impl Endpoint {
     /// Cancelled when it leaves the table.
     pub(crate) fn leaving(&self) -> &CancellationToken {
         &self.leaving
+    }
+
+    /// Closes idle connections to it that have been so for longer than `longest`.
+    pub(crate) fn reap(&self, now: Millis, longest: Millis) {
+        self.pool.reap(now, longest);
+        self.trunks.reap(now, longest);
+        self.wires.reap(now, longest);
     }
 
     /// How many requests are under way.

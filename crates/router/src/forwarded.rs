@@ -21,7 +21,8 @@ pub(crate) struct Peer {
     pub(crate) is_trusted: bool,
     /// Whether it speaks TLS with this router.
     pub(crate) is_secure: bool,
-    address: HeaderValue,
+    /// Where it is.
+    pub(crate) address: HeaderValue,
 }
 
 impl Peer {
@@ -40,10 +41,10 @@ impl Peer {
 /// Tells the app behind `headers` who the client is, and nothing that an untrusted peer made up.
 pub(crate) fn apply(headers: &mut HeaderMap, peer: &Peer, trusted: &[Cidr]) {
     strip_lookalikes(headers);
-    let client = if peer.is_trusted { client(headers, trusted) } else { None };
-    let client = client.map_or_else(|| peer.address.clone(), address_value);
-    let is_https = peer.is_secure || (peer.is_trusted && came_by_https(headers));
-    let (scheme, port, ssl) = if is_https { ("https", "443", "on") } else { ("http", "80", "off") };
+    let values = |name| headers.get_all(name).iter().filter_map(|value: &HeaderValue| value.to_str().ok());
+    let account = Account::of(peer, values(&X_FORWARDED_FOR), values(&X_FORWARDED_PROTO), trusted);
+    let client = account.client.map_or_else(|| peer.address.clone(), address_value);
+    let (scheme, port, ssl) = account.connection();
     headers.insert(&X_FORWARDED_FOR, client);
     headers.insert(&X_FORWARDED_PROTO, HeaderValue::from_static(scheme));
     headers.insert(&X_FORWARDED_PORT, HeaderValue::from_static(port));
@@ -56,12 +57,37 @@ pub(crate) fn apply(headers: &mut HeaderMap, peer: &Peer, trusted: &[Cidr]) {
     }
 }
 
+/// Who a request comes from in truth, and how.
+pub(crate) struct Account {
+    /// Whom a trusted peer speaks for; none if it is the peer itself.
+    pub(crate) client: Option<IpAddr>,
+    is_https: bool,
+}
+
+impl Account {
+    /// What to believe of `peer`, who sent these values of `X-Forwarded-For` and `X-Forwarded-Proto`.
+    pub(crate) fn of<'a>(
+        peer: &Peer,
+        fors: impl DoubleEndedIterator<Item = &'a str>,
+        mut protos: impl DoubleEndedIterator<Item = &'a str>,
+        trusted: &[Cidr],
+    ) -> Self {
+        let client = if peer.is_trusted { client(fors, trusted) } else { None };
+        let is_claimed = peer.is_trusted && protos.next_back().is_some_and(names_https);
+        let is_https = peer.is_secure || is_claimed;
+        Self { client, is_https }
+    }
+
+    /// The scheme, the port, and whether it is secured.
+    pub(crate) fn connection(&self) -> (&'static str, &'static str, &'static str) {
+        if self.is_https { ("https", "443", "on") } else { ("http", "80", "off") }
+    }
+}
+
 /// The nearest address that no trusted proxy vouches to be one of its kind.
-fn client(headers: &HeaderMap, trusted: &[Cidr]) -> Option<IpAddr> {
-    let values = headers.get_all(&X_FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok());
-    let chain: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+fn client<'a>(values: impl DoubleEndedIterator<Item = &'a str>, trusted: &[Cidr]) -> Option<IpAddr> {
     let mut nearest = None;
-    for hop in chain.iter().rev() {
+    for hop in values.rev().flat_map(|value| value.rsplit(',')).map(str::trim) {
         let Ok(address) = hop.parse::<IpAddr>() else { break };
         nearest = Some(address);
         if !trusted.iter().any(|range| range.contains(address)) {
@@ -71,32 +97,28 @@ fn client(headers: &HeaderMap, trusted: &[Cidr]) -> Option<IpAddr> {
     nearest
 }
 
-/// Whether the last `X-Forwarded-Proto`, put there by the proxy in front, says so.
-fn came_by_https(headers: &HeaderMap) -> bool {
-    let last = headers.get_all(&X_FORWARDED_PROTO).iter().next_back().and_then(|value| value.to_str().ok());
-    let last = last.and_then(|value| value.rsplit(',').next()).map(str::trim);
-    last.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
+/// Whether the last protocol of a list, put there by the proxy in front, says so.
+fn names_https(value: &str) -> bool {
+    value.rsplit(',').next().is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"))
 }
 
 /// Removes `X_Forwarded_For` and its like: many apps cannot tell it from the real one.
 fn strip_lookalikes(headers: &mut HeaderMap) {
-    let is_lookalike = |name: &&HeaderName| {
-        let name = name.as_str().as_bytes();
-        memchr::memchr(b'_', name).is_some() && is_ours(name)
-    };
+    let is_lookalike = |name: &&HeaderName| is_lookalike(name.as_str().as_bytes());
     while let Some(name) = headers.keys().find(is_lookalike).cloned() {
         headers.remove(name);
     }
 }
 
-fn is_ours(name: &[u8]) -> bool {
+/// Whether `name` is one of these headers' with underscores.
+pub(crate) fn is_lookalike(name: &[u8]) -> bool {
     let ours = [&X_FORWARDED_FOR, &X_FORWARDED_PROTO, &X_FORWARDED_PORT, &X_FORWARDED_SSL, &X_REQUEST_START];
     let is_alike = |ours: &&HeaderName| {
         let ours = ours.as_str().as_bytes();
-        let same = |(a, b): (&u8, &u8)| a == b || (*a == b'_' && *b == b'-');
+        let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (*a == b'_' && *b == b'-');
         ours.len() == name.len() && name.iter().zip(ours).all(same)
     };
-    ours.iter().any(is_alike)
+    memchr::memchr(b'_', name).is_some() && ours.iter().any(is_alike)
 }
 
 /// `t=<Unix seconds>.<milliseconds>`, as nginx writes it.

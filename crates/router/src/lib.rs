@@ -31,6 +31,7 @@ mod farewell;
 mod follow;
 mod forwarded;
 mod framing;
+mod h1;
 mod handover;
 mod health;
 mod hop;

@@ -13,13 +13,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::header::CONTENT_LENGTH;
-use http::{HeaderMap, Request, Response};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
-
-use deis_api::client;
 
 use crate::clock::Millis;
 use crate::pool::Keep;
@@ -68,9 +66,8 @@ impl Link {
         tls: Option<&Arc<ClientConfig>>,
         timeout: Duration,
     ) -> io::Result<Self> {
-        let connection = tokio::time::timeout(timeout, client::Connection::open(address, tls)).await??;
         let haste = Haste::default();
-        let stream = Stream::new(connection, haste.clone())?;
+        let stream = Stream::connect(address, tls, timeout, haste.clone()).await?;
         let mut builder = http1::Builder::new();
         builder.max_buf_size(64 * 1024);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
@@ -93,7 +90,8 @@ impl Link {
         });
         match answer.await {
             Ok(response) => {
-                self.keep_alive = keep_alive(response.headers());
+                let value = response.headers().get("keep-alive").and_then(|value| value.to_str().ok());
+                self.keep_alive = value.and_then(keep_alive);
                 Ok(response)
             }
             Err(error) => {
@@ -163,8 +161,7 @@ fn is_small(request: &Request<Upload>) -> bool {
 }
 
 /// What `Keep-Alive: timeout=5` leaves: a second less, or half of a very short one.
-fn keep_alive(headers: &HeaderMap) -> Option<Millis> {
-    let value = headers.get("keep-alive")?.to_str().ok()?;
+pub(crate) fn keep_alive(value: &str) -> Option<Millis> {
     let (_, seconds) = value
         .split(',')
         .filter_map(|part| part.trim().split_once('='))
@@ -177,10 +174,8 @@ fn keep_alive(headers: &HeaderMap) -> Option<Millis> {
 mod tests {
     use super::*;
 
-    fn check(value: &'static str, expected: Option<Millis>) {
-        let mut headers = HeaderMap::new();
-        headers.insert("keep-alive", value.parse().unwrap());
-        assert_eq!(keep_alive(&headers), expected, "{value}");
+    fn check(value: &str, expected: Option<Millis>) {
+        assert_eq!(keep_alive(value), expected, "{value}");
     }
 
     #[test]

@@ -5,25 +5,53 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 /// The header that carries it.
 pub(crate) static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The id in `headers`: the client's own if it is `trusted` and plain, else a new one, 32 hexadecimal digits.
-pub(crate) fn ensure(headers: &mut HeaderMap, trusted: bool) -> HeaderValue {
-    if let Some(given) = headers.get(&X_REQUEST_ID).filter(|given| trusted && is_plain(given.as_bytes())) {
-        return given.clone();
+/// The longest id that is taken over.
+const LONGEST: usize = 128;
+
+/// The name of one request. Lives on the stack.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestId {
+    bytes: [u8; LONGEST],
+    length: usize,
+}
+
+impl RequestId {
+    /// The one `given` by the client if it is `trusted` and plain, else a new one, 32 hexadecimal digits.
+    pub(crate) fn choose(given: Option<&[u8]>, trusted: bool) -> Self {
+        let mut id = Self { bytes: [0; LONGEST], length: 32 };
+        match given.filter(|given| trusted && is_plain(given)) {
+            Some(given) => {
+                id.length = given.len();
+                id.bytes[..given.len()].copy_from_slice(given);
+            }
+            None => hex::encode_to_slice(rand::random::<[u8; 16]>(), &mut id.bytes[..32])
+                .expect("32 digits hold 16 bytes"),
+        }
+        id
     }
-    let id = new();
+
+    /// As it is written.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    /// As a header's value.
+    pub(crate) fn value(&self) -> HeaderValue {
+        HeaderValue::from_bytes(self.as_bytes()).expect("plain ids are valid in a header")
+    }
+}
+
+/// The id in `headers`: the client's own if it is `trusted` and plain, else a new one.
+pub(crate) fn ensure(headers: &mut HeaderMap, trusted: bool) -> HeaderValue {
+    let given = headers.get(&X_REQUEST_ID).map(HeaderValue::as_bytes);
+    let id = RequestId::choose(given, trusted).value();
     headers.insert(&X_REQUEST_ID, id.clone());
     id
 }
 
-fn new() -> HeaderValue {
-    let mut digits = [0_u8; 32];
-    hex::encode_to_slice(rand::random::<[u8; 16]>(), &mut digits).expect("32 digits hold 16 bytes");
-    HeaderValue::from_bytes(&digits).expect("digits are valid in a header")
-}
-
 /// Whether it can be shown and logged as it is.
 fn is_plain(id: &[u8]) -> bool {
-    (1..=128).contains(&id.len())
+    (1..=LONGEST).contains(&id.len())
         && id.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
 }
 
@@ -49,6 +77,7 @@ mod tests {
 
     #[test]
     fn new_ids_differ() {
+        let new = || RequestId::choose(None, true).value();
         assert_ne!(new(), new());
         assert_eq!(new().len(), 32);
     }

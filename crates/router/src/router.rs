@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::doors::Doors;
 use crate::error::RouterError;
 use crate::follow::Follower;
+use crate::h1::Pulses;
 use crate::persist::Keeper;
 use crate::routes::Routes;
 use crate::shared::Shared;
@@ -79,6 +80,8 @@ impl Router {
         let follower = Follower::new(Arc::clone(&shared), status, routes, heard.clone());
         let following = tokio::spawn(follower.run(stopped.clone()));
         let reaping = tokio::spawn(reap(Arc::clone(&shared)));
+        let pulses = Arc::clone(&shared);
+        let looking_after = tokio::spawn(async move { Pulses::look_after(&pulses).await });
         // The kept table may be older than what runs: a controller that is there is heard before visitors are.
         let _ = tokio::time::timeout(FIRST_ROUTES, heard.cancelled()).await;
         let mut service = doors.serve(&shared)?;
@@ -92,6 +95,7 @@ impl Router {
         stopped.cancel();
         reaping.abort();
         watching.abort();
+        looking_after.abort();
         let _ = tokio::join!(following, keeping);
         Ok(())
     }

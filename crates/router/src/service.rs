@@ -64,6 +64,11 @@ impl Service {
         self.route.as_ref().is_some_and(|route| route.release.is_some() && route.wanted.unwrap_or(0) > 0)
     }
 
+    /// Whether common requests to it may take the short way, which passes them on without looking at its rules.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.route.is_some() && self.gate.is_plain
+    }
+
     /// Whose it is: none is the platform itself, which comes before all apps.
     pub(crate) fn app(&self) -> Option<&AppId> {
         self.route.as_ref().map(|route| &route.app)

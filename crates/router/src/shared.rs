@@ -14,6 +14,7 @@ use crate::clock::{Clock, Millis, millis};
 use crate::config::Config;
 use crate::counters::{Counters, Gauges};
 use crate::drain::Drain;
+use crate::h1::Pulses;
 use crate::maker::Maker;
 use crate::metrics::Exposition;
 use crate::places::Places;
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) ending: CancellationToken,
     /// Visitors' connections.
     pub(crate) places: Places,
+    /// What common requests' connections do, and until when.
+    pub(crate) pulses: Pulses,
     /// When the controller last answered; 0 before it ever did.
     controller_heard: AtomicU64,
     maker: Maker,
@@ -65,6 +68,7 @@ impl Shared {
         let places = Places::new(config.limits.connections, config.cores);
         let ending = CancellationToken::new();
         let prober = Prober::new(maker.clock, config.timeouts.connect_if_others, ending.clone());
+        let pulses = Pulses::new(config.cores);
         Self {
             tls: Tls::new(&config, &table, &routes.platform),
             config,
@@ -79,6 +83,7 @@ impl Shared {
             ending,
             prober,
             places,
+            pulses,
             controller_heard: AtomicU64::new(0),
             maker,
         }
@@ -127,8 +132,7 @@ impl Shared {
     pub(crate) fn reap(&self) {
         let (now, longest): (Millis, Millis) = (self.clock.now(), millis(self.config.timeouts.link_idle));
         for endpoint in self.table.load().endpoints() {
-            endpoint.pool.reap(now, longest);
-            endpoint.trunks.reap(now, longest);
+            endpoint.reap(now, longest);
         }
     }
 

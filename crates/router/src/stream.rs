@@ -5,6 +5,7 @@
 //! take its time to read a large body, and that looks the same.
 
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -12,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use deis_api::client::Connection;
+use rustls::ClientConfig;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -42,6 +44,16 @@ impl Haste {
 }
 
 impl Stream {
+    /// A stream to `address`; with `tls`, to whom that expects. As hasty as `haste` says.
+    pub(crate) async fn connect(
+        address: SocketAddr,
+        tls: Option<&Arc<ClientConfig>>,
+        timeout: Duration,
+        haste: Haste,
+    ) -> io::Result<Self> {
+        Self::new(tokio::time::timeout(timeout, Connection::open(address, tls)).await??, haste)
+    }
+
     /// The stream over `connection`, as hasty as `haste` says.
     pub(crate) fn new(connection: Connection, haste: Haste) -> io::Result<Self> {
         let questions =

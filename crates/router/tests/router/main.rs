@@ -25,13 +25,16 @@ mod routing;
 #[cfg(test)]
 mod spreading;
 #[cfg(test)]
-mod support;
+pub(crate) mod support;
 #[cfg(test)]
 mod survival;
 #[cfg(test)]
 mod tls;
 #[cfg(test)]
 mod tunnels;
+#[cfg(test)]
 mod upgrades;
 #[cfg(test)]
 mod waiting;
+#[cfg(test)]
+mod ways;

@@ -1,0 +1,77 @@
+//! The common request's short way: HTTP/1.1 read and written here, without a library's request and answer in between.
+//!
+//! It does for plain requests to apps what `proxy` and `attempt` do for all, with less work: a `session` reads a client's
+//! requests, `request` says which of them are common, `onward` is how the app sees one, `exchange` sends it on over a
+//! `wire` on its course, `answer` and `relay` bring back what the app says. Anything out of the common is left, with
+//! all that has been read of it, to the other way, which serves the connection from then on.
+
+mod answer;
+mod buffer;
+mod chunks;
+mod date;
+mod exchange;
+mod onward;
+mod pulse;
+mod record;
+mod relay;
+mod request;
+mod send;
+mod session;
+mod wire;
+
+use std::future::poll_fn;
+use std::task::Poll;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+
+use crate::forwarded::Peer;
+use crate::host::Host;
+use crate::shared::Shared;
+
+pub(crate) use pulse::Pulses;
+pub(crate) use wire::Wire;
+
+use buffer::Buffer;
+use exchange::Flow;
+use session::{Leave, Session};
+
+/// A connection that is for the other way: the stream, and what has been read from it.
+pub(crate) struct Rest<S> {
+    /// The client.
+    pub(crate) stream: S,
+    /// What it has sent and nobody has dealt with.
+    pub(crate) read: Bytes,
+}
+
+/// Serves a client's common requests; what is left when one is not. `secured_for`: the host that a client which speaks TLS
+/// named.
+pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+    shared: &Shared,
+    stream: S,
+    peer: Peer,
+    secured_for: Option<Host>,
+) -> Option<Rest<S>> {
+    let pulse = poll_fn(|context| Poll::Ready(shared.pulses.begin(context))).await;
+    let mut session = Session { shared, stream, peer, secured_for, pulse, incoming: None };
+    loop {
+        let flow = match session.next().await {
+            Ok(ask) => session.answer(&ask).await,
+            Err(Leave::Odd) => Flow::Odd,
+            Err(Leave::Gone) => return None,
+        };
+        match flow {
+            Flow::On => {}
+            Flow::End => {
+                // Whether the client hears of the end or not, this is it.
+                let _ = session.stream.shutdown().await;
+                return None;
+            }
+            Flow::Odd => {
+                let read = session.incoming.as_ref().map_or(&[][..], Buffer::filled);
+                let read = Bytes::copy_from_slice(read);
+                return Some(Rest { stream: session.stream, read });
+            }
+        }
+    }
+}

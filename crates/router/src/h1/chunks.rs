@@ -1,0 +1,180 @@
+//! Follows a chunked body to its end without changing it. Source: RFC 9112 section 7.1.
+
+/// The longest line of a chunk's size with its extensions, and of a trailer.
+const LONGEST_LINE: usize = 4 * 1024;
+
+/// The most that all trailers may have.
+const LONGEST_TRAILERS: usize = 16 * 1024;
+
+/// A body that is not chunked as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BadChunk;
+
+/// Where in a chunked body one is.
+#[derive(Debug)]
+pub(super) struct Chunks {
+    state: State,
+    /// Bytes of the present line so far.
+    line: usize,
+    /// Bytes of all trailers so far.
+    trailers: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// In the digits of a size, which may not be empty.
+    Size {
+        size: u64,
+        has_digits: bool,
+    },
+    Extension {
+        size: u64,
+    },
+    SizeEnd {
+        size: u64,
+    },
+    Data {
+        left: u64,
+    },
+    DataReturn,
+    DataEnd,
+    TrailerStart,
+    Trailer,
+    TrailerEnd,
+    LastEnd,
+    Done,
+}
+
+impl Chunks {
+    /// At the beginning of a body.
+    pub(super) fn new() -> Self {
+        Self { state: State::Size { size: 0, has_digits: false }, line: 0, trailers: 0 }
+    }
+
+    /// Whether the body has ended.
+    pub(super) fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// Goes on over `bytes`; how many of them belong to the body, fewer than all only at its end.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<usize, BadChunk> {
+        let mut at = 0;
+        while at < bytes.len() && !self.is_done() {
+            if let State::Data { left } = self.state {
+                let available = (bytes.len() - at) as u64;
+                let taken = left.min(available);
+                at += usize::try_from(taken).map_err(|_| BadChunk)?;
+                self.state =
+                    if taken == left { State::DataReturn } else { State::Data { left: left - taken } };
+            } else {
+                self.state = self.step(bytes[at])?;
+                at += 1;
+            }
+        }
+        Ok(at)
+    }
+
+    fn step(&mut self, byte: u8) -> Result<State, BadChunk> {
+        match (self.state, byte) {
+            (State::Size { size, .. }, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+                let digit = char::from(byte).to_digit(16).ok_or(BadChunk)?;
+                let size = size.checked_mul(16).and_then(|size| size.checked_add(u64::from(digit)));
+                self.count(State::Size { size: size.ok_or(BadChunk)?, has_digits: true })
+            }
+            (State::Size { size, has_digits: true }, b';') => self.count(State::Extension { size }),
+            (State::Size { size, has_digits: true }, b'\r') => self.begin_line(State::SizeEnd { size }),
+            (State::Extension { size }, b'\r') => self.begin_line(State::SizeEnd { size }),
+            (State::Extension { .. }, b'\t' | b' '..=b'~') => self.count(self.state),
+            (State::SizeEnd { size: 0 }, b'\n') => Ok(State::TrailerStart),
+            (State::SizeEnd { size }, b'\n') => Ok(State::Data { left: size }),
+            (State::DataReturn, b'\r') => Ok(State::DataEnd),
+            (State::DataEnd, b'\n') => Ok(State::Size { size: 0, has_digits: false }),
+            (State::TrailerStart, b'\r') => Ok(State::LastEnd),
+            (State::TrailerStart, b'!'..=b'~') => self.count(State::Trailer),
+            (State::Trailer, b'\r') => {
+                self.trailers += self.line;
+                self.begin_line(State::TrailerEnd)
+            }
+            (State::Trailer, b'\t' | b' '..=b'~' | 0x80..) => self.count(State::Trailer),
+            (State::TrailerEnd, b'\n') => Ok(State::TrailerStart),
+            (State::LastEnd, b'\n') => Ok(State::Done),
+            _ => Err(BadChunk),
+        }
+    }
+
+    fn count(&mut self, state: State) -> Result<State, BadChunk> {
+        self.line += 1;
+        let is_too_long = self.line > LONGEST_LINE || self.trailers + self.line > LONGEST_TRAILERS;
+        if is_too_long { Err(BadChunk) } else { Ok(state) }
+    }
+
+    fn begin_line(&mut self, state: State) -> Result<State, BadChunk> {
+        self.line = 0;
+        Ok(state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds `text` whole, byte by byte and in threes; `expected` is how many bytes belong to the body.
+    fn check(text: &str, expected: Result<Option<usize>, BadChunk>) {
+        for size in [text.len(), 1, 3] {
+            let (mut chunks, mut count, mut result) = (Chunks::new(), 0, Ok(None));
+            for bytes in text.as_bytes().chunks(size) {
+                match chunks.feed(bytes) {
+                    Ok(taken) => count += taken,
+                    Err(bad) => result = Err(bad),
+                }
+                if result.is_err() || chunks.is_done() {
+                    break;
+                }
+            }
+            if result.is_ok() && chunks.is_done() {
+                result = Ok(Some(count));
+            }
+            assert_eq!(result, expected, "{text:?} in pieces of {size}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_body_is_found() {
+        check("0\r\n\r\n", Ok(Some(5)));
+        check("5\r\nhello\r\n0\r\n\r\nHTTP/1.1", Ok(Some(15)));
+        check("A;name=\"x y\"\r\n0123456789\r\n000\r\nEtag: 1\r\nX: y\r\n\r\n", Ok(Some(48)));
+        check("1\r\n\n\r\n0\r\n\r\n", Ok(Some(11)));
+    }
+
+    #[test]
+    fn a_body_without_an_end_goes_on() {
+        check("5\r\nhel", Ok(None));
+        check("5\r\nhello\r\n0\r\n", Ok(None));
+        check("0\r\nA: b\r\n", Ok(None));
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        for text in [
+            "\r\n",
+            "g\r\n",
+            "-1\r\n",
+            "+1\r\n",
+            "0x1\r\n",
+            " 1\r\n",
+            "1 \r\n",
+            "1\n",
+            "1\r\nab\r\n",
+            "1\r\na\n",
+            "1;a\nb\r\n",
+            "11111111111111111\r\n",
+            "0\r\n folded\r\n\r\n",
+            "0\r\na\nb\r\n\r\n",
+            "0\r\n\n",
+        ] {
+            check(text, Err(BadChunk));
+        }
+        check(&format!("1;{}\r\n", "x".repeat(LONGEST_LINE)), Err(BadChunk));
+        check(&format!("0\r\n{}", "a: b\r\n".repeat(LONGEST_TRAILERS)), Err(BadChunk));
+    }
+}

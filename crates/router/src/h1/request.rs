@@ -1,0 +1,224 @@
+//! A request of the common kind, read strictly.
+//!
+//! Whatever is not plainly one is nobody's fault here: it is *odd*, and another reader judges it. So this one need not
+//! refuse anything, and takes nothing that could be read in two ways. Source: RFC 9112 sections 2 to 6.
+
+use std::mem::MaybeUninit;
+
+use httparse::{Header, Status};
+
+use crate::host::Host;
+
+/// The most fields of a common request.
+pub(super) const FIELDS: usize = 64;
+
+/// Room for the fields of a request.
+pub(super) type Room<'b> = [MaybeUninit<Header<'b>>; FIELDS];
+
+/// Something that is for others to judge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Odd;
+
+/// A common request: HTTP/1.1, one host, a body of known length or none, no wish to change anything.
+pub(super) struct Request<'h, 'b> {
+    /// One of [`METHODS`].
+    pub(super) method: &'b str,
+    /// A path, and perhaps a query.
+    pub(super) target: &'b str,
+    /// Names are tokens; values hold no control characters.
+    pub(super) fields: &'h [Header<'b>],
+    /// The host it is for.
+    pub(super) host: Host,
+    /// The length of its head.
+    pub(super) head_bytes: usize,
+    /// The length of its body.
+    pub(super) body_bytes: u64,
+    /// Whether the client wants to send more on the same connection.
+    pub(super) keeps_alive: bool,
+}
+
+/// Methods of the common request, and whether they are idempotent. Source: RFC 9110 section 9.
+const METHODS: [(&str, bool); 7] = [
+    ("GET", true),
+    ("HEAD", true),
+    ("POST", false),
+    ("PUT", true),
+    ("DELETE", true),
+    ("OPTIONS", true),
+    ("PATCH", false),
+];
+
+/// What a field is to this router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The app's business alone.
+    Plain,
+    /// `Host`.
+    Host,
+    /// `Content-Length`.
+    Length,
+    /// `Connection`.
+    Connection,
+    /// Of this connection only, and of no meaning here.
+    Hop,
+    /// Makes a request uncommon.
+    Odd,
+    /// `X-Forwarded-For`.
+    ForwardedFor,
+    /// `X-Forwarded-Proto`.
+    ForwardedProto,
+    /// Told by this router only.
+    Told,
+    /// `Forwarded`.
+    Forwarded,
+    /// `X-Request-Start`.
+    Start,
+    /// `X-Request-Id`.
+    Id,
+    /// `Accept-Encoding`.
+    AcceptEncoding,
+}
+
+impl<'h, 'b> Request<'h, 'b> {
+    /// Reads the first request in `bytes`; none if they are the beginning of its head.
+    pub(super) fn read(bytes: &'b [u8], room: &'h mut Room<'b>) -> Result<Option<Self>, Odd> {
+        // Whether anything may stand before a request line is for others to say.
+        if matches!(bytes.first(), Some(b'\r' | b'\n')) {
+            return Err(Odd);
+        }
+        let mut head = httparse::Request::new(&mut []);
+        match head.parse_with_uninit_headers(bytes, room) {
+            Ok(Status::Complete(length)) => Self::judge(head, bytes, length).map(Some).ok_or(Odd),
+            Ok(Status::Partial) => Ok(None),
+            Err(_) => Err(Odd),
+        }
+    }
+
+    fn judge(head: httparse::Request<'h, 'b>, bytes: &'b [u8], head_bytes: usize) -> Option<Self> {
+        let (method, target) = (head.method?, head.path?);
+        let is_plain = head.version == Some(1)
+            && METHODS.iter().any(|(known, _)| *known == method)
+            && is_path(target)
+            && every_line_ends_properly(&bytes[..head_bytes]);
+        if !is_plain {
+            return None;
+        }
+        let (mut host, mut length, mut connection) = (None, None, None);
+        for field in &*head.headers {
+            match Kind::of(field.name) {
+                Kind::Odd => return None,
+                Kind::Host if host.replace(Host::parse(field.value).ok()?).is_some() => return None,
+                Kind::Length if length.replace(number(field.value)?).is_some() => return None,
+                Kind::Connection if connection.replace(is_kept(field.value)?).is_some() => return None,
+                _ => {}
+            }
+        }
+        Some(Self {
+            method,
+            target,
+            fields: head.headers,
+            host: host?,
+            head_bytes,
+            body_bytes: length.unwrap_or(0),
+            keeps_alive: connection.unwrap_or(true),
+        })
+    }
+
+    /// Whether it asks for a head only.
+    pub(super) fn is_head(&self) -> bool {
+        self.method == "HEAD"
+    }
+
+    /// Whether sending it twice is the same as once.
+    pub(super) fn is_idempotent(&self) -> bool {
+        METHODS.iter().any(|(method, is_idempotent)| *method == self.method && *is_idempotent)
+    }
+
+    /// The first field of a kind.
+    pub(super) fn first(&self, kind: Kind) -> Option<&'b [u8]> {
+        self.fields.iter().find(|field| Kind::of(field.name) == kind).map(|field| field.value)
+    }
+}
+
+impl Kind {
+    /// Of a field of this name.
+    pub(super) fn of(name: &str) -> Self {
+        let is = |other: &str| name.eq_ignore_ascii_case(other);
+        match name.len() {
+            2 if is("te") => Self::Odd,
+            4 if is("host") => Self::Host,
+            6 if is("expect") => Self::Odd,
+            7 if is("upgrade") || is("trailer") => Self::Odd,
+            9 if is("forwarded") => Self::Forwarded,
+            10 if is("connection") => Self::Connection,
+            10 if is("keep-alive") => Self::Hop,
+            12 if is("x-request-id") => Self::Id,
+            14 if is("content-length") => Self::Length,
+            14 if is("http2-settings") => Self::Odd,
+            15 if is("accept-encoding") => Self::AcceptEncoding,
+            15 if is("x-forwarded-for") => Self::ForwardedFor,
+            15 if is("x-request-start") => Self::Start,
+            15 if is("x-forwarded-ssl") => Self::Told,
+            16 if is("x-forwarded-port") => Self::Told,
+            16 if is("proxy-connection") => Self::Hop,
+            17 if is("x-forwarded-proto") => Self::ForwardedProto,
+            17 if is("transfer-encoding") => Self::Odd,
+            15..=17 if crate::forwarded::is_lookalike(name.as_bytes()) => Self::Told,
+            _ => Self::Plain,
+        }
+    }
+}
+
+/// The first value of the field `name` in `head`, which has been read before.
+pub(super) fn first_value<'b>(head: &'b [u8], name: &str) -> Option<&'b [u8]> {
+    let mut room = [const { MaybeUninit::uninit() }; FIELDS];
+    let mut read = httparse::Request::new(&mut []);
+    read.parse_with_uninit_headers(head, &mut room).ok()?;
+    read.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+}
+
+/// The reader of heads takes lone line feeds as well.
+fn every_line_ends_properly(head: &[u8]) -> bool {
+    memchr::memchr_iter(b'\n', head).all(|at| at > 0 && head[at - 1] == b'\r')
+}
+
+/// Whether it is a path of characters that no reader takes for something else. Source: RFC 3986 section 3.3 and 3.4.
+fn is_path(target: &str) -> bool {
+    let is_plain = |byte: &u8| PATH[usize::from(*byte)];
+    target.starts_with('/') && !target.starts_with("//") && target.as_bytes().iter().all(is_plain)
+}
+
+const PATH: [bool; 256] = {
+    let (mut table, plain) = ([false; 256], b"/?-._~!$&'()*+,;=:@%");
+    let mut at = 0;
+    while at < plain.len() {
+        table[plain[at] as usize] = true;
+        at += 1;
+    }
+    let mut byte = 0;
+    while byte < 128_u8 {
+        if byte.is_ascii_alphanumeric() {
+            table[byte as usize] = true;
+        }
+        byte += 1;
+    }
+    table
+};
+
+/// A length: digits alone, few enough to fit.
+fn number(value: &[u8]) -> Option<u64> {
+    let is_plain = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+    is_plain.then(|| value.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+}
+
+/// What a `Connection` of one plain option says.
+fn is_kept(value: &[u8]) -> Option<bool> {
+    match value.len() {
+        10 if value.eq_ignore_ascii_case(b"keep-alive") => Some(true),
+        5 if value.eq_ignore_ascii_case(b"close") => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

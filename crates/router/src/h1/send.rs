@@ -1,0 +1,56 @@
+//! Sending several pieces as one.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::AsyncWrite;
+
+use crate::h1::pulse::Pulse;
+use crate::shared::Shared;
+
+/// Why not everything was sent.
+pub(super) enum SendError {
+    /// It took too long.
+    Overdue,
+    /// The connection broke.
+    Broken(io::Error),
+}
+
+/// Sends all of `parts` over `stream`, for as long as `pulse` allows; says in `count` how much was taken.
+pub(super) async fn send<W: AsyncWrite + Unpin>(
+    stream: &mut W,
+    mut parts: &mut [IoSlice<'_>],
+    pulse: &Pulse,
+    shared: &Shared,
+    count: &mut usize,
+) -> Result<(), SendError> {
+    // Leaves out pieces without content.
+    IoSlice::advance_slices(&mut parts, 0);
+    while !parts.is_empty() {
+        let taken = poll_fn(|context| match poll_write(stream, context, parts) {
+            Poll::Pending if pulse.is_overdue(shared) => Poll::Ready(Err(SendError::Overdue)),
+            polled => polled.map_err(SendError::Broken),
+        });
+        let taken = taken.await?;
+        if taken == 0 {
+            return Err(SendError::Broken(io::ErrorKind::WriteZero.into()));
+        }
+        *count += taken;
+        IoSlice::advance_slices(&mut parts, taken);
+    }
+    poll_fn(|context| Pin::new(&mut *stream).poll_flush(context)).await.map_err(SendError::Broken)
+}
+
+fn poll_write<W: AsyncWrite + Unpin>(
+    stream: &mut W,
+    context: &mut Context<'_>,
+    parts: &[IoSlice<'_>],
+) -> Poll<io::Result<usize>> {
+    match parts {
+        // Cheaper than a list of one.
+        [part] => Pin::new(stream).poll_write(context, part),
+        parts => Pin::new(stream).poll_write_vectored(context, parts),
+    }
+}

@@ -1,0 +1,167 @@
+//! One client's connection, for as long as its requests are common ones.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::forwarded::Peer;
+use crate::h1::buffer::{Buffer, Text};
+use crate::h1::onward;
+use crate::h1::pulse::Pulse;
+use crate::h1::request::{FIELDS, Kind, Odd, Request};
+use crate::h1::send::{SendError, send};
+use crate::host::Host;
+use crate::request_id::RequestId;
+use crate::shared::Shared;
+
+/// In how many pieces the head of a common request may arrive.
+const PIECES: u32 = 4;
+
+/// One client's connection.
+pub(super) struct Session<'a, S> {
+    pub(super) shared: &'a Shared,
+    pub(super) stream: S,
+    pub(super) peer: Peer,
+    /// The host that it named when it set up TLS.
+    pub(super) secured_for: Option<Host>,
+    pub(super) pulse: Pulse,
+    /// What the client has sent and nobody has dealt with: the present request first. None while there is nothing.
+    pub(super) incoming: Option<Buffer>,
+}
+
+/// Why there is no further common request.
+pub(super) enum Leave {
+    /// What comes next is left to the other way.
+    Odd,
+    /// The client is gone, or overdue.
+    Gone,
+}
+
+impl From<Odd> for Leave {
+    fn from(_: Odd) -> Self {
+        Self::Odd
+    }
+}
+
+/// A common request, ready to be sent on.
+pub(super) struct Ask {
+    /// The service.
+    pub(super) host: Host,
+    /// The head as the app shall see it.
+    pub(super) onward: Text,
+    /// The length of the head as it came, at the beginning of what is incoming.
+    pub(super) head_bytes: usize,
+    /// The length of the body, which follows it there.
+    pub(super) body_bytes: usize,
+    pub(super) is_head: bool,
+    pub(super) is_idempotent: bool,
+    pub(super) keeps_alive: bool,
+    /// Whether the client understands any compression.
+    pub(super) takes_compressed: bool,
+    pub(super) id: RequestId,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
+    /// Waits for the next request.
+    pub(super) async fn next(&mut self) -> Result<Ask, Leave> {
+        let longest = self.shared.table.load().mesh.clients;
+        self.pulse.rest(self.shared.clock.now(), longest.idle);
+        let mut pieces = 0;
+        loop {
+            if let Some(incoming) = &self.incoming {
+                if let Some(ask) = self.read(incoming.filled())? {
+                    self.pulse.work();
+                    return Ok(ask);
+                }
+                if pieces == PIECES || incoming.is_full() {
+                    return Err(Leave::Odd);
+                }
+                if pieces <= 1 {
+                    self.pulse.until(self.shared.clock.now(), longest.head);
+                }
+            }
+            pieces += 1;
+            match poll_fn(|context| self.poll_read(context)).await {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return Err(Leave::Gone),
+            }
+        }
+    }
+
+    /// What `bytes` begin with; none if they are the beginning of a head.
+    fn read(&self, bytes: &[u8]) -> Result<Option<Ask>, Odd> {
+        let mut room = [const { MaybeUninit::uninit() }; FIELDS];
+        match Request::read(bytes, &mut room)? {
+            Some(request) => self.ask(bytes, &request).map(Some).ok_or(Odd),
+            None => Ok(None),
+        }
+    }
+
+    /// None if it is common in its form only.
+    fn ask(&self, bytes: &[u8], request: &Request<'_, '_>) -> Option<Ask> {
+        let config = &self.shared.config;
+        let body_bytes = usize::try_from(request.body_bytes).ok()?;
+        // A body that is not there yet is streamed by others.
+        let is_whole = bytes.len() - request.head_bytes >= body_bytes;
+        let is_allowed =
+            request.head_bytes <= config.limits.head_bytes && request.body_bytes <= config.limits.body_bytes;
+        let is_at_home = self.secured_for.is_none_or(|host| host.as_str() == request.host.as_str());
+        if !is_whole || !is_allowed || !is_at_home || is_reserved(request.target) {
+            return None;
+        }
+        let id = RequestId::choose(request.first(Kind::Id), self.peer.is_trusted);
+        let mut onward = Text::new();
+        onward::write(&mut onward, request, &self.peer, &config.trusted, &id);
+        Some(Ask {
+            host: request.host,
+            onward,
+            head_bytes: request.head_bytes,
+            body_bytes,
+            is_head: request.is_head(),
+            is_idempotent: request.is_idempotent(),
+            keeps_alive: request.keeps_alive,
+            takes_compressed: request.first(Kind::AcceptEncoding).is_some(),
+            id,
+        })
+    }
+
+    /// Lets go of the present request.
+    pub(super) fn forget(&mut self, ask: &Ask) {
+        if let Some(incoming) = &mut self.incoming {
+            incoming.consume(ask.head_bytes + ask.body_bytes);
+            incoming.compact();
+        }
+        self.incoming.take_if(|incoming| incoming.is_empty());
+    }
+
+    /// Reads what the client sends; 0 at its end. There must be room.
+    pub(super) fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut incoming = self.incoming.take().unwrap_or_else(Buffer::small);
+        let polled = incoming.poll_fill(context, &mut self.stream);
+        // Memory in which nothing is goes back.
+        self.incoming = Some(incoming).filter(|incoming| !incoming.is_empty());
+        if polled.is_pending() && self.pulse.is_overdue(self.shared) {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        polled
+    }
+
+    /// Sends all of `parts`.
+    pub(super) async fn send(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
+        let longest = self.shared.table.load().mesh.clients;
+        self.pulse.until(self.shared.clock.now(), longest.idle);
+        match send(&mut self.stream, parts, &self.pulse, self.shared, &mut 0).await {
+            Ok(()) => Ok(()),
+            Err(SendError::Overdue) => Err(io::ErrorKind::TimedOut.into()),
+            Err(SendError::Broken(error)) => Err(error),
+        }
+    }
+}
+
+/// Whether a path may be the router's own to answer, whichever the app: certificate authorities ask there.
+fn is_reserved(target: &str) -> bool {
+    target.starts_with("/.well-known/")
+}

@@ -1,0 +1,189 @@
+//! Common requests take a shorter way than others: nobody must see a difference.
+
+use std::collections::BTreeSet;
+
+use crate::support::{App, Client, Scene, read_head};
+use tokio::io::AsyncWriteExt;
+
+/// What differs from request to request.
+const PASSING: [&str; 3] = ["date", "x-request-id", "x-request-start"];
+
+/// An answer without what differs each time: status line, sorted headers, body.
+type Seen = Option<(String, BTreeSet<String>, String)>;
+
+async fn seen(client: &mut Client) -> Seen {
+    let answer = client.try_answer().await?;
+    let shown = |(name, value): &(String, String)| format!("{name}: {value}");
+    let headers = answer.headers.iter().filter(|(name, _)| !PASSING.contains(&name.as_str())).map(shown);
+    // The app shows what it got in any order.
+    let mut lines: Vec<_> = answer.text().lines().filter(|line| !is_passing(line)).collect();
+    lines.sort_unstable();
+    Some((answer.line.clone(), headers.collect(), lines.join("\n")))
+}
+
+fn is_passing(line: &str) -> bool {
+    let is_id = line.starts_with("request: ") || line.contains("\"request_id\"");
+    is_id || PASSING.iter().any(|name| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(": ")))
+}
+
+/// A scene whose requests all take one way, with an app at `blog.example.com`.
+async fn scene(short: bool) -> (Scene, App) {
+    let scene = Scene::with(|config| config.short_way = short).await;
+    let app = App::start("blog").await;
+    scene.route("blog", 2, &[&app]).await;
+    (scene, app)
+}
+
+/// Sends `text` on a connection of its own and shows the answers, of which there should be `count`.
+async fn answers(scene: &Scene, text: &[u8], count: usize) -> Vec<Seen> {
+    let mut client = scene.client().await;
+    client.send(text).await;
+    let mut all = Vec::new();
+    for _ in 0..count {
+        all.push(seen(&mut client).await);
+    }
+    all
+}
+
+const HOST: &str = "Host: blog.example.com";
+
+#[tokio::test]
+async fn requests_look_the_same_to_the_app_and_answers_to_the_visitor() {
+    let ((short, _one), (long, _other)) = (scene(true).await, scene(false).await);
+    for request in [
+        format!("GET / HTTP/1.1\r\n{HOST}\r\n\r\n"),
+        format!(
+            "GET /echo?a=b&c=%20 HTTP/1.1\r\n{HOST}:8080\r\nAccept: */*\r\nCookie: a=b; c=d\r\nCookie: e\r\n\r\n"
+        ),
+        "GET /echo HTTP/1.1\r\nhOST: BLOG.example.com.\r\nX-Two: 1\r\nX-Two: 2\r\nX-Empty:\r\nX-Wide: \t a \t\r\n\r\n".to_owned(),
+        format!("GET /echo HTTP/1.1\r\n{HOST}\r\nConnection: close\r\n\r\n"),
+        format!("GET /echo HTTP/1.1\r\n{HOST}\r\nConnection: keep-alive\r\nKeep-Alive: timeout=9\r\n\r\n"),
+        format!("GET /echo HTTP/1.1\r\n{HOST}\r\nConnection: x-mine\r\nX-Mine: 1\r\nX-Kept: 1\r\n\r\n"),
+        format!("GET /echo HTTP/1.1\r\n{HOST}\r\nProxy-Connection: keep-alive\r\nTE: trailers\r\n\r\n"),
+        format!(
+            "GET /echo HTTP/1.1\r\n{HOST}\r\nX-Forwarded-For: 1.2.3.4, 127.0.0.1\r\nX-Forwarded-Proto: https\r\nForwarded: for=x\r\n\r\n"
+        ),
+        format!(
+            "GET /echo HTTP/1.1\r\n{HOST}\r\nX_Forwarded_For: 1.2.3.4\r\nX-Forwarded-Port: 1\r\nx-forwarded-SSL: on\r\n\r\n"
+        ),
+        format!(
+            "POST /echo HTTP/1.1\r\n{HOST}\r\nContent-Length: 5\r\nContent-Type: text/plain\r\n\r\nhello"
+        ),
+        format!("PUT /echo HTTP/1.1\r\n{HOST}\r\nContent-Length: 0\r\n\r\n"),
+        format!("POST /echo HTTP/1.1\r\n{HOST}\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+        format!("DELETE /echo HTTP/1.1\r\n{HOST}\r\n\r\n"),
+        format!("OPTIONS * HTTP/1.1\r\n{HOST}\r\n\r\n"),
+        format!("GET /echo HTTP/1.0\r\n{HOST}\r\n\r\n"),
+        format!("GET http://blog.example.com/echo HTTP/1.1\r\n{HOST}\r\n\r\n"),
+        "GET / HTTP/1.1\r\nHost: nobody.example.com\r\nAccept: text/plain\r\n\r\n".to_owned(),
+        "GET /health-check HTTP/1.1\r\nHost: nobody.example.com\r\n\r\n".to_owned(),
+        "GET / HTTP/1.1\r\n\r\n".to_owned(),
+        format!("GET / HTTP/1.1\r\n{HOST}\r\n{HOST}\r\n\r\n"),
+        format!("GET / HTTP/1.1\n{HOST}\n\n"),
+        format!("GET /<> HTTP/1.1\r\n{HOST}\r\n\r\n"),
+        format!(
+            "POST /echo HTTP/1.1\r\n{HOST}\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        ),
+        format!("BREW /echo HTTP/1.1\r\n{HOST}\r\n\r\n"),
+    ] {
+        let shown = answers(&short, request.as_bytes(), 1).await;
+        assert_eq!(shown, answers(&long, request.as_bytes(), 1).await, "{request:?}");
+        let twice = format!("GET / HTTP/1.1\r\n{HOST}\r\n\r\n{request}");
+        let shown = answers(&short, twice.as_bytes(), 2).await;
+        assert_eq!(shown, answers(&long, twice.as_bytes(), 2).await, "{request:?} as the second");
+    }
+}
+
+/// An app that answers every request with the same bytes, and then closes if `closes`.
+async fn fixed(text: &'static str, closes: bool) -> App {
+    App::raw(move |_, mut stream| async move {
+        while read_head(&mut stream).await.is_some() {
+            let _ = stream.write_all(text.as_bytes()).await;
+            if closes {
+                break;
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn answers_of_every_form_look_the_same() {
+    let ((short, _one), (long, _other)) = (scene(true).await, scene(false).await);
+    for (text, closes) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", false),
+        ("HTTP/1.1 200 All right\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi", true),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi", false),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", false),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", false),
+        ("HTTP/1.1 200 OK\r\n\r\nuntil the end", true),
+        ("HTTP/1.1 200 OK\r\n\r\n", true),
+        ("HTTP/1.0 200 OK\r\nServer: old\r\n\r\nuntil the end", true),
+        ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", true),
+        ("HTTP/1.1 204 No Content\r\n\r\n", false),
+        ("HTTP/1.1 304 Not Modified\r\nEtag: \"1\"\r\n\r\n", false),
+        ("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", false),
+        (
+            "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\n",
+            false,
+        ),
+        (
+            "HTTP/1.1 200 OK\r\nConnection: x-mine\r\nX-Mine: 1\r\nUpgrade: h2c\r\nContent-Length: 0\r\n\r\n",
+            false,
+        ),
+        ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", true),
+        ("not HTTP at all\r\n\r\n", true),
+        ("", true),
+    ] {
+        let app = fixed(text, closes).await;
+        short.route("blog", 3, &[&app]).await;
+        long.route("blog", 3, &[&app]).await;
+        let request = format!("GET / HTTP/1.1\r\n{HOST}\r\n\r\n");
+        let shown = answers(&short, request.repeat(2).as_bytes(), 2).await;
+        assert_eq!(shown, answers(&long, request.repeat(2).as_bytes(), 2).await, "{text:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_is_asked_for_alone_comes_alone() {
+    for short in [true, false] {
+        let (scene, _app) = scene(short).await;
+        let mut client = scene.client().await;
+        client.send(format!("HEAD / HTTP/1.1\r\n{HOST}\r\n\r\nGET / HTTP/1.1\r\n{HOST}\r\n\r\n")).await;
+        let head = client.head().await.unwrap();
+        assert_eq!((head.status, head.header("content-length")), (200, Some("4")));
+        assert_eq!(client.answer().await.text(), "blog");
+    }
+}
+
+#[tokio::test]
+async fn a_request_may_come_in_any_pieces() {
+    let (scene, _app) = scene(true).await;
+    let text = format!("POST /echo HTTP/1.1\r\n{HOST}\r\nContent-Length: 5\r\n\r\nhello");
+    for size in [1, 2, 7, 30, 60, 77, 78, 79, 80] {
+        let mut client = scene.client().await;
+        for _ in 0..2 {
+            for piece in text.as_bytes().chunks(size) {
+                client.send(piece).await;
+                tokio::task::yield_now().await;
+            }
+            let answer = client.answer().await;
+            assert!(answer.text().ends_with("\n\nhello"), "{size}: {}", answer.text());
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_than_a_length_promised_never_reaches_the_next_visitor() {
+    for short in [true, false] {
+        let scene = Scene::with(|config| config.short_way = short).await;
+        // In one piece, so that all of it is there when the first answer is read.
+        let twice =
+            "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhiHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+        let app = fixed(twice, false).await;
+        scene.route("blog", 2, &[&app]).await;
+        for _ in 0..20 {
+            assert_eq!(scene.get("blog", "/").await.text(), "hi");
+        }
+    }
+}
