@@ -35,6 +35,12 @@ pub(crate) async fn serve_secured(shared: Arc<Shared>, stream: TcpStream, peer: 
         accepted = shared.tls.accept(stream) => accepted,
         () = shared.ending.cancelled() => return,
     };
+    let counters = &shared.counters;
+    if accepted.is_ok() {
+        counters.tls_handshakes.add()
+    } else {
+        counters.tls_failures.add()
+    }
     match accepted {
         Ok((stream, secured)) => begin(&shared, stream, peer, place, Some(secured)).await,
         Err(HandshakeError::Answered) => tracing::info!(%peer, "answered a certificate authority"),

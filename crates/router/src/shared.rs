@@ -70,7 +70,7 @@ impl Shared {
         let prober = Prober::new(maker.clock, config.timeouts.connect_if_others, ending.clone());
         let pulses = Pulses::new(config.cores);
         Self {
-            tls: Tls::new(&config, &table, &routes.platform),
+            tls: Tls::new(&config, &table, &routes.platform.ticket_keys),
             config,
             clock: maker.clock,
             changed: watch::Sender::new(routes.generation),
@@ -93,9 +93,6 @@ impl Shared {
     /// `news`. Called by one task only.
     pub(crate) fn enforce(&self, routes: &Routes, last: u64, news: &News) {
         let previous = self.table.load_full();
-        if !matches!(news, News::Some(Changes { platform: false, .. })) {
-            self.tls.enforce(&routes.platform);
-        }
         let (next, left) = match news {
             News::Some(changes) => self.maker.update(routes, &previous, changes),
             News::All | News::Nothing => {
@@ -104,6 +101,9 @@ impl Shared {
                 (next, left)
             }
         };
+        if !matches!(news, News::Some(Changes { platform: false, .. })) {
+            self.tls.enforce(&next.mesh, &routes.platform.ticket_keys);
+        }
         // First the table, then the retirement: a request that finds its endpoint retired must find another table.
         self.table.store(next.into());
         self.drain.retire(last, left);

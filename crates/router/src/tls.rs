@@ -21,7 +21,7 @@ use rustls::ServerConfig;
 use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
 use tokio::sync::Semaphore;
 
-use deis_api::internal::PlatformRoutes;
+use deis_api::internal::TicketKey;
 use deis_model::routing::{MeshSettings, TlsSettings};
 
 use crate::config::Config;
@@ -61,13 +61,14 @@ struct Current {
 }
 
 impl Tls {
-    /// With certificates out of `table`, as `platform` says.
-    pub(crate) fn new(config: &Config, table: &Arc<ArcSwap<Table>>, platform: &PlatformRoutes) -> Self {
+    /// With certificates and settings out of `table`, and `keys` for tickets.
+    pub(crate) fn new(config: &Config, table: &Arc<ArcSwap<Table>>, keys: &[TicketKey]) -> Self {
         let tickets = Arc::new(Tickets::new());
         let challenges = Arc::new(ChallengeResolver(Arc::clone(table)));
         let mut challenge_config = server_config(&TlsSettings::default(), challenges);
         challenge_config.alpn_protocols = vec![ACME.to_vec()];
-        let current = Current::new(&MeshSettings::default(), table, &tickets);
+        let mesh = Arc::clone(&table.load().mesh);
+        let current = Current::new(&mesh, table, &tickets);
         let tls = Self {
             table: Arc::clone(table),
             current: ArcSwap::from_pointee(current),
@@ -76,18 +77,17 @@ impl Tls {
             handshakes: Semaphore::new(config.limits.handshakes),
             patience: config.timeouts.handshake,
         };
-        tls.enforce(platform);
+        tls.enforce(&mesh, keys);
         tls
     }
 
-    /// Goes by `platform` from the next handshake on.
-    pub(crate) fn enforce(&self, platform: &PlatformRoutes) {
-        let (mesh, _) = MeshSettings::default().with(&platform.settings);
-        self.tickets.share(&platform.ticket_keys);
+    /// Goes by `mesh` and `keys` from the next handshake on.
+    pub(crate) fn enforce(&self, mesh: &MeshSettings, keys: &[TicketKey]) {
+        self.tickets.share(keys);
         self.tickets.keep_for(mesh.tls.session_timeout);
         let current = self.current.load();
         if mesh.tls != current.settings || mesh.http2 != current.has_http_2 {
-            self.current.store(Arc::new(Current::new(&mesh, &self.table, &self.tickets)));
+            self.current.store(Arc::new(Current::new(mesh, &self.table, &self.tickets)));
         }
     }
 }
