@@ -1,6 +1,8 @@
 //! Marks: they tell every change of what is wanted, of all apps at once.
 
-use deis_database::{Database, Mark, NewBuild, NewUser};
+use std::collections::BTreeMap;
+
+use deis_database::{Database, Mark, NewBuild, NewCertificate, NewUser};
 use deis_model::{AppId, Formation, ProcessType, Procfile};
 
 use crate::contract::{Databases, on_both_engines};
@@ -60,6 +62,25 @@ async fn marks_tell_every_change_of_what_is_wanted(databases: Databases) {
     database.scale(&blog, &Formation::from([(ProcessType::web(), 3)])).await.expect("scaled");
     seen.push(mark(&database).await);
     database.add_domain(&blog, "ann", "blog.example.com", None).await.expect("added");
+    seen.push(mark(&database).await);
+    let set = |settings: &mut BTreeMap<String, String>| -> Result<(), ()> {
+        settings.insert("gzip".to_owned(), "off".to_owned());
+        Ok(())
+    };
+    database.change_app_settings(&blog, "none", set).await.expect("written").expect("right");
+    seen.push(mark(&database).await);
+    let names = ["blog.example.com".to_owned()];
+    let certificate = NewCertificate {
+        owner: "ann",
+        common_name: "blog",
+        chain: "chain",
+        sealed_key: "sealed",
+        names: &names,
+        expires: time::OffsetDateTime::UNIX_EPOCH,
+    };
+    database.add_certificate(certificate, "localhost").await.expect("added");
+    seen.push(mark(&database).await);
+    database.grant(&blog, "ann").await.expect("granted");
     seen.push(mark(&database).await);
     for (index, one) in seen.iter().enumerate() {
         assert!(!seen[..index].contains(one), "change {index} is not told");
