@@ -260,10 +260,15 @@ impl<'a> Course<'a> {
     pub(crate) fn answered(&self, endpoint: &Arc<Endpoint>, status: StatusCode) {
         let now = self.shared.clock.now();
         endpoint.failures.note(status.is_server_error(), now);
-        endpoint.ejection.forgive();
-        if status.is_server_error() && endpoint.failures.are_most(now) {
-            self.eject_if(endpoint, |service| service.rules.ejects_errors);
+        if !status.is_server_error() || !self.ejects_errors() {
+            endpoint.ejection.forgive();
+        } else if endpoint.ejection.strike() {
+            self.eject(endpoint);
         }
+    }
+
+    fn ejects_errors(&self) -> bool {
+        self.shared.table.load().find(self.host).is_some_and(|service| service.rules.ejects_errors)
     }
 
     /// `endpoint` did not answer in time: that is the end.
@@ -276,16 +281,14 @@ impl<'a> Course<'a> {
     fn strike(&self, endpoint: &Arc<Endpoint>) {
         endpoint.failures.note(true, self.shared.clock.now());
         if endpoint.ejection.strike() {
-            self.eject_if(endpoint, |_| true);
+            self.eject(endpoint);
         }
     }
 
-    /// Takes `endpoint` out, which accepts connections, if its service has it so and there are enough others.
-    fn eject_if(&self, endpoint: &Arc<Endpoint>, is_wanted: impl Fn(&Service) -> bool) {
-        let now = self.shared.clock.now();
-        let table = self.shared.table.load();
-        let service = table.find(self.host).filter(|service| is_wanted(service));
-        if service.is_some_and(|service| has_others(&service.endpoints, now)) {
+    /// Takes `endpoint` out, which accepts connections, if there are enough others.
+    fn eject(&self, endpoint: &Arc<Endpoint>) {
+        let (table, now) = (self.shared.table.load(), self.shared.clock.now());
+        if table.find(self.host).is_some_and(|service| has_others(&service.endpoints, now)) {
             self.note_ejection(endpoint, endpoint.ejection.eject_for_long(now));
         }
     }
@@ -435,17 +438,4 @@ pub(crate) fn is_idempotent(method: &Method) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_idempotent_requests_that_are_whole_are_repeated() {
-        for (method, expected) in
-            [("GET", true), ("DELETE", true), ("POST", false), ("PATCH", false), ("LOCK", false)]
-        {
-            let method = Method::from_bytes(method.as_bytes()).unwrap();
-            assert_eq!(may_repeat(is_idempotent(&method), false), expected, "{method}");
-            assert!(!may_repeat(is_idempotent(&method), true), "{method} with half of its body gone");
-        }
-    }
-}
+mod tests;

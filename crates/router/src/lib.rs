@@ -4,8 +4,8 @@
 //! controller over `deis_api::internal` and is kept on disk, so that it needs no other role to go on serving.
 //!
 //! A request's way: its core's `entrance` accepts, `connection` serves one client, `inspect` and `framing` watch its bytes,
-//! `proxy` finds the service in the `table` and rewrites headers, `attempt` tries endpoints picked by `balance`
-//! over links kept in their `pool`, `download` streams the answer back.
+//! `proxy` finds the service in the `table` and rewrites headers, `attempt` follows its `course` over endpoints picked
+//! by `balance`, over links kept in their `pool`, `download` streams the answer back.
 
 mod affinity;
 mod attempt;

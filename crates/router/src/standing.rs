@@ -49,11 +49,6 @@ impl Failures {
         WHOLE + self.share(now).saturating_sub(TOLERATED) * PENALTY
     }
 
-    /// Whether most answers of late were failures.
-    pub(crate) fn are_most(&self, now: Millis) -> bool {
-        self.share(now) > WHOLE / 2
-    }
-
     fn share(&self, now: Millis) -> u64 {
         match self.0.load(Relaxed) {
             0 => 0,
@@ -104,7 +99,6 @@ mod tests {
         assert_eq!(noted(&[(false, 100), (true, 2)]).factor(1), WHOLE);
         assert!(noted(&[(true, 4)]).factor(1) > 2 * WHOLE);
         assert!(noted(&[(true, 100)]).factor(1) > 12 * WHOLE);
-        assert!(noted(&[(true, 100)]).are_most(1) && !noted(&[(true, 100), (false, 10)]).are_most(1));
         assert_eq!(noted(&[(true, 100), (false, 100)]).0.load(Relaxed) & 0xffff, 0);
     }
 

@@ -38,7 +38,7 @@ pub struct Rules {
     pub queue: Queue,
     /// How long the share of requests grows that a container gets which joins others.
     pub slow_start: Duration,
-    /// Whether a container is taken out for a while when most of its answers are errors of the server.
+    /// Whether a container is taken out for a while when several of its answers in a row are errors of the server.
     pub ejects_errors: bool,
     /// How many of a hundred requests go to the release that is tried out.
     pub canary_percent: u8,

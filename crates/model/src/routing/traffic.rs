@@ -105,7 +105,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::both(
         "ejectErrors",
         "off",
-        "on: a container gets no requests for a while when most of its answers were errors of the server (5xx)",
+        "on: a container gets no requests for a while after five answers in a row that were errors of the server (5xx)",
         |rules, value| put(&mut rules.ejects_errors, switch(value)),
     ),
     Setting::app(

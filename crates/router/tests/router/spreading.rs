@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use deis_model::{Canary, ContainerName, Endpoint, ReleaseVersion};
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{Answer, App, Scene, read_head};
+use crate::support::{Answer, App, Client, Scene, read_head};
 
 /// Some apps that answer with a name each.
 async fn apps(names: &[&str]) -> Vec<App> {
@@ -46,25 +46,57 @@ fn given(answer: &Answer) -> Option<String> {
     answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()).map(str::to_owned)
 }
 
-#[tokio::test]
-async fn a_container_that_fails_fast_attracts_no_requests() {
-    let scene = Scene::new().await;
-    let good = App::start("good").await;
-    let bad = App::raw(async |_, mut stream| {
+/// An app that answers 500 to everything.
+async fn failing() -> App {
+    App::raw(async |_, mut stream| {
         while read_head(&mut stream).await.is_some() {
             let answer = b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
             stream.write_all(answer).await.unwrap();
         }
     })
-    .await;
-    let generation = scene.controller.route("blog", 2, &[good.address(), bad.address()]);
-    scene.controller.applied(generation).await;
+    .await
+}
+
+#[tokio::test]
+async fn a_container_that_fails_fast_attracts_no_requests() {
+    let scene = Scene::new().await;
+    let apps = [App::start("good").await, failing().await];
+    route(&scene, &apps, &[]).await;
     let mut failed = 0;
     for _ in 0..200 {
         failed += u32::from(scene.get("blog", "/").await.status == 500);
     }
     // Half of them at random; what it is forgiven in time comes on top.
     assert!((1..60).contains(&failed), "{failed} of 200 failed");
+}
+
+/// Whether a container of `blog` has been taken out.
+async fn has_ejected(scene: &Scene) -> bool {
+    let mut client = Client::connect(scene.addresses.health).await;
+    let metrics = client.get("x", "/metrics").await;
+    metrics.text().contains("\ndeis_app_ejections_total{app=\"blog\",release=\"v2\"} ")
+}
+
+#[tokio::test]
+async fn a_container_whose_answers_are_errors_is_taken_out_where_that_is_set() {
+    for (setting, expected) in [("off", false), ("on", true)] {
+        let scene = Scene::new().await;
+        let apps = [App::start("good").await, failing().await];
+        // The good one is kept so busy that the other is the better choice whatever it answers.
+        route(&scene, &apps[..1], &[]).await;
+        let mut held = Vec::new();
+        for _ in 0..30 {
+            let mut client = scene.client().await;
+            client.send("GET /hold HTTP/1.1\r\nHost: blog.example.com\r\n\r\n").await;
+            held.push(client);
+        }
+        crate::support::until(|| apps[0].requests() == 30).await;
+        route(&scene, &apps, &[("ejectErrors", setting), ("slowStart", "1ms")]).await;
+        for _ in 0..20 {
+            scene.get("blog", "/").await;
+        }
+        assert_eq!(has_ejected(&scene).await, expected, "{setting}");
+    }
 }
 
 #[tokio::test]
