@@ -31,8 +31,10 @@ pub use credential::Credential;
 pub use error::SettingError;
 pub use header::{HeaderRule, HeaderRules, MAX_HEADER_RULES};
 pub use https::{Hsts, Https};
-pub use mesh::{BuilderTimeouts, ClientTimeouts, MeshSettings};
+pub use mesh::{Builders, ClientTimeouts, MeshSettings};
 pub use rate::{Rate, RateLimit};
-pub use rules::{AccessLog, Affinity, Firewall, LogForm, Maintenance, Protocol, Queue, Rules, Timeouts};
+pub use rules::{
+    AccessLog, Affinity, Firewall, LogForm, Maintenance, Protocol, ProxyProtocol, Queue, Rules, Timeouts,
+};
 pub use setting::{Scope, Setting};
 pub use tls::{TlsSettings, TlsVersions};

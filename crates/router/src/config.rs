@@ -58,6 +58,8 @@ pub struct Limits {
     pub handshakes: usize,
     /// Git connections at a time; at the limit no more are accepted. Default 1,000.
     pub git_connections: usize,
+    /// Connections at a time at all ports of apps' own; at the limit no more are accepted. Default 10,000.
+    pub passages: usize,
     /// A request's head; larger ones are answered 431. Bytes, default 32 KiB.
     pub head_bytes: usize,
     /// A request's body; larger ones are answered 413. Bytes, default 1 GiB.
@@ -132,6 +134,7 @@ impl Default for Limits {
             connections: 10_000,
             handshakes: 2_000,
             git_connections: 1_000,
+            passages: 10_000,
             head_bytes: 32 * 1024,
             body_bytes: 1024 * 1024 * 1024,
             idle_links: 128,

@@ -11,9 +11,12 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use crate::announced;
 use crate::forwarded::Peer;
 use crate::h1;
 use crate::inspect::{Inspected, Watch};
+use crate::passage;
+use crate::passthrough;
 use crate::places::Place;
 use crate::proxy::{self, Client};
 use crate::rewound::Rewound;
@@ -25,12 +28,23 @@ use crate::tls::{HandshakeError, Secured};
 const IDLE_WHEN_CROWDED: Duration = Duration::from_secs(5);
 
 /// Serves one client, who may speak HTTP/1 or, without being asked, HTTP/2.
-pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, place: Place) {
+pub(crate) async fn serve(shared: Arc<Shared>, mut stream: TcpStream, peer: SocketAddr, place: Place) {
+    let Some(peer) = announced::client(&shared, &mut stream, peer).await else { return };
     begin(&shared, stream, peer, place, None).await;
 }
 
 /// Serves one client, once TLS is set up.
-pub(crate) async fn serve_secured(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, place: Place) {
+pub(crate) async fn serve_secured(
+    shared: Arc<Shared>,
+    mut stream: TcpStream,
+    peer: SocketAddr,
+    place: Place,
+) {
+    let Some(ends) = announced::ends(&shared, &mut stream, peer).await else { return };
+    if let Some(host) = passthrough::host(&shared, &stream).await {
+        return passage::serve(&shared, stream, ends, |table| passthrough::service(table, &host)).await;
+    }
+    let peer = ends.client;
     let accepted = tokio::select! {
         accepted = shared.tls.accept(stream) => accepted,
         () = shared.ending.cancelled() => return,

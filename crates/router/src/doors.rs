@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::task::JoinHandle;
 
-use deis_runtime::Shutdown;
+use deis_runtime::{Shutdown, StatusBoard};
 
 use crate::config::Config;
 use crate::cores::Cores;
@@ -15,9 +15,10 @@ use crate::error::RouterError;
 use crate::handover::{self, Estate};
 use crate::listener::{Acceptor, Sockets};
 use crate::places::Places;
+use crate::ports::Ports;
 use crate::router::Addresses;
 use crate::shared::Shared;
-use crate::{connection, entrance, health, tcp};
+use crate::{connection, entrance, git, health};
 
 /// The sockets that a router listens on.
 pub(crate) struct Doors {
@@ -26,6 +27,8 @@ pub(crate) struct Doors {
     https: Vec<TcpListener>,
     git: TcpListener,
     health: TcpListener,
+    /// Where apps' own ports come from.
+    sockets: Sockets,
 }
 
 /// What serves those who come in.
@@ -37,7 +40,8 @@ pub(crate) struct Service {
     health: JoinHandle<()>,
     /// Cancelled when load balancers are not answered any more.
     unasked: Shutdown,
-    estate: Estate,
+    estate: Arc<Estate>,
+    ports: JoinHandle<()>,
 }
 
 impl Doors {
@@ -49,7 +53,7 @@ impl Doors {
         let https = config.https.map(visitors).transpose()?.unwrap_or_default();
         let git = sockets.one(config.git, "git over SSH")?;
         let health = sockets.one(config.health, "health checks")?;
-        Ok(Self { http, https, git, health })
+        Ok(Self { http, https, git, health, sockets })
     }
 
     /// Where they are in fact, which differs from what `config` asks for if its ports are 0.
@@ -64,17 +68,19 @@ impl Doors {
     }
 
     /// Lets everybody in until `shared.shut`, and offers the sockets to the router that comes next.
-    pub(crate) fn serve(self, shared: &Arc<Shared>) -> Result<Service, RouterError> {
-        let estate = Estate::open(&handover::path(&shared.config.state_dir));
+    pub(crate) fn serve(self, shared: &Arc<Shared>, status: StatusBoard) -> Result<Service, RouterError> {
+        let estate = Arc::new(Estate::open(&handover::path(&shared.config.state_dir)));
         for socket in self.http.iter().chain(&self.https).chain([&self.git, &self.health]) {
             estate.add(socket).map_err(RouterError::Core)?;
         }
         let unasked = Shutdown::new();
+        let ports = Ports::new(Arc::clone(shared), self.sockets, Arc::clone(&estate), status);
         let git = Acceptor::new(self.git, shared.config.limits.git_connections).map_err(RouterError::Core)?;
         Ok(Service {
             cores: serve_visitors(shared, Entrances::connect(self.http, self.https, &shared.places))?,
             git: Some(git),
             health: serve_health(shared, self.health, &unasked)?,
+            ports: tokio::spawn(ports.keep()),
             unasked,
             estate,
         })
@@ -84,8 +90,12 @@ impl Doors {
 impl Service {
     /// Serves until `shutdown` and then lets nobody in any more; those who are there stay.
     pub(crate) async fn run(&mut self, shared: &Arc<Shared>, shutdown: &Shutdown) {
-        let leave = leave(shared, &mut self.estate, shutdown, &self.unasked);
-        tokio::join!(self.cores.worked(), serve_git(shared, self.git.take()), leave);
+        let leave = leave(shared, &self.estate, shutdown, &self.unasked);
+        let (_, (), ended, ()) =
+            tokio::join!(self.cores.worked(), serve_git(shared, self.git.take()), &mut self.ports, leave);
+        if let Err(error) = ended {
+            tracing::error!(%error, "apps' own ports were not kept to the end");
+        }
     }
 
     /// Gives up all that is still served.
@@ -149,8 +159,8 @@ fn serve_visitors(shared: &Arc<Shared>, entrances: Vec<Entrances>) -> Result<Cor
 
 async fn serve_git(shared: &Arc<Shared>, acceptor: Option<Acceptor>) {
     let Some(acceptor) = acceptor else { return };
-    let serve = |stream, _peer, place| {
-        shared.tasks.spawn(tcp::serve(Arc::clone(shared), stream, place));
+    let serve = |stream, peer, place| {
+        shared.tasks.spawn(git::serve(Arc::clone(shared), stream, peer, place));
     };
     acceptor.run(&shared.shut, |_| {}, serve).await;
 }
@@ -173,7 +183,7 @@ fn serve_health(
 }
 
 /// Waits until the router is asked to end, lets everybody know, and closes its doors.
-async fn leave(shared: &Shared, estate: &mut Estate, shutdown: &Shutdown, unasked: &Shutdown) {
+async fn leave(shared: &Shared, estate: &Estate, shutdown: &Shutdown, unasked: &Shutdown) {
     shutdown.cancelled().await;
     // First this: whoever is served from now on is told to come back on another connection.
     shared.closing.cancel();

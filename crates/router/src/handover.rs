@@ -10,7 +10,7 @@ mod heir;
 use std::fs;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::net::{Shutdown, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -42,7 +42,7 @@ pub(crate) fn path(directory: &Path) -> PathBuf {
 pub(crate) struct Estate {
     shared: Arc<Shared>,
     /// None if nobody can ask.
-    desk: Option<Desk>,
+    desk: Mutex<Option<Desk>>,
 }
 
 #[derive(Default)]
@@ -69,7 +69,7 @@ impl Estate {
         let desk = Desk::open(path, Arc::clone(&shared)).inspect_err(|error| {
             tracing::warn!(path = %path.display(), %error, "failed to offer listening sockets to the router that comes next; a few connections may be lost then");
         });
-        Self { shared, desk: desk.ok() }
+        Self { shared, desk: Mutex::new(desk.ok()) }
     }
 
     /// Offers `socket` as well.
@@ -81,15 +81,23 @@ impl Estate {
         Ok(())
     }
 
+    /// Does not offer what listens on `address` any more. Only then can its owner close it.
+    pub(crate) fn remove(&self, address: SocketAddr) {
+        if let Some(sockets) = self.shared.lock().as_mut() {
+            sockets.retain(|socket| socket.local_addr().is_ok_and(|held| held != address));
+        }
+    }
+
     /// Whether another router has taken them.
     pub(crate) fn was_taken(&self) -> bool {
         self.shared.was_taken.load(SeqCst)
     }
 
     /// Offers nothing any more, so that sockets close when their owners close them. Whether anybody has taken them.
-    pub(crate) fn close(&mut self) -> bool {
+    pub(crate) fn close(&self) -> bool {
         *self.shared.lock() = None;
-        if let Some(desk) = self.desk.take() {
+        let desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(desk) = desk {
             desk.close();
         }
         self.was_taken()

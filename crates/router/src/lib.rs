@@ -8,6 +8,7 @@
 //! by `balance`, over links kept in their `pool`, `download` streams the answer back.
 
 mod affinity;
+mod announced;
 mod attempt;
 mod balance;
 mod budget;
@@ -31,6 +32,7 @@ mod farewell;
 mod follow;
 mod forwarded;
 mod framing;
+mod git;
 mod h1;
 mod handover;
 mod health;
@@ -43,9 +45,12 @@ mod maker;
 mod metrics;
 mod names;
 mod page;
+mod passage;
+mod passthrough;
 mod persist;
 mod places;
 mod pool;
+mod ports;
 mod probe;
 mod proxy;
 mod queue;
@@ -62,7 +67,6 @@ mod speech;
 mod standing;
 mod stream;
 mod table;
-mod tcp;
 mod tls;
 mod trunk;
 mod tunnel;

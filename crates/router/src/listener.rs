@@ -51,6 +51,11 @@ impl Sockets {
         }
     }
 
+    /// Leaves what nobody has asked for to the router before this one.
+    pub(crate) fn disclaim(&mut self) {
+        self.inherited = Inherited::default();
+    }
+
     /// `count` that listen on `address` together; more if there were more. Each must be accepted from.
     pub(crate) fn several(
         &mut self,
@@ -113,8 +118,12 @@ pub(crate) struct Acceptor {
 impl Acceptor {
     /// Accepts from `listener` up to `limit` connections at a time.
     pub(crate) fn new(listener: std::net::TcpListener, limit: usize) -> io::Result<Self> {
-        let listener = TcpListener::from_std(listener)?;
-        Ok(Self { listener, places: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))) })
+        Self::sharing(listener, Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Accepts from `listener` as long as there are `places`, which others use as well.
+    pub(crate) fn sharing(listener: std::net::TcpListener, places: Arc<Semaphore>) -> io::Result<Self> {
+        Ok(Self { listener: TcpListener::from_std(listener)?, places })
     }
 
     /// Hands each connection to `serve` until `shutdown`, and tells `crowded` when the limit is reached and left.

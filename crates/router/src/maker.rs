@@ -65,6 +65,7 @@ impl Maker {
         for route in routes.apps.values() {
             let service = self.app(&table, route, previous.apps.get(&route.app));
             route.hosts.iter().for_each(|host| table.names.claim(host, &service));
+            note_passed_on(&mut table, &route.app, Some(&service));
             table.apps.insert(route.app.clone(), service);
         }
         self.take_platform(&mut table, &routes.platform, previous.controllers.as_ref());
@@ -113,6 +114,7 @@ impl Maker {
         if let Some(before) = &before {
             old.iter().filter(|host| !new.contains(host)).for_each(|host| table.names.leave(host, before));
         }
+        note_passed_on(table, app, after.as_ref());
         match &after {
             Some(after) => {
                 new.iter().for_each(|host| table.names.claim(host, after));
@@ -254,6 +256,19 @@ impl Group<'_> {
             Endpoint::new(address, container.cloned(), maker.idle_links, Arc::clone(&maker.drained));
         let mark = maker.marker.mark(container, address);
         Arc::new(endpoint.secured(tls).counted(tally).awaited(mark, self.reserve))
+    }
+}
+
+/// Keeps `passed_on` true to what `app` is from now on.
+fn note_passed_on(table: &mut Table, app: &AppId, service: Option<&Arc<Service>>) {
+    let is_passed_on = service.is_some_and(|service| service.is_passed_on());
+    if is_passed_on != table.passed_on.contains(app) {
+        let apps = Arc::make_mut(&mut table.passed_on);
+        if is_passed_on {
+            apps.insert(app.clone())
+        } else {
+            apps.remove(app)
+        };
     }
 }
 

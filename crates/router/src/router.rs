@@ -77,14 +77,14 @@ impl Router {
         let keeping = tokio::spawn(keeper.run(routes.subscribe(), stopped.clone()));
         let heard = Shutdown::new();
         let watching = tokio::spawn(watch_certificate(Arc::clone(&shared), status.clone()));
-        let follower = Follower::new(Arc::clone(&shared), status, routes, heard.clone());
+        let follower = Follower::new(Arc::clone(&shared), status.clone(), routes, heard.clone());
         let following = tokio::spawn(follower.run(stopped.clone()));
         let reaping = tokio::spawn(reap(Arc::clone(&shared)));
         let pulses = Arc::clone(&shared);
         let looking_after = tokio::spawn(async move { Pulses::look_after(&pulses).await });
         // The kept table may be older than what runs: a controller that is there is heard before visitors are.
         let _ = tokio::time::timeout(FIRST_ROUTES, heard.cancelled()).await;
-        let mut service = doors.serve(&shared)?;
+        let mut service = doors.serve(&shared, status)?;
         service.run(&shared, &shutdown).await;
         shared.tasks.close();
         let _ = tokio::time::timeout(shared.config.timeouts.shutdown, shared.tasks.wait()).await;

@@ -74,6 +74,11 @@ impl Service {
         self.route.as_ref().map(|route| &route.app)
     }
 
+    /// Whether connections to it are passed on as they are, at a port of its own or by its hosts.
+    pub(crate) fn is_passed_on(&self) -> bool {
+        self.rules.tcp_port.is_some() || self.rules.tls_passthrough
+    }
+
     /// Whether it is this route of an app, judged by the same rules.
     pub(crate) fn is_of(&self, route: &Arc<AppRoute>, gate: &Arc<Gate>) -> bool {
         let is_route = |held: &Arc<AppRoute>| Arc::ptr_eq(held, route) || held == route;

@@ -1,5 +1,6 @@
 //! The table that requests are looked up in: immutable, replaced as a whole.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use deis_api::internal::PlatformRoutes;
@@ -33,6 +34,8 @@ pub(crate) struct Table {
     pub(crate) names: Names,
     /// Every app, with or without names.
     pub(crate) apps: Shards<AppId, Arc<Service>>,
+    /// Those of them with connections that are passed on as they are.
+    pub(crate) passed_on: Arc<BTreeSet<AppId>>,
     /// The platform's API.
     pub(crate) controllers: Option<Arc<Service>>,
 }

@@ -1,6 +1,7 @@
 //! Settings of the whole mesh: what `deisctl config router set` sets.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,12 +28,16 @@ pub struct MeshSettings {
     pub controller: Arc<Rules>,
     /// How long clients may take.
     pub clients: ClientTimeouts,
-    /// How long builders may take.
-    pub builder: BuilderTimeouts,
+    /// How builders are spoken to.
+    pub builder: Builders,
     /// Load balancers in front, whose word on clients is believed.
     pub trusted: Vec<Cidr>,
     /// Whether connections begin with a PROXY protocol header.
     pub proxy_protocol: bool,
+    /// Whether git connections do.
+    pub git_proxy_protocol: bool,
+    /// The ports that apps may have of their own.
+    pub tcp_ports: Option<RangeInclusive<u16>>,
     /// Whether visitors are offered HTTP/2.
     pub http2: bool,
     /// How connections are secured.
@@ -48,9 +53,11 @@ pub struct ClientTimeouts {
     pub idle: Duration,
 }
 
-/// How long builders may take.
+/// What builders are told, and how long they may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BuilderTimeouts {
+pub struct Builders {
+    /// Whether they learn clients' addresses, by the PROXY protocol.
+    pub is_told: bool,
     /// To accept a git connection.
     pub connect: Duration,
     /// To move anything on one.
@@ -139,9 +146,11 @@ impl Default for MeshSettings {
             controller: Rules { body_bytes: Some(CONTROLLER_BODY), timeouts, ..Rules::default() }.into(),
             apps: apps.into(),
             clients,
-            builder: BuilderTimeouts { connect: Duration::from_secs(10), idle: minutes(20) },
+            builder: Builders { is_told: true, connect: Duration::from_secs(10), idle: minutes(20) },
             trusted: Cidr::LOOPBACK.to_vec(),
             proxy_protocol: false,
+            git_proxy_protocol: false,
+            tcp_ports: None,
             http2: true,
             tls: TlsSettings::default(),
         }

@@ -1,11 +1,13 @@
 //! Settings of connections: the PROXY protocol, TLS, ports.
 
+use std::ops::RangeInclusive;
+
 use super::cidr::Cidr;
 use super::mesh::MeshSettings;
-use super::rules::Protocol;
+use super::rules::{Protocol, ProxyProtocol};
 use super::setting::Setting;
 use super::tls::{TlsSettings, TlsVersions};
-use super::value::{Must, list, millis, put, seconds, small, switch, word};
+use super::value::{Must, list, millis, number, put, seconds, small, switch, word};
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::mesh(
@@ -31,6 +33,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         "1200000",
         "how long nothing may move on a git connection, in milliseconds",
         |mesh, value| put(&mut mesh.builder.idle, millis(value)),
+    ),
+    Setting::mesh(
+        "builder/proxyProtocol",
+        "on",
+        "on: builders learn clients' addresses by the PROXY protocol",
+        |mesh, value| put(&mut mesh.builder.is_told, switch(value)),
+    ),
+    Setting::mesh(
+        "git/proxyProtocol",
+        "off",
+        "on: git connections begin with the client's address by the PROXY protocol, v1 or v2",
+        |mesh, value| put(&mut mesh.git_proxy_protocol, switch(value)),
+    ),
+    Setting::mesh(
+        "tcp/ports",
+        "",
+        "the ports that apps may have of their own, as 20000-20999; empty: none",
+        |mesh, value| put(&mut mesh.tcp_ports, ports(value)),
     ),
     Setting::mesh("http2", "on", "off: visitors are not offered HTTP/2", |mesh, value| {
         put(&mut mesh.http2, switch(value))
@@ -81,6 +101,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
     ),
     Setting::app(
+        "tcp/proxyProtocol",
+        "off",
+        "v1 or v2: connections passed on as they are begin with the client's address by the PROXY protocol",
+        |rules, value| {
+            let words = [("off", None), ("v1", Some(ProxyProtocol::V1)), ("v2", Some(ProxyProtocol::V2))];
+            put(&mut rules.proxy_protocol, word(value, words))
+        },
+    ),
+    Setting::app(
         "tls/passthrough",
         "off",
         "on: TLS connections to the app's hosts are passed on unopened, for the app to answer",
@@ -91,6 +120,24 @@ pub(super) const SETTINGS: &[Setting] = &[
 fn ranges(value: &str) -> Result<Vec<Cidr>, Must> {
     let ranges: Option<Vec<_>> = list(value).map(|text| text.parse().ok()).collect();
     ranges.ok_or_else(|| Must::be("addresses and ranges with commas, like 10.0.0.0/8,fd00::/8"))
+}
+
+/// The most ports that apps may have together.
+const MOST_PORTS: u16 = 1_000;
+
+/// Ports below are for programs that the system trusts.
+const FIRST_PORT: u16 = 1_024;
+
+fn ports(value: &str) -> Result<Option<RangeInclusive<u16>>, Must> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let range = value.split_once('-').and_then(|(first, last)| Some(number(first)?..=number(last)?));
+    let fits = |range: &RangeInclusive<u16>| {
+        !range.is_empty() && *range.start() >= FIRST_PORT && range.end() - range.start() < MOST_PORTS
+    };
+    let must = || Must::be(format!("at most {MOST_PORTS} ports from {FIRST_PORT} on, like 20000-20999"));
+    range.filter(fits).map(Some).ok_or_else(must)
 }
 
 /// Sets one half of the platform's certificate, a PEM with `mark` in it; empty takes it away.
@@ -107,4 +154,21 @@ fn pair(
     let empty = || crate::KeyPair { chain: String::new(), key: String::new() };
     set(mesh.tls.certificate.get_or_insert_with(empty));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn apps_ports_are_few_and_not_the_systems() {
+        assert_eq!(ports(""), Ok(None));
+        assert_eq!(ports("20000-20999"), Ok(Some(20_000..=20_999)));
+        assert_eq!(ports("5432-5432"), Ok(Some(5_432..=5_432)));
+        for bad in
+            ["80-90", "20000", "20999-20000", "20000-21000", "20000-70000", "a-b", "-1-2", "1024 - 1025"]
+        {
+            assert!(ports(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -60,6 +60,17 @@ pub struct Rules {
     pub tcp_port: Option<u16>,
     /// Whether TLS connections to its hosts are passed on unopened.
     pub tls_passthrough: bool,
+    /// How it learns clients' addresses on connections that are passed on as they are.
+    pub proxy_protocol: Option<ProxyProtocol>,
+}
+
+/// The versions of the PROXY protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// A line of text.
+    V1,
+    /// Binary.
+    V2,
 }
 
 /// What containers speak with routers. Visitors may speak either with either.
@@ -165,6 +176,7 @@ impl Default for Rules {
             tcp_port: None,
             protocol: Protocol::Http1,
             tls_passthrough: false,
+            proxy_protocol: None,
         }
     }
 }

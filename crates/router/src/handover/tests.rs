@@ -13,7 +13,7 @@ fn connections_that_wait_outlive_the_socket_they_came_to() {
     let path = path(directory.path());
     let (old, other) = (listener(), listener());
     let address = old.local_addr().unwrap();
-    let mut estate = Estate::open(&path);
+    let estate = Estate::open(&path);
     estate.add(&old).unwrap();
     estate.add(&other).unwrap();
     let mut client = TcpStream::connect(address).unwrap();
@@ -49,7 +49,7 @@ fn what_is_closed_is_given_to_nobody() {
     let directory = tempfile::tempdir().unwrap();
     let path = path(directory.path());
     assert!(Inherited::from(&path).0.is_empty());
-    let mut estate = Estate::open(&path);
+    let estate = Estate::open(&path);
     estate.add(&listener()).unwrap();
     assert_eq!(Inherited::from(&path).0.len(), 1);
     estate.close();
@@ -60,8 +60,8 @@ fn what_is_closed_is_given_to_nobody() {
 fn the_newest_router_is_asked() {
     let directory = tempfile::tempdir().unwrap();
     let path = path(directory.path());
-    let mut first = Estate::open(&path);
-    let mut second = Estate::open(&path);
+    let first = Estate::open(&path);
+    let second = Estate::open(&path);
     let socket = listener();
     second.add(&socket).unwrap();
     assert!(!first.close());
@@ -72,7 +72,7 @@ fn the_newest_router_is_asked() {
 
 #[test]
 fn a_router_whose_directory_cannot_hold_a_socket_goes_without() {
-    let mut estate = Estate::open(&Path::new("/nowhere").join("x".repeat(200)));
+    let estate = Estate::open(&Path::new("/nowhere").join("x".repeat(200)));
     estate.add(&listener()).unwrap();
     assert!(!estate.close());
 }

@@ -1,6 +1,8 @@
 //! The router from outside: real sockets on loopback, apps and a controller made for the purpose.
 
 #[cfg(test)]
+mod announced;
+#[cfg(test)]
 mod churn;
 #[cfg(test)]
 mod deploys;
@@ -14,6 +16,8 @@ mod http2;
 mod metrics;
 #[cfg(test)]
 mod oracles;
+#[cfg(test)]
+mod passages;
 #[cfg(test)]
 mod platform;
 #[cfg(test)]

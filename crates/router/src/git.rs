@@ -4,9 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 
+use deis_model::routing::ProxyProtocol;
+
+use crate::announced;
 use crate::shared::Shared;
 use crate::tunnel;
 
@@ -15,12 +19,21 @@ const TRIES: u32 = 6;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Carries one git client's bytes to a builder; closes the connection if none can be reached.
-pub(crate) async fn serve(shared: Arc<Shared>, client: TcpStream, _place: OwnedSemaphorePermit) {
-    let idle = shared.table.load().mesh.builder.idle;
+pub(crate) async fn serve(
+    shared: Arc<Shared>,
+    mut client: TcpStream,
+    peer: SocketAddr,
+    _place: OwnedSemaphorePermit,
+) {
     let carry = async {
-        match reach(&shared).await {
-            Some(builder) => tunnel::run(client, builder, idle).await,
-            None => tracing::warn!("a git client was turned away: no builder can be reached"),
+        let Some(ends) = announced::ends_of_git(&shared, &mut client, peer).await else { return };
+        let Some(mut builder) = reach(&shared).await else {
+            return tracing::warn!("a git client was turned away: no builder can be reached");
+        };
+        let told = shared.table.load().mesh.builder;
+        let header = ends.header(Some(ProxyProtocol::V1).filter(|_| told.is_told));
+        if builder.write_all(&header).await.is_ok() {
+            tunnel::run(client, builder, told.idle).await;
         }
     };
     tokio::select! {

@@ -1,0 +1,109 @@
+//! Connections that are passed on to an app's containers as they are.
+//!
+//! Each counts as under way to its container until it ends, so that a container that is replaced is only stopped when
+//! its connections are through, or the controller's patience is.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::announced::Ends;
+use crate::balance::{Moment, Tried, pick, pick_out};
+use crate::clock::millis;
+use crate::endpoint::Flight;
+use crate::service::Service;
+use crate::shared::Shared;
+use crate::table::Table;
+use crate::tunnel;
+
+/// How long to wait when no container accepts; each further time longer by as much.
+const WAIT: Duration = Duration::from_millis(25);
+
+/// Carries the bytes of `client` to a container of the service that `find` names in the table in force, and back.
+///
+/// Closes the connection if there is no such service, it does not let the client in, or none of its containers accepts.
+pub(crate) async fn serve(
+    shared: &Shared,
+    client: TcpStream,
+    ends: Ends,
+    find: impl Fn(&Table) -> Option<&Arc<Service>>,
+) {
+    let carry = async {
+        let Some((flight, mut container, header)) = reach(shared, ends, find).await else { return };
+        if container.write_all(&header).await.is_ok() {
+            let idle = shared.table.load().mesh.clients.idle;
+            tunnel::run(client, container, idle).await;
+        }
+        drop(flight);
+    };
+    tokio::select! {
+        () = carry => {}
+        () = shared.ending.cancelled() => {}
+    }
+}
+
+/// A connection to a container, and what it is to hear before the client's own bytes.
+async fn reach(
+    shared: &Shared,
+    ends: Ends,
+    find: impl Fn(&Table) -> Option<&Arc<Service>>,
+) -> Option<(Flight, TcpStream, Vec<u8>)> {
+    let (started, mut tried, mut waits) = (Instant::now(), Tried::default(), 0);
+    let mut changed = shared.changed.subscribe();
+    loop {
+        let service = Arc::clone(find(&shared.table.load())?);
+        if !service.rules.allowance.permits(ends.client.ip()) {
+            tracing::debug!(client = %ends.client, "turned away by the app's list of addresses");
+            return None;
+        }
+        if let Some((flight, container)) = connect(shared, &service, &mut tried).await {
+            return Some((flight, container, ends.header(service.rules.proxy_protocol)));
+        }
+        if started.elapsed() >= shared.config.timeouts.reach {
+            tracing::debug!(client = %ends.client, "turned away: no container accepts connections");
+            return None;
+        }
+        waits += 1;
+        tokio::select! {
+            _ = changed.changed() => {}
+            () = tokio::time::sleep(WAIT * waits) => {}
+        }
+        tried = Tried::default();
+    }
+}
+
+/// A connection to any of the service's containers; none if none accepts.
+async fn connect(shared: &Shared, service: &Service, tried: &mut Tried) -> Option<(Flight, TcpStream)> {
+    loop {
+        let now = shared.clock.now();
+        let moment = Moment { now, slow_start: millis(service.rules.slow_start) };
+        let endpoint =
+            pick(&service.endpoints, tried, moment).or_else(|| pick_out(&service.endpoints, tried, now))?;
+        // One that cannot be boarded has left the table meanwhile.
+        let flight = endpoint.board()?;
+        let has_others = tried.leave_several(&service.endpoints);
+        let longest = service.rules.timeouts.connect;
+        let others = shared.config.timeouts.connect_if_others.min(longest);
+        match open(endpoint.address, if has_others { others } else { longest }).await {
+            Ok(container) => {
+                endpoint.ejection.readmit();
+                return Some((flight, container));
+            }
+            Err(error) => {
+                tracing::debug!(address = %endpoint.address, %error, "a container does not accept connections");
+                endpoint.ejection.eject(shared.clock.now());
+                shared.counters.ejections.add();
+                tried.add(endpoint.address);
+            }
+        }
+    }
+}
+
+async fn open(address: SocketAddr, timeout: Duration) -> std::io::Result<TcpStream> {
+    let stream = tokio::time::timeout(timeout, TcpStream::connect(address)).await??;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}

@@ -1,0 +1,141 @@
+//! Ports of apps' own, at which connections are passed on as they are: opened and closed as the table says.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use deis_model::AppId;
+use deis_runtime::{Shutdown, StatusBoard};
+
+use crate::error::RouterError;
+use crate::handover::Estate;
+use crate::listener::{Acceptor, Sockets};
+use crate::shared::Shared;
+use crate::table::Table;
+use crate::{announced, passage};
+
+/// How soon a port is tried again that somebody else holds.
+const RETRY: Duration = Duration::from_secs(5);
+
+/// Keeps ports of apps' own.
+pub(crate) struct Ports {
+    shared: Arc<Shared>,
+    sockets: Sockets,
+    estate: Arc<Estate>,
+    status: StatusBoard,
+    /// Connections at all of them together.
+    places: Arc<Semaphore>,
+    open: BTreeMap<u16, Port>,
+}
+
+/// One that is open.
+struct Port {
+    app: AppId,
+    /// Where it is in fact.
+    address: SocketAddr,
+    /// Closes it.
+    closing: Shutdown,
+}
+
+impl Ports {
+    /// None is open yet. Those that `sockets` were left are taken over, and all are offered in `estate`.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        sockets: Sockets,
+        estate: Arc<Estate>,
+        status: StatusBoard,
+    ) -> Self {
+        let places = Arc::new(Semaphore::new(shared.config.limits.passages.min(Semaphore::MAX_PERMITS)));
+        Self { shared, sockets, estate, status, places, open: BTreeMap::new() }
+    }
+
+    /// Opens and closes ports until the router lets nobody in any more.
+    pub(crate) async fn keep(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let mut changed = shared.changed.subscribe();
+        while !shared.shut.is_cancelled() {
+            changed.mark_unchanged();
+            let is_settled = self.settle(&wanted(&shared.table.load()));
+            // What nobody has asked for by now must not stay open without being accepted from.
+            self.sockets.disclaim();
+            tokio::select! {
+                _ = changed.changed() => {}
+                () = tokio::time::sleep(RETRY), if !is_settled => {}
+                () = shared.shut.cancelled() => {}
+            }
+        }
+    }
+
+    /// Makes what is open equal to `wanted`. Whether that worked.
+    fn settle(&mut self, wanted: &BTreeMap<u16, AppId>) -> bool {
+        let gone: Vec<u16> = self
+            .open
+            .iter()
+            .filter(|(port, held)| wanted.get(port) != Some(&held.app))
+            .map(|(port, _)| *port)
+            .collect();
+        for port in gone.into_iter().filter_map(|port| self.open.remove(&port)) {
+            self.estate.remove(port.address);
+            port.closing.cancel();
+        }
+        let missing = wanted.iter().filter(|(port, _)| !self.open.contains_key(port));
+        let mut failure = None;
+        for (port, app) in missing.map(|(port, app)| (*port, app.clone())).collect::<Vec<_>>() {
+            match self.open(port, &app) {
+                Ok(opened) => drop(self.open.insert(port, opened)),
+                Err(error) => failure = Some((app, error)),
+            }
+        }
+        match &failure {
+            None => self.status.well("ports of apps"),
+            Some((app, error)) => {
+                let cure = "end what else listens there, or give the app another port (`deis routing:set tcp/port=…`)";
+                self.status.trouble(
+                    "ports of apps",
+                    format!("{app} cannot be reached at its port: {error}"),
+                    cure,
+                );
+            }
+        }
+        failure.is_none()
+    }
+
+    fn open(&mut self, port: u16, app: &AppId) -> Result<Port, RouterError> {
+        let address = SocketAddr::new(self.shared.config.http.ip(), port);
+        let socket = self.sockets.one(address, "an app's own port")?;
+        let failed = |source| RouterError::Bind { address, purpose: "an app's own port", source };
+        self.estate.add(&socket).map_err(failed)?;
+        let closing = self.shared.shut.child_token();
+        self.accept(socket, app.clone(), closing.clone()).map_err(failed)?;
+        tracing::info!(%app, %address, "passes connections on");
+        Ok(Port { app: app.clone(), address, closing })
+    }
+
+    fn accept(&self, socket: TcpListener, app: AppId, closing: Shutdown) -> std::io::Result<()> {
+        let acceptor = Acceptor::sharing(socket, Arc::clone(&self.places))?;
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let serve = |mut stream, peer, place| {
+                let (shared, app, tasks) = (Arc::clone(&shared), app.clone(), &shared.tasks);
+                tasks.spawn(async move {
+                    if let Some(ends) = announced::ends(&shared, &mut stream, peer).await {
+                        passage::serve(&shared, stream, ends, |table| table.apps.get(&app)).await;
+                    }
+                    drop(place);
+                });
+            };
+            acceptor.run(&closing, |_| {}, serve).await;
+        });
+        Ok(())
+    }
+}
+
+/// Which app each port is for. Of several that want one the first in order has it; the controller lets only one ask.
+fn wanted(table: &Table) -> BTreeMap<u16, AppId> {
+    let Some(allowed) = &table.mesh.tcp_ports else { return BTreeMap::new() };
+    let port = |app: &AppId| table.apps.get(app)?.rules.tcp_port.filter(|port| allowed.contains(port));
+    table.passed_on.iter().rev().filter_map(|app| Some((port(app)?, app.clone()))).collect()
+}

@@ -1,0 +1,101 @@
+//! Clients behind load balancers that announce connections by the PROXY protocol, and builders behind the router.
+
+use std::net::SocketAddr;
+
+use deis_api::internal::PlatformRoutes;
+use deis_runtime::proxy_protocol::{Version, encode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::support::{App, Client, Scene};
+
+fn header(version: Version) -> Vec<u8> {
+    encode(
+        version,
+        "203.0.113.9:50000".parse().expect("an address"),
+        "192.0.2.1:80".parse().expect("an address"),
+    )
+}
+
+async fn set(scene: &Scene, settings: &[(&str, &str)], builders: Vec<SocketAddr>) {
+    let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    scene.platform(PlatformRoutes { settings, builders, ..PlatformRoutes::default() }).await;
+}
+
+#[tokio::test]
+async fn an_announced_client_is_who_the_app_sees() {
+    let (scene, app) = (Scene::new().await, App::start("blog").await);
+    scene.route("blog", 1, &[&app]).await;
+    // Before, clients are who they are.
+    let mut kept = scene.client().await;
+    let seen = kept.get("blog.example.com", "/echo").await;
+    assert!(seen.text().contains("x-forwarded-for: 127.0.0.1\n"), "{}", seen.text());
+    set(&scene, &[("proxyProtocol", "on")], vec![]).await;
+    for version in [Version::One, Version::Two] {
+        let mut client = scene.client().await;
+        client.send(header(version)).await;
+        for _ in 0..2 {
+            let seen = client.get("blog.example.com", "/echo").await;
+            assert!(seen.text().contains("x-forwarded-for: 203.0.113.9\n"), "{}", seen.text());
+        }
+    }
+    // What was there before goes on, and load balancers ask for health as they always did.
+    assert_eq!(kept.get("blog.example.com", "/").await.status, 200);
+    let mut balancer = Client::connect(scene.addresses.health).await;
+    assert_eq!(balancer.get("balancer", "/health-check").await.status, 200);
+    set(&scene, &[], vec![]).await;
+    assert_eq!(scene.get("blog", "/").await.status, 200);
+}
+
+#[tokio::test]
+async fn what_is_not_announced_is_turned_away() {
+    let (scene, app) = (Scene::new().await, App::start("blog").await);
+    scene.route("blog", 1, &[&app]).await;
+    set(&scene, &[("proxyProtocol", "on")], vec![]).await;
+    let mut client = scene.client().await;
+    client.send("GET / HTTP/1.1\r\nHost: blog.example.com\r\n\r\n").await;
+    assert_eq!(client.rest().await, b"");
+    set(&scene, &[("proxyProtocol", "on"), ("proxyRealIpCidr", "192.0.2.0/24")], vec![]).await;
+    let mut stranger = scene.client().await;
+    assert_eq!(stranger.rest().await, b"");
+    assert_eq!(app.requests(), 0);
+}
+
+/// A builder that sends back what it hears, up to the end of the client's first line.
+async fn builder() -> App {
+    App::raw(async |_, mut stream| {
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"git\n") {
+            let Ok(byte) = stream.read_u8().await else { return };
+            heard.push(byte);
+        }
+        let _ = stream.write_all(&heard).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn builders_learn_who_pushes() {
+    let (scene, builder) = (Scene::new().await, builder().await);
+    let builders = vec![builder.address()];
+    set(&scene, &[("git/proxyProtocol", "on")], builders.clone()).await;
+    let mut client = Client::connect(scene.addresses.git).await;
+    client.send([header(Version::Two).as_slice(), b"SSH-2.0-git\n"].concat()).await;
+    assert_eq!(client.rest().await, b"PROXY TCP4 203.0.113.9 192.0.2.1 50000 80\r\nSSH-2.0-git\n");
+    set(&scene, &[("builder/proxyProtocol", "off")], builders).await;
+    let mut client = Client::connect(scene.addresses.git).await;
+    client.send("SSH-2.0-git\n").await;
+    assert_eq!(client.rest().await, b"SSH-2.0-git\n");
+}
+
+#[tokio::test]
+async fn visitors_come_by_either_kind_of_address() {
+    let all = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 0));
+    let (scene, app) = (Scene::with(|config| config.http = all).await, App::start("blog").await);
+    scene.route("blog", 1, &[&app]).await;
+    let port = scene.addresses.http.port();
+    for (address, seen) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1")] {
+        let mut client = Client::connect(SocketAddr::new(address.parse().unwrap(), port)).await;
+        let answer = client.get("blog.example.com", "/echo").await;
+        assert!(answer.text().contains(&format!("x-forwarded-for: {seen}\n")), "{}", answer.text());
+    }
+}

@@ -1,0 +1,179 @@
+//! Connections that are passed on as they are: at ports of apps' own, and TLS by the host asked for.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use deis_api::internal::PlatformRoutes;
+use socket2::{Domain, Socket, Type};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{App, Scene, until};
+
+/// A port that nobody else is given: bound, and not listened on.
+struct Reserved {
+    port: u16,
+    _socket: Socket,
+}
+
+fn reserve() -> Reserved {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_reuse_port(true).expect("a socket can share its port");
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port is free");
+    let address = socket.local_addr().expect("it is bound").as_socket().expect("it is of IP");
+    Reserved { port: address.port(), _socket: socket }
+}
+
+/// An app that says its name and then sends back whatever comes.
+async fn echo(name: &'static str) -> App {
+    App::raw(async move |_, mut stream| {
+        let _ = stream.write_all(name.as_bytes()).await;
+        let (mut reading, mut writing) = stream.split();
+        let _ = tokio::io::copy(&mut reading, &mut writing).await;
+    })
+    .await
+}
+
+fn settings(settings: &[(&str, &str)]) -> BTreeMap<String, String> {
+    settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Allows apps the one port.
+async fn allow(scene: &Scene, port: u16) {
+    let settings = settings(&[("tcp/ports", &format!("{port}-{port}"))]);
+    scene.platform(PlatformRoutes { settings, ..PlatformRoutes::default() }).await;
+}
+
+async fn set(scene: &Scene, app: &str, set: &[(&str, &str)]) {
+    let generation = scene.controller.reroute(app, |route| route.settings = settings(set));
+    scene.controller.applied(generation).await;
+}
+
+/// A connection to `port` as soon as somebody listens there.
+async fn connect(port: u16) -> TcpStream {
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    until(|| std::net::TcpStream::connect(address).is_ok()).await;
+    TcpStream::connect(address).await.expect("it goes on listening")
+}
+
+async fn hear(stream: &mut TcpStream, length: usize) -> String {
+    let mut bytes = vec![0; length];
+    let read = tokio::time::timeout(crate::support::PATIENCE, stream.read_exact(&mut bytes)).await;
+    read.expect("bytes come in time").expect("bytes come");
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[tokio::test]
+async fn an_app_is_reached_at_its_own_port_for_as_long_as_it_has_one() {
+    let (scene, app, reserved) = (Scene::new().await, echo("first").await, reserve());
+    scene.route("blog", 1, &[&app]).await;
+    set(&scene, "blog", &[("tcp/port", &reserved.port.to_string())]).await;
+    let address = SocketAddr::from(([127, 0, 0, 1], reserved.port));
+    assert!(std::net::TcpStream::connect(address).is_err(), "operators allow ports first");
+    allow(&scene, reserved.port).await;
+    let mut client = connect(reserved.port).await;
+    assert_eq!(hear(&mut client, 5).await, "first");
+    client.write_all(b"ping").await.unwrap();
+    assert_eq!(hear(&mut client, 4).await, "ping");
+    set(&scene, "blog", &[]).await;
+    until(|| std::net::TcpStream::connect(address).is_err()).await;
+    // Who is there already stays.
+    client.write_all(b"pong").await.unwrap();
+    assert_eq!(hear(&mut client, 4).await, "pong");
+    client.shutdown().await.unwrap();
+    assert_eq!(client.read_u8().await.unwrap_err().kind(), std::io::ErrorKind::UnexpectedEof);
+}
+
+#[tokio::test]
+async fn a_replaced_container_keeps_its_connections_and_is_draining_until_they_end() {
+    let (scene, reserved) = (Scene::new().await, reserve());
+    let (old, new) = (echo("old").await, echo("new").await);
+    scene.route("blog", 1, &[&old]).await;
+    set(&scene, "blog", &[("tcp/port", &reserved.port.to_string())]).await;
+    allow(&scene, reserved.port).await;
+    let mut first = connect(reserved.port).await;
+    assert_eq!(hear(&mut first, 3).await, "old");
+    let generation = scene.controller.reroute("blog", |route| {
+        route.endpoints[0].address = new.address();
+    });
+    scene.controller.applied(generation).await;
+    let mut second = connect(reserved.port).await;
+    assert_eq!(hear(&mut second, 3).await, "new");
+    first.write_all(b"still").await.unwrap();
+    assert_eq!(hear(&mut first, 5).await, "still");
+    assert!(scene.controller.requests().iter().all(|request| request.drained < generation));
+    drop(first);
+    scene.controller.drained(generation).await;
+}
+
+#[tokio::test]
+async fn a_container_that_does_not_accept_is_passed_over() {
+    let (scene, reserved) = (Scene::new().await, reserve());
+    let (gone, app) = (echo("gone").await, echo("here").await);
+    scene.route("blog", 1, &[&gone, &app]).await;
+    set(&scene, "blog", &[("tcp/port", &reserved.port.to_string())]).await;
+    allow(&scene, reserved.port).await;
+    gone.stop().await;
+    for _ in 0..10 {
+        let mut client = connect(reserved.port).await;
+        assert_eq!(hear(&mut client, 4).await, "here");
+    }
+}
+
+#[tokio::test]
+async fn clients_that_the_app_does_not_let_in_are_turned_away() {
+    let (scene, app, reserved) = (Scene::new().await, echo("first").await, reserve());
+    scene.route("blog", 1, &[&app]).await;
+    set(&scene, "blog", &[("tcp/port", &reserved.port.to_string()), ("whitelist", "192.0.2.1")]).await;
+    allow(&scene, reserved.port).await;
+    let mut client = connect(reserved.port).await;
+    let mut rest = Vec::new();
+    client.read_to_end(&mut rest).await.unwrap();
+    assert_eq!((rest.len(), app.connections()), (0, 0));
+}
+
+#[tokio::test]
+async fn an_app_that_asks_for_it_learns_the_clients_address() {
+    let (scene, app, reserved) = (Scene::new().await, echo("").await, reserve());
+    scene.route("blog", 1, &[&app]).await;
+    let port = reserved.port.to_string();
+    set(&scene, "blog", &[("tcp/port", &port), ("tcp/proxyProtocol", "v1")]).await;
+    allow(&scene, reserved.port).await;
+    let mut client = connect(reserved.port).await;
+    let own = client.local_addr().unwrap().port();
+    let expected = format!("PROXY TCP4 127.0.0.1 127.0.0.1 {own} {port}\r\n");
+    assert_eq!(hear(&mut client, expected.len()).await, expected);
+}
+
+/// What a client says first that asks for `host` over TLS.
+fn greeting(host: &str) -> Vec<u8> {
+    let config = rustls::ClientConfig::builder().with_root_certificates(rustls::RootCertStore::empty());
+    let name = host.to_owned().try_into().expect("a host name");
+    let mut client =
+        rustls::ClientConnection::new(Arc::new(config.with_no_client_auth()), name).expect("a client");
+    let mut bytes = Vec::new();
+    client.write_tls(&mut bytes).expect("memory takes all");
+    bytes
+}
+
+#[tokio::test]
+async fn tls_is_passed_on_unopened_to_apps_that_answer_it_themselves() {
+    let (scene, app) = (Scene::secured().await, echo("").await);
+    scene.route("blog", 1, &[&app]).await;
+    scene.route("other", 1, &[&app]).await;
+    set(&scene, "blog", &[("tls/passthrough", "on")]).await;
+    let https = scene.addresses.https.unwrap();
+    let asked = greeting("blog.example.com");
+    let mut client = TcpStream::connect(https).await.unwrap();
+    for piece in asked.chunks(asked.len().div_ceil(3)) {
+        client.write_all(piece).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(hear(&mut client, asked.len()).await, String::from_utf8_lossy(&asked));
+    let mut client = TcpStream::connect(https).await.unwrap();
+    client.write_all(&greeting("other.example.com")).await.unwrap();
+    // An alert or a greeting: the router answers itself.
+    assert!(matches!(client.read_u8().await.unwrap(), 21 | 22));
+    assert_eq!(app.connections(), 1);
+}
