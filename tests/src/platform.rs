@@ -73,7 +73,7 @@ impl Platform {
             .prefix("deis-test-")
             .tempdir()
             .expect("a temporary directory can be made");
-        let names = ["HTTP", "GIT", "HEALTH", "CONTROLLER", "REGISTRY", "LOGGER", "BUILDER"];
+        let names = ["HTTP", "GIT", "HEALTH", "CONTROLLER", "REGISTRY", "LOGGER", "BUILDER", "HTTPS"];
         let addresses: Vec<SocketAddr> = names.iter().map(|_| free_address()).collect();
         let network = format!("deis-test-{}", addresses[0].port());
         let mut variables: BTreeMap<String, String> = names

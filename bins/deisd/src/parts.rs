@@ -119,8 +119,10 @@ impl Parts {
         config.controllers = self.peers(&self.settings.controllers, Role::Controller);
         config.name.clone_from(&self.settings.host);
         config.http = self.settings.http;
+        config.https = self.settings.https;
         config.git = self.settings.git;
         config.health = self.settings.health;
+        config.timeouts.notice = self.settings.notice;
         config.takes_over = self.claims.get(&Role::Router).is_some_and(|claim| !claim.is_only());
         let router = deis_router::Router::bind(config, status)?;
         let shutdown = self.shutdown.clone();

@@ -18,6 +18,8 @@ pub(crate) struct Settings {
     /// This machine's name in reports.
     pub(crate) host: String,
     pub(crate) http: SocketAddr,
+    /// None: TLS is not spoken.
+    pub(crate) https: Option<SocketAddr>,
     pub(crate) git: SocketAddr,
     pub(crate) health: SocketAddr,
     pub(crate) controller: SocketAddr,
@@ -50,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) network: String,
     pub(crate) ready_timeout: Duration,
     pub(crate) drain_timeout: Duration,
+    /// How long a router that is to end says so before it closes its doors.
+    pub(crate) notice: Duration,
     pub(crate) stop_grace: Duration,
     pub(crate) log_retention_bytes: u64,
     pub(crate) log_retention_bytes_per_app: u64,
@@ -67,6 +71,7 @@ impl Resolved {
             domain: text("domain").to_ascii_lowercase(),
             host: Some(text("host")).filter(|name| !name.is_empty()).unwrap_or_else(host_name),
             http: self.parse_value("http")?,
+            https: self.parse_unless_empty("https")?,
             git: self.parse_value("git")?,
             health: self.parse_value("health")?,
             controller: self.parse_value("controller")?,
@@ -83,10 +88,7 @@ impl Resolved {
             builders: self.addresses("builders", "builder")?,
             routers: self.addresses("routers", "http")?,
             identity: Some(text("identity")).filter(|path| !path.is_empty()).map(PathBuf::from),
-            status: match self.text("status") {
-                "" => None,
-                _ => Some(self.parse_value("status")?),
-            },
+            status: self.parse_unless_empty("status")?,
             secrets_dir: PathBuf::from(text("secrets_dir")),
             scheduler: text("scheduler"),
             database: text("database"),
@@ -97,6 +99,7 @@ impl Resolved {
             network: text("network"),
             ready_timeout: seconds("ready_timeout_seconds")?,
             drain_timeout: seconds("drain_timeout_seconds")?,
+            notice: seconds("notice_seconds")?,
             stop_grace: seconds("stop_grace_seconds")?,
             log_retention_bytes: megabytes("log_retention_megabytes")?,
             log_retention_bytes_per_app: megabytes("log_retention_megabytes_per_app")?,
@@ -126,6 +129,11 @@ impl Resolved {
     /// The setting `key`, or while it is empty that of `other`.
     fn parse_or(&self, key: &str, other: &str) -> anyhow::Result<SocketAddr> {
         self.parse_value(if self.text(key).is_empty() { other } else { key })
+    }
+
+    /// The setting `key`, or nothing while it is empty.
+    fn parse_unless_empty(&self, key: &str) -> anyhow::Result<Option<SocketAddr>> {
+        if self.text(key).is_empty() { Ok(None) } else { self.parse_value(key).map(Some) }
     }
 
     fn members(&self) -> anyhow::Result<Vec<Member>> {

@@ -51,6 +51,8 @@ const WITH_ENGINE: &[Unit] = &[Controller, Builder, Publisher, Logspout];
 pub(crate) const VARIABLES: &[Variable] = &[
     variable("platform", "domain", "DEIS_DOMAIN", Text, &[Controller, Builder, Router]),
     variable("router", "http", "DEIS_HTTP", Address, &[Router, Builder]),
+    variable("router", "https", "DEIS_HTTPS", Address, &[Router]),
+    variable("router", "noticeSeconds", "DEIS_NOTICE_SECONDS", Number, &[Router]),
     variable("router", "git", "DEIS_GIT", Address, &[Router]),
     variable("router", "health", "DEIS_HEALTH", Address, &[Router]),
     variable("controller", "readyTimeoutSeconds", "DEIS_READY_TIMEOUT_SECONDS", Number, &[Controller]),

@@ -37,7 +37,7 @@ pub(super) fn environment(state: &State, unit: Unit) -> BTreeMap<String, String>
 fn listens(unit: Unit) -> Vec<(&'static str, String)> {
     let everywhere = |port: u16| format!("0.0.0.0:{port}");
     let named: &[(&str, u16)] = match unit {
-        Unit::Router => &[("DEIS_HTTP", 80), ("DEIS_GIT", 2222), ("DEIS_HEALTH", 9090)],
+        Unit::Router => &[("DEIS_HTTP", 80), ("DEIS_HTTPS", 443), ("DEIS_GIT", 2222), ("DEIS_HEALTH", 9090)],
         // Tells pushers where their app answers.
         Unit::Builder => &[("DEIS_BUILDER", 2223), ("DEIS_HTTP", 80)],
         Unit::Controller => &[("DEIS_CONTROLLER", 8000)],

@@ -22,6 +22,7 @@ fn every_unit_is_told_where_the_others_may_be() {
     assert_eq!(variables["DEIS_CONTROLLERS"], "10.0.0.1:8000,10.0.0.2:8000,10.0.0.3:8000");
     assert_eq!(variables["DEIS_BUILDERS"], "10.0.0.1:2223,10.0.0.2:2223,10.0.0.3:2223");
     assert_eq!(variables["DEIS_HTTP"], "0.0.0.0:80");
+    assert_eq!(variables["DEIS_HTTPS"], "0.0.0.0:443");
     assert_eq!(variables["DEIS_HOST"], "{{.Node.Hostname}}");
 }
 
