@@ -14,10 +14,12 @@ use crate::announced::Ends;
 use crate::balance::{Moment, Tried, pick, pick_out};
 use crate::clock::millis;
 use crate::endpoint::Flight;
+use crate::farewell::Farewell;
 use crate::service::Service;
 use crate::shared::Shared;
 use crate::table::Table;
 use crate::tunnel;
+use crate::upgrade::leaving;
 
 /// How long to wait when no container accepts; each further time longer by as much.
 const WAIT: Duration = Duration::from_millis(25);
@@ -26,7 +28,7 @@ const WAIT: Duration = Duration::from_millis(25);
 ///
 /// Closes the connection if there is no such service, it does not let the client in, or none of its containers accepts.
 pub(crate) async fn serve(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     client: TcpStream,
     ends: Ends,
     find: impl Fn(&Table) -> Option<&Arc<Service>>,
@@ -35,6 +37,9 @@ pub(crate) async fn serve(
         let Some((flight, mut container, header)) = reach(shared, ends, find).await else { return };
         if container.write_all(&header).await.is_ok() {
             let idle = shared.table.load().mesh.clients.idle;
+            let leaving = leaving(Arc::clone(shared), Arc::clone(flight.endpoint()));
+            // Shortly before its container is stopped, the client's half is closed: that is all both understand.
+            let container = Farewell::new(container, false, async { drop(leaving.await) });
             tunnel::run(client, container, idle).await;
         }
         drop(flight);

@@ -145,7 +145,7 @@ impl Tunnel {
 
 /// Ends when a tunnel to `endpoint` has to end soon, and tells how soon: its container is about to be stopped after it
 /// left the table, or this router is about to end.
-async fn leaving(shared: Arc<Shared>, endpoint: Arc<Endpoint>) -> Duration {
+pub(crate) async fn leaving(shared: Arc<Shared>, endpoint: Arc<Endpoint>) -> Duration {
     let retired = async {
         endpoint.leaving().cancelled().await;
         match shared.table.load().platform.drain_seconds {
