@@ -1,5 +1,18 @@
 //! Judging requests before they are passed on, by the rules of the service they are for.
+//!
+//! In this order: is it routed at all (404), for HTTPS only (301), is its client allowed (403), too busy (429), is there
+//! maintenance (503), who is asking (401), does it look like an attack (firewall), is its body too long (413). Whoever
+//! reads requests shows them as a [`Head`]; nothing here knows how they were read.
 
+mod fields;
+mod firewall;
 mod gate;
+mod head;
+mod limiter;
+mod logins;
+mod refusal;
 
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Arrival, Gate, tell_browsers};
+pub(crate) use head::Head;
+pub(crate) use limiter::Limiter;
+pub(crate) use refusal::Refusal;

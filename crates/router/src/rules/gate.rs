@@ -1,27 +1,129 @@
 //! What every request of one service passes, ready for use.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use deis_model::routing::Rules;
+use http::StatusCode;
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, STRICT_TRANSPORT_SECURITY};
 
-/// The rules of one service.
+use super::fields::Fields;
+use super::firewall;
+use super::head::Head;
+use super::limiter::Limiter;
+use super::logins::Logins;
+use super::refusal::Refusal;
+use crate::host::Host;
+
+/// The rules of one service, and what they remember of its clients.
 pub(crate) struct Gate {
     /// What they are.
     pub(crate) rules: Arc<Rules>,
-    /// Whether nothing is to be done about its requests and answers, but for compression.
+    /// Whether requests pass whatever they are, body and all else aside.
+    is_open: bool,
+    /// Whether nothing is to be done about requests and answers, but for compression and bodies that are too long.
     pub(crate) is_plain: bool,
+    hsts: Option<HeaderValue>,
+    request: Fields,
+    response: Fields,
+    logins: Option<Logins>,
+    /// Tells its clients from those of other services.
+    id: u64,
 }
 
-impl Gate {
-    /// The gate for `rules`.
-    pub(crate) fn new(rules: &Arc<Rules>) -> Self {
-        Self { rules: Arc::clone(rules), is_plain: is_plain(rules) }
-    }
+/// Where a request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival<'a> {
+    /// What it asks for, as the table names it.
+    pub(crate) host: &'a Host,
+    /// Its client.
+    pub(crate) client: IpAddr,
+    /// Whether it came by HTTPS, to this router or a load balancer in front.
+    pub(crate) is_https: bool,
+    /// How long its body is at least, in bytes.
+    pub(crate) body_bytes: u64,
 }
 
 impl Default for Gate {
     fn default() -> Self {
         Self::new(&Arc::default())
+    }
+}
+
+impl Gate {
+    /// The gate for `rules`.
+    pub(crate) fn new(rules: &Arc<Rules>) -> Self {
+        let hsts = rules.https.hsts.header();
+        Self {
+            is_open: is_open(rules),
+            is_plain: is_plain(rules),
+            hsts: hsts.and_then(|text| HeaderValue::try_from(text).ok()),
+            request: Fields::new(&rules.headers.request),
+            response: Fields::new(&rules.headers.response),
+            logins: (!rules.basic_auth.is_empty()).then(Logins::default),
+            id: rand::random(),
+            rules: Arc::clone(rules),
+        }
+    }
+
+    /// Whether a request passes.
+    pub(crate) fn judge(&self, limiter: &Limiter, arrival: &Arrival<'_>, head: &impl Head) -> Result<(), Refusal> {
+        if !self.is_open {
+            self.judge_client(limiter, arrival, head)?;
+        }
+        match self.rules.body_bytes {
+            Some(longest) if arrival.body_bytes > longest => Err(Refusal::TooLarge),
+            _ => Ok(()),
+        }
+    }
+
+    fn judge_client(
+        &self,
+        limiter: &Limiter,
+        arrival: &Arrival<'_>,
+        head: &impl Head,
+    ) -> Result<(), Refusal> {
+        let rules = &*self.rules;
+        if !rules.is_routable {
+            return Err(Refusal::NotRouted);
+        }
+        if rules.https.is_enforced() && !arrival.is_https {
+            return Err(Refusal::Moved(secure_address(arrival.host, head.target())));
+        }
+        if !rules.allowance.permits(arrival.client) {
+            return Err(Refusal::Forbidden);
+        }
+        if let Some((interval, burst)) = rules.rate_limit.pace() {
+            limiter.take(self.id, arrival.client, interval, burst).map_err(Refusal::TooMany)?;
+        }
+        let maintenance = &rules.maintenance;
+        if maintenance.is_on {
+            let (page, retry_after) = (maintenance.page.clone(), maintenance.retry_after);
+            return Err(Refusal::Maintenance { page, retry_after });
+        }
+        if let Some(logins) = &self.logins {
+            logins.check(&rules.basic_auth, head.field(&AUTHORIZATION), arrival.client, limiter)?;
+        }
+        if rules.firewall.is_enabled && firewall::is_attack(head) {
+            let status = StatusCode::from_u16(rules.firewall.status).unwrap_or(StatusCode::BAD_REQUEST);
+            return Err(Refusal::Attack(status));
+        }
+        Ok(())
+    }
+
+    /// Changes the headers of a request that passed.
+    pub(crate) fn change_request(&self, headers: &mut HeaderMap) {
+        self.request.apply(headers);
+    }
+
+    /// Changes the headers of a container's answer.
+    pub(crate) fn change_response(&self, headers: &mut HeaderMap) {
+        self.response.apply(headers);
+    }
+
+    /// What browsers are told with every answer to a request that came by HTTPS.
+    pub(crate) fn hsts(&self) -> Option<&HeaderValue> {
+        self.hsts.as_ref()
     }
 }
 
@@ -43,19 +145,26 @@ fn is_plain(rules: &Rules) -> bool {
     plain == *rules
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whoever_has_rules_of_his_own_is_not_plain() {
-        let is_plain = |change: &dyn Fn(&mut Rules)| {
-            let mut rules = Rules::default();
-            change(&mut rules);
-            Gate::new(&Arc::new(rules)).is_plain
-        };
-        assert!(is_plain(&|_| {}) && is_plain(&|rules| rules.body_bytes = None));
-        assert!(!is_plain(&|rules| rules.is_routable = false));
-        assert!(!is_plain(&|rules| rules.request_start = false));
-    }
+fn is_open(rules: &Rules) -> bool {
+    rules.is_routable
+        && !rules.https.is_enforced()
+        && rules.allowance.is_open()
+        && rules.rate_limit.pace().is_none()
+        && !rules.maintenance.is_on
+        && rules.basic_auth.is_empty()
+        && !rules.firewall.is_enabled
 }
+
+/// The same by HTTPS, at the port that this has everywhere.
+fn secure_address(host: &Host, target: &str) -> String {
+    let target = if target.starts_with('/') { target } else { "/" };
+    format!("https://{}{target}", host.as_str())
+}
+
+/// Puts what browsers are told in an answer's `headers`.
+pub(crate) fn tell_browsers(headers: &mut HeaderMap, hsts: &HeaderValue) {
+    headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,22 @@
+//! A request's head as rules see it, whoever read it.
+
+use http::header::HeaderName;
+use http::request::Parts;
+
+/// What rules ask of a request's head.
+pub(crate) trait Head {
+    /// Path and query, as it came.
+    fn target(&self) -> &str;
+    /// The first value of a header.
+    fn field(&self, name: &HeaderName) -> Option<&[u8]>;
+}
+
+impl Head for Parts {
+    fn target(&self) -> &str {
+        self.uri.path_and_query().map_or("/", |target| target.as_str())
+    }
+
+    fn field(&self, name: &HeaderName) -> Option<&[u8]> {
+        self.headers.get(name).map(AsRef::as_ref)
+    }
+}

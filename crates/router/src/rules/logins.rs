@@ -1,0 +1,121 @@
+//! Names and passwords that visitors bring with each request.
+//!
+//! To check one costs a millisecond, so what was found right is remembered: as keyed hashes in a few atomic numbers.
+//! Whoever does not know the key, which no two routers share, cannot find a text that has one of them.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use deis_model::routing::Credential;
+
+use super::limiter::Limiter;
+use super::refusal::Refusal;
+
+/// How many are remembered.
+const KNOWN: usize = 64;
+
+/// How often one client may try, with so many at once: slower than guessing is worth, and than a core is busy by.
+const PACE: (Duration, u32) = (Duration::from_millis(200), 20);
+
+/// What was found right.
+pub(super) struct Logins {
+    hasher: RandomState,
+    known: [AtomicU64; KNOWN],
+    /// Tells its tries from others'.
+    id: u64,
+}
+
+impl Default for Logins {
+    fn default() -> Self {
+        let known = std::array::from_fn(|_| AtomicU64::new(0));
+        Self { hasher: RandomState::new(), known, id: rand::random() }
+    }
+}
+
+impl Logins {
+    /// Whether `field`, the value of `Authorization`, is right by one of `credentials`.
+    pub(super) fn check(
+        &self,
+        credentials: &[Credential],
+        field: Option<&[u8]>,
+        client: IpAddr,
+        limiter: &Limiter,
+    ) -> Result<(), Refusal> {
+        let field = field.ok_or(Refusal::Unauthorized)?;
+        // Never the 0 of an empty place.
+        let hash = self.hasher.hash_one(field) | 1;
+        let place = &self.known[usize::try_from(hash >> 1).unwrap_or(usize::MAX) % KNOWN];
+        if place.load(Relaxed) == hash {
+            return Ok(());
+        }
+        let (user, password) = parse(field).ok_or(Refusal::Unauthorized)?;
+        limiter.take(self.id, client, PACE.0, PACE.1).map_err(Refusal::TooMany)?;
+        match verify(credentials, &user, &password) {
+            true => {
+                place.store(hash, Relaxed);
+                Ok(())
+            }
+            false => Err(Refusal::Unauthorized),
+        }
+    }
+}
+
+/// Takes the same time for users there are and those there are not.
+fn verify(credentials: &[Credential], user: &[u8], password: &[u8]) -> bool {
+    let known = credentials.iter().find(|credential| credential.user.as_bytes() == user);
+    let is_right = known.or(credentials.first()).is_some_and(|credential| credential.verify(password));
+    known.is_some() && is_right
+}
+
+/// Name and password. Source: RFC 7617 section 2.
+fn parse(field: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (scheme, rest) = field.split_at_checked(6)?;
+    let text = if scheme.eq_ignore_ascii_case(b"basic ") { STANDARD.decode(rest.trim_ascii()).ok()? } else { return None };
+    let colon = memchr::memchr(b':', &text)?;
+    Some((text[..colon].to_vec(), text[colon + 1..].to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(logins: &Logins, limiter: &Limiter, field: Option<&str>, expected: Result<(), Refusal>) {
+        let credentials =
+            [Credential::new("alice", b"se:cret", [1; 16]), Credential::new("bob", b"x", [2; 16])];
+        let field = field.map(|text| match text.split_once(' ') {
+            Some((scheme, text)) => format!("{scheme} {}", STANDARD.encode(text)),
+            None => text.to_owned(),
+        });
+        let client = [192, 0, 2, 1].into();
+        let checked = logins.check(&credentials, field.as_ref().map(String::as_bytes), client, limiter);
+        assert_eq!(checked, expected, "{field:?}");
+    }
+
+    #[test]
+    fn a_name_and_its_password_let_in() {
+        let (logins, limiter) = (Logins::default(), Limiter::default());
+        check(&logins, &limiter, Some("Basic alice:se:cret"), Ok(()));
+        check(&logins, &limiter, Some("basic bob:x"), Ok(()));
+        for wrong in
+            [None, Some("Basic alice:x"), Some("Basic carl:x"), Some("Bearer bob:x"), Some("Basic bob"), Some("")]
+        {
+            check(&logins, &limiter, wrong, Err(Refusal::Unauthorized));
+        }
+    }
+
+    #[test]
+    fn guessing_is_slowed_down_and_those_who_are_known_are_not() {
+        let (logins, limiter) = (Logins::default(), Limiter::default());
+        check(&logins, &limiter, Some("Basic bob:x"), Ok(()));
+        let guess = |number: u32| {
+            let field = format!("Basic {}", STANDARD.encode(format!("bob:{number}")));
+            logins.check(&[], Some(field.as_bytes()), [192, 0, 2, 1].into(), &limiter)
+        };
+        assert!((0..1000).any(|number| matches!(guess(number), Err(Refusal::TooMany(_)))));
+        check(&logins, &limiter, Some("Basic bob:x"), Ok(()));
+    }
+}
