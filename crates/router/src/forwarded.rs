@@ -116,7 +116,7 @@ pub(crate) fn apply(headers: &mut HeaderMap, peer: &Peer, origin: &Origin, tells
     headers.insert(&X_FORWARDED_PORT, HeaderValue::from_static(port));
     headers.insert(&X_FORWARDED_SSL, HeaderValue::from_static(ssl));
     if headers.contains_key(FORWARDED) {
-        headers.insert(FORWARDED, element::value(origin.client, scheme));
+        headers.insert(FORWARDED, element(origin));
     }
     match (tells_start, headers.contains_key(&X_REQUEST_START)) {
         (true, false) => _ = headers.insert(&X_REQUEST_START, request_start()),
@@ -164,6 +164,11 @@ pub(crate) fn is_about_client(name: &[u8]) -> bool {
     };
     let is = |ours: &HeaderName| name.len() == ours.as_str().len() && is_alike(ours.as_str().as_bytes());
     is_alike(FAMILY) || is(&FORWARDED) || is(&X_REAL_IP) || is(&X_REQUEST_START)
+}
+
+/// The value of `Forwarded` that says where a request comes from.
+pub(crate) fn element(origin: &Origin) -> HeaderValue {
+    element::value(origin.client, origin.connection().0)
 }
 
 fn is_among(address: IpAddr, ranges: &[Cidr]) -> bool {

@@ -23,8 +23,13 @@ impl Default for Host {
 }
 
 impl Host {
-    /// Parses `name[:port]`, where the name may be an IPv6 address in brackets, which are kept. May be empty.
+    /// Parses `name[:port]`, where the name may be an IPv6 address in brackets, which are kept. May be empty. A name in
+    /// other letters than ASCII's is taken for what it is in DNS: `xn--…`.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, HostError> {
+        if text.is_ascii() { Self::parse_ascii(text) } else { Self::parse_ascii(in_ascii(text)?.as_bytes()) }
+    }
+
+    fn parse_ascii(text: &[u8]) -> Result<Self, HostError> {
         let name = without_port(text)?;
         let name = name.strip_suffix(b".").unwrap_or(name);
         let mut host = Self { bytes: [0; LONGEST], length: name.len() };
@@ -39,6 +44,14 @@ impl Host {
     pub(crate) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.bytes[..self.length]).expect("only ASCII passes the parser")
     }
+}
+
+/// Source: RFC 5890, UTS 46.
+fn in_ascii(text: &[u8]) -> Result<String, HostError> {
+    let text = std::str::from_utf8(text).map_err(|_| HostError)?;
+    let name = text.find(':').map_or(text, |colon| &text[..colon]);
+    let ascii = idna::domain_to_ascii(name).map_err(|_| HostError)?;
+    Ok(ascii + &text[name.len()..])
 }
 
 fn without_port(text: &[u8]) -> Result<&[u8], HostError> {
@@ -80,6 +93,9 @@ mod tests {
         check("[::1]:8080", Ok("[::1]"));
         check("[FD00::A]", Ok("[fd00::a]"));
         check("", Ok(""));
+        check("Blög.example.com:80", Ok("xn--blg-tna.example.com"));
+        check("xn--blg-tna.EXAMPLE.com", Ok("xn--blg-sna.example.com"));
+        check("b\u{fc}cher.example。com", Ok("xn--bcher-kva.example.com"));
     }
 
     #[test]
@@ -95,7 +111,9 @@ mod tests {
             "[::1",
             "[a/b]",
             "[::1]x",
-            "blög.example.com",
+            "ü\u{202e}.example.com",
+            "ü/b",
+            "ü:x",
         ] {
             check(text, Err(HostError));
         }

@@ -6,6 +6,7 @@ use http::{Response, StatusCode};
 use crate::framing::Fault;
 use crate::host::HostError;
 use crate::request_id::X_REQUEST_ID;
+use crate::rules::Refusal;
 
 /// Why a request gets no answer from an app.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,9 @@ pub(crate) enum Failure {
     /// The connection's certificate is another host's, and this host has one of its own.
     #[error("this connection is not secured for the host; come again over another one")]
     Misdirected,
+    /// The rules of the service it is for do not let it pass.
+    #[error("{0}")]
+    Refused(Refusal),
     /// No route for the host.
     #[error("no app answers at this address; check its spelling and the app's domains")]
     UnknownHost,
@@ -85,6 +89,7 @@ impl Failure {
                 StatusCode::BAD_REQUEST
             }
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Refused(refusal) => refusal.status(),
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::UnknownHost | Self::Private => StatusCode::NOT_FOUND,
             Self::NoEndpoints | Self::Starting | Self::Crowded | Self::NoController => {
@@ -100,7 +105,7 @@ impl Failure {
         match (self, self.status().as_u16()) {
             (Self::NoController, _) => "platform",
             (_, 404) => "router",
-            (_, 400..500) => "request",
+            (_, 300..500) => "request",
             _ => "app",
         }
     }
@@ -108,10 +113,12 @@ impl Failure {
     /// The answer, in the form that the `Accept` of the request's `headers` prefers.
     pub(crate) fn page(&self, headers: &HeaderMap, request_id: &HeaderValue) -> Response<String> {
         let id = request_id.to_str().unwrap_or_default();
-        let (content_type, body) = match Form::wanted(headers) {
-            Form::Html => ("text/html; charset=utf-8", self.html(id)),
-            Form::Json => ("application/json", self.json(id)),
-            Form::Text => ("text/plain; charset=utf-8", self.text(id)),
+        let refusal = if let Self::Refused(refusal) = self { Some(refusal) } else { None };
+        let (content_type, body) = match (refusal.and_then(Refusal::own_page), Form::wanted(headers)) {
+            (Some((content_type, page)), _) => (content_type, page.to_owned()),
+            (None, Form::Html) => ("text/html; charset=utf-8", self.html(id)),
+            (None, Form::Json) => ("application/json", self.json(id)),
+            (None, Form::Text) => ("text/plain; charset=utf-8", self.text(id)),
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status();
@@ -122,6 +129,7 @@ impl Failure {
         if matches!(self, Self::Starting | Self::Crowded) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
+        headers.extend(refusal.and_then(Refusal::field));
         response
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderValue};
+use http::header::{
+    CONNECTION, CONTENT_TYPE, EXPECT, HOST, HeaderMap, HeaderValue, STRICT_TRANSPORT_SECURITY,
+};
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 use http_body::Body;
@@ -15,13 +17,14 @@ use hyper::body::Incoming;
 use crate::attempt::{Answer, Order, attempt};
 use crate::downgrade;
 use crate::download::{Download, Payload};
-use crate::forwarded::{self, Peer};
+use crate::forwarded::{self, Origin, Peer};
 use crate::framing::Fault;
 use crate::hop;
 use crate::host::Host;
 use crate::inspect::{Busy, Watch};
 use crate::page::Failure;
 use crate::request_id;
+use crate::rules::{Arrival, Gate};
 use crate::shared::Shared;
 use crate::tls::Secured;
 use crate::upgrade::{self, Upgrade};
@@ -54,13 +57,20 @@ pub(crate) async fn serve(
     let (busy, judged) = client.watch.begin();
     let upgrade = Upgrade::of(&mut request);
     let (mut head, body) = request.into_parts();
-    let request_id = request_id::ensure(&mut head.headers, client.peer.is_trusted);
-    let upload = Upload::new(body, shared.config.limits.body_bytes);
+    let origin = Origin::of(&head.headers, &client.peer, &shared.table.load().mesh.trusted);
+    let request_id = request_id::ensure(&mut head.headers, origin.is_trusted);
+    let upload = Upload::new(body);
     let mut visit = Visit::begin(&upload);
-    let mut response = match forward(shared, client, &mut head, &upload, upgrade.as_ref(), judged).await {
+    let mut gate = None;
+    let errand = Errand { client, origin, upload: &upload, upgrade: upgrade.as_ref(), judged };
+    let mut response = match forward(shared, &errand, &mut head, &mut gate).await {
         Ok(answer) => {
             visit.count_in(&answer.flight.endpoint().tally);
-            accept(shared, answer, upload, upgrade, busy, &head, &request_id)
+            let mut response = accept(shared, answer, upload, upgrade, busy, &head, &request_id);
+            if let Some(gate) = &gate {
+                gate.change_response(response.headers_mut());
+            }
+            response
         }
         Err(Refusal::Healthy) => plain(Bytes::new(), busy),
         Err(Refusal::Challenged(answer)) => plain(answer, busy),
@@ -69,6 +79,9 @@ pub(crate) async fn serve(
             refuse(&failure, upload, &head, &request_id, busy)
         }
     };
+    if let Some(hsts) = gate.as_ref().and_then(|gate| gate.hsts()).filter(|_| origin.is_https) {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+    }
     let is_http_1 = head.version <= Version::HTTP_11;
     if is_http_1 && shared.wants_connections_closed() && response.status() != StatusCode::SWITCHING_PROTOCOLS
     {
@@ -107,45 +120,67 @@ impl<E: Into<Failure>> From<E> for Refusal {
     }
 }
 
+/// What there is to a request beside its head.
+struct Errand<'a> {
+    client: &'a Client,
+    origin: Origin,
+    upload: &'a Upload,
+    upgrade: Option<&'a Upgrade>,
+    judged: Result<(), Fault>,
+}
+
+/// Gets an answer; leaves in `gate` what the request passed, or was stopped by, unless that changes nothing.
 async fn forward(
     shared: &Shared,
-    client: &Client,
+    errand: &Errand<'_>,
     head: &mut Parts,
-    upload: &Upload,
-    upgrade: Option<&Upgrade>,
-    judged: Result<(), Fault>,
+    gate: &mut Option<Arc<Gate>>,
 ) -> Result<Answer, Refusal> {
-    judged?;
+    errand.judged?;
     if head.version == Version::HTTP_2 {
         downgrade::check(&mut head.headers, &head.uri)?;
     }
     take_authority(head)?;
     let host = Host::parse(head.headers.get(HOST).map_or(b"", HeaderValue::as_bytes))?;
-    admit(shared, client, &host, head.uri.path())?;
-    if upload.size_hint().lower() > shared.config.limits.body_bytes {
-        return Err(Failure::TooLarge.into());
+    let tells_start = admit(shared, errand, &host, head, gate)?;
+    rewrite(&mut head.headers, errand, tells_start);
+    if let Some(gate) = gate {
+        gate.change_request(&mut head.headers);
     }
-    rewrite(&mut head.headers, client, shared, upgrade);
-    let order = Order { host: &host, head, upload, is_upgrade: upgrade.is_some() };
+    let order = Order { host: &host, head, upload: errand.upload, is_upgrade: errand.upgrade.is_some() };
     match attempt(shared, &order).await {
         Err(Failure::UnknownHost) if head.uri.path() == "/health-check" => Err(Refusal::Healthy),
         answer => Ok(answer?),
     }
 }
 
-/// What is settled before any service is asked.
-fn admit(shared: &Shared, client: &Client, host: &Host, path: &str) -> Result<(), Refusal> {
-    let table = shared.table.load();
+/// What is settled before any container is asked. Whether the app is told when the request came in.
+fn admit(
+    shared: &Shared,
+    errand: &Errand<'_>,
+    host: &Host,
+    head: &Parts,
+    gate: &mut Option<Arc<Gate>>,
+) -> Result<bool, Refusal> {
+    let (table, path) = (shared.table.load(), head.uri.path());
     if let Some(answer) = table.challenges.answer(host.as_str(), path) {
         return Err(Refusal::Challenged(answer.to_owned()));
     }
-    if client.secured.as_ref().is_some_and(|secured| secured.is_misdirected(&table, host)) {
+    if errand.client.secured.as_ref().is_some_and(|secured| secured.is_misdirected(&table, host)) {
         return Err(Failure::Misdirected.into());
     }
     if is_private(path) && table.is_platform(host.as_str()) {
         return Err(Failure::Private.into());
     }
-    Ok(())
+    let Some(service) = table.find(host.as_str()) else { return Ok(true) };
+    if !service.gate.is_plain() {
+        *gate = Some(Arc::clone(&service.gate));
+    }
+    let Origin { client, is_https, .. } = errand.origin;
+    let arrival = Arrival { host, client, is_https, body_bytes: errand.upload.size_hint().lower() };
+    service.gate.judge(&shared.limiter, &arrival, head)?;
+    errand.upload.limit(service.rules.body_bytes);
+    Ok(service.rules.request_start)
 }
 
 /// Whether controllers keep `path` to the platform. As they read it: they decode no escapes and join no slashes.
@@ -168,12 +203,12 @@ fn take_authority(head: &mut Parts) -> Result<(), Failure> {
     Ok(())
 }
 
-fn rewrite(headers: &mut HeaderMap, client: &Client, shared: &Shared, upgrade: Option<&Upgrade>) {
+fn rewrite(headers: &mut HeaderMap, errand: &Errand<'_>, tells_start: bool) {
     hop::strip_request(headers);
     // The client is told to go on as soon as its body is wanted; the app need not be asked.
     headers.remove(EXPECT);
-    forwarded::apply(headers, &client.peer, &shared.config.trusted);
-    if let Some(upgrade) = upgrade {
+    forwarded::apply(headers, &errand.client.peer, &errand.origin, tells_start);
+    if let Some(upgrade) = errand.upgrade {
         hop::set_upgrade(headers, upgrade.protocol.clone());
     }
 }

@@ -7,12 +7,11 @@
 mod fields;
 mod firewall;
 mod gate;
-mod head;
+pub(crate) mod head;
 mod limiter;
 mod logins;
 mod refusal;
 
-pub(crate) use gate::{Arrival, Gate, tell_browsers};
-pub(crate) use head::Head;
+pub(crate) use gate::{Arrival, Gate};
 pub(crate) use limiter::Limiter;
 pub(crate) use refusal::Refusal;

@@ -21,6 +21,7 @@ use crate::places::Places;
 use crate::probe::Prober;
 use crate::routes::{Changes, News, Routes};
 use crate::service::Service;
+use crate::rules::Limiter;
 use crate::table::Table;
 use crate::tls::Tls;
 
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) drain: Drain,
     /// Probes endpoints that are out.
     pub(crate) prober: Prober,
+    /// Holds clients to the pace of each service.
+    pub(crate) limiter: Limiter,
     /// What has been counted.
     pub(crate) counters: Counters,
     /// Connections and tunnels.
@@ -76,6 +79,7 @@ impl Shared {
             changed: watch::Sender::new(routes.generation),
             table,
             drain,
+            limiter: Limiter::default(),
             counters: Counters::default(),
             tasks: TaskTracker::new(),
             closing: Shutdown::new(),

@@ -9,6 +9,9 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+/// Longer than any body.
+const UNLIMITED: u64 = u64::MAX;
+
 /// A request's body. Clones share it: a try that never touched it leaves it to the next.
 #[derive(Clone)]
 pub(crate) struct Upload(Option<Arc<Source>>);
@@ -16,7 +19,7 @@ pub(crate) struct Upload(Option<Arc<Source>>);
 struct Source {
     body: Mutex<Incoming>,
     /// How many bytes are allowed in all.
-    limit: u64,
+    limit: AtomicU64,
     /// How many bytes are still allowed.
     left: AtomicU64,
     touched: AtomicBool,
@@ -37,20 +40,28 @@ pub(crate) enum UploadError {
 }
 
 impl Upload {
-    /// Passes on `body` up to `limit` bytes.
-    pub(crate) fn new(body: Incoming, limit: u64) -> Self {
+    /// Passes on `body`, of any length until a limit is known.
+    pub(crate) fn new(body: Incoming) -> Self {
         if body.is_end_stream() {
             return Self(None);
         }
         Self(Some(Arc::new(Source {
             body: Mutex::new(body),
-            limit,
-            left: AtomicU64::new(limit),
+            limit: AtomicU64::new(UNLIMITED),
+            left: AtomicU64::new(UNLIMITED),
             touched: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             too_large: AtomicBool::new(false),
             broken: AtomicBool::new(false),
         })))
+    }
+
+    /// Passes on `limit` bytes at most; to be said before anything is taken.
+    pub(crate) fn limit(&self, limit: Option<u64>) {
+        if let Some(source) = &self.0 {
+            source.limit.store(limit.unwrap_or(UNLIMITED), Relaxed);
+            source.left.store(limit.unwrap_or(UNLIMITED), Relaxed);
+        }
     }
 
     /// Whether there is a body at all.
@@ -70,7 +81,9 @@ impl Upload {
 
     /// How many bytes of it have been taken.
     pub(crate) fn received(&self) -> u64 {
-        self.0.as_ref().map_or(0, |source| source.limit.saturating_sub(source.left.load(Relaxed)))
+        self.0
+            .as_ref()
+            .map_or(0, |source| source.limit.load(Relaxed).saturating_sub(source.left.load(Relaxed)))
     }
 
     /// Whether it was larger than allowed.

@@ -11,8 +11,11 @@ impl<'a> Element<'a> {
     /// The value of a parameter, without quotes.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         let pairs = self.0.split(';').filter_map(|pair| pair.split_once('='));
-        let found = pairs.filter(|(key, _)| key.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
-        found.map(|value| value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)).next()
+        let found =
+            pairs.filter(|(key, _)| key.trim().eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
+        found
+            .map(|value| value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
+            .next()
     }
 }
 

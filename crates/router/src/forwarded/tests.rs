@@ -53,7 +53,8 @@ fn a_trusted_peer_says_who_the_client_is() {
 
 #[test]
 fn several_headers_are_one_list() {
-    let lines = [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "1.2.3.4"), ("x-forwarded-for", "10.9.9.9")];
+    let lines =
+        [("x-forwarded-for", "6.6.6.6"), ("x-forwarded-for", "1.2.3.4"), ("x-forwarded-for", "10.9.9.9")];
     check("10.1.1.1", &lines, "1.2.3.4 http 80 off");
 }
 
@@ -62,7 +63,11 @@ fn a_trusted_peer_may_say_it_in_the_standards_words() {
     let given = [("forwarded", "for=6.6.6.6;proto=http, for=\"[2001:db8::1]:99\";proto=https")];
     let headers = check("10.1.1.1", &given, "2001:db8::1 https 443 on");
     assert_eq!(headers["forwarded"], "for=\"[2001:db8::1]\";proto=https");
-    let both = [("forwarded", "for=6.6.6.6;proto=https"), ("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "http")];
+    let both = [
+        ("forwarded", "for=6.6.6.6;proto=https"),
+        ("x-forwarded-for", "1.2.3.4"),
+        ("x-forwarded-proto", "http"),
+    ];
     let headers = check("10.1.1.1", &both, "1.2.3.4 http 80 off");
     assert_eq!(headers["forwarded"], "for=1.2.3.4;proto=http");
     check("10.1.1.1", &[("forwarded", "for=unknown")], "10.1.1.1 http 80 off");

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::Cidr;
-use crate::forwarded::{Account, Peer};
+use crate::forwarded::{self, Origin, Peer};
 use crate::h1::request::{Kind, Request};
 use crate::request_id::RequestId;
 
@@ -13,18 +13,22 @@ pub(super) fn write(
     text: &mut Vec<u8>,
     request: &Request<'_, '_>,
     peer: &Peer,
-    trusted: &[Cidr],
+    origin: &Origin,
     id: &RequestId,
 ) {
     put(text, &[request.method.as_bytes(), b" ", request.target.as_bytes(), b" HTTP/1.1\r\n"]);
-    let mut is_started = false;
+    let (mut is_started, mut is_forwarded) = (false, false);
     for field in request.fields {
         let is_kept = match Kind::of(field.name) {
             Kind::Plain | Kind::Host | Kind::Length | Kind::AcceptEncoding => true,
-            Kind::Forwarded => peer.is_trusted,
+            Kind::Claim => origin.is_trusted,
+            Kind::Forwarded => {
+                is_forwarded = origin.is_trusted;
+                false
+            }
             Kind::Start => {
-                is_started |= peer.is_trusted;
-                peer.is_trusted
+                is_started |= origin.is_trusted;
+                origin.is_trusted
             }
             Kind::Connection
             | Kind::Hop
@@ -38,7 +42,10 @@ pub(super) fn write(
             put(text, &[field.name.as_bytes(), b": ", field.value, b"\r\n"]);
         }
     }
-    write_account(text, request, peer, trusted);
+    write_origin(text, peer, origin);
+    if is_forwarded {
+        put(text, &[b"Forwarded: ", forwarded::element(origin).as_bytes(), b"\r\n"]);
+    }
     put(text, &[b"X-Request-Id: ", id.as_bytes(), b"\r\n"]);
     if !is_started {
         write_start(text);
@@ -46,19 +53,24 @@ pub(super) fn write(
     text.extend_from_slice(b"\r\n");
 }
 
-fn write_account(text: &mut Vec<u8>, request: &Request<'_, '_>, peer: &Peer, trusted: &[Cidr]) {
+/// Where `request`, which came from `peer`, comes from in truth.
+pub(super) fn origin(request: &Request<'_, '_>, peer: &Peer, trusted: &[Cidr]) -> Origin {
     let values = |kind| {
         let found = request.fields.iter().filter(move |field| Kind::of(field.name) == kind);
         found.filter_map(|field| std::str::from_utf8(field.value).ok())
     };
-    let account = Account::of(peer, values(Kind::ForwardedFor), values(Kind::ForwardedProto), trusted);
+    let said = [Kind::ForwardedFor, Kind::ForwardedProto, Kind::Forwarded].map(values);
+    Origin::told(peer, trusted, said)
+}
+
+fn write_origin(text: &mut Vec<u8>, peer: &Peer, origin: &Origin) {
     text.extend_from_slice(b"X-Forwarded-For: ");
-    match account.client {
+    match origin.client == peer.address {
+        true => text.extend_from_slice(peer.text.as_bytes()),
         // Writing to memory cannot fail.
-        Some(client) => drop(write!(text, "{client}")),
-        None => text.extend_from_slice(peer.address.as_bytes()),
+        false => drop(write!(text, "{}", origin.client)),
     }
-    let (scheme, port, ssl) = account.connection();
+    let (scheme, port, ssl) = origin.connection();
     put(text, &[b"\r\nX-Forwarded-Proto: ", scheme.as_bytes(), b"\r\nX-Forwarded-Port: ", port.as_bytes()]);
     put(text, &[b"\r\nX-Forwarded-Ssl: ", ssl.as_bytes(), b"\r\n"]);
 }
@@ -85,9 +97,11 @@ mod tests {
         let text = format!("GET /a?b HTTP/1.1\r\nHost: A.example:80\r\n{fields}\r\n");
         let mut room = [const { MaybeUninit::uninit() }; FIELDS];
         let request = Request::read(text.as_bytes(), &mut room).unwrap().unwrap();
+        let peer = Peer::new(peer.parse().unwrap());
+        let origin = origin(&request, &peer, &trusted);
         let mut written = Vec::new();
         let id = RequestId::choose(request.first(Kind::Id), true);
-        write(&mut written, &request, &Peer::new(peer.parse().unwrap(), &trusted), &trusted, &id);
+        write(&mut written, &request, &peer, &origin, &id);
         let written = String::from_utf8(written).unwrap();
         let mut lines: Vec<_> = written.strip_suffix("\r\n\r\n").unwrap().split("\r\n").collect();
         let own =
@@ -127,6 +141,6 @@ mod tests {
         ];
         check("10.1.1.1", fields, &told);
         let with_start = format!("{fields}X-Request-Start: t=3\r\nForwarded: for=x\r\n");
-        check("10.1.1.1", &with_start, &[&["X-Request-Start: t=3", "Forwarded: for=x"], &told[..]].concat());
+        check("10.1.1.1", &with_start, &[&["X-Request-Start: t=3"], &told[..], &["Forwarded: for=1.2.3.4;proto=https"]].concat());
     }
 }

@@ -71,6 +71,8 @@ pub(super) enum Kind {
     Told,
     /// `Forwarded`.
     Forwarded,
+    /// Another one that tells of the client.
+    Claim,
     /// `X-Request-Start`.
     Start,
     /// `X-Request-Id`.
@@ -163,8 +165,10 @@ impl Kind {
             16 if is("proxy-connection") => Self::Hop,
             17 if is("x-forwarded-proto") => Self::ForwardedProto,
             17 if is("transfer-encoding") => Self::Odd,
-            15..=17 if crate::forwarded::is_lookalike(name.as_bytes()) => Self::Told,
-            _ => Self::Plain,
+            _ if !crate::forwarded::is_about_client(name.as_bytes()) => Self::Plain,
+            // Many apps cannot tell `X_Forwarded_For` from the real one.
+            _ if name.contains('_') => Self::Told,
+            _ => Self::Claim,
         }
     }
 }

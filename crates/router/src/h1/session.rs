@@ -112,9 +112,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         if !is_whole || !is_allowed || !is_at_home || is_reserved(request.target) {
             return None;
         }
-        let id = RequestId::choose(request.first(Kind::Id), self.peer.is_trusted);
+        let origin = onward::origin(request, &self.peer, &self.shared.table.load().mesh.trusted);
+        let id = RequestId::choose(request.first(Kind::Id), origin.is_trusted);
         let mut onward = Text::new();
-        onward::write(&mut onward, request, &self.peer, &config.trusted, &id);
+        onward::write(&mut onward, request, &self.peer, &origin, &id);
         Some(Ask {
             host: request.host,
             onward,

@@ -32,8 +32,8 @@ const PATTERNS: [&str; 40] = [
     // Scripts in pages
     "<script",
     "javascript:",
-    "onerror=",
-    "onload=",
+    " onerror=",
+    " onload=",
     "<iframe",
     "document.cookie",
     // Files
@@ -54,7 +54,7 @@ const PATTERNS: [&str; 40] = [
     "$(",
     ";wget ",
     ";curl ",
-    "|sh",
+    "|sh ",
     "() {",
     "<?php",
 ];
@@ -104,7 +104,8 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some((&byte, after)) = rest.split_first() {
-        let escape = if byte == b'%' { after.get(..2).and_then(|digits| hex::decode(digits).ok()) } else { None };
+        let escape =
+            if byte == b'%' { after.get(..2).and_then(|digits| hex::decode(digits).ok()) } else { None };
         match escape {
             Some(decoded) => {
                 plain.extend(decoded);
@@ -131,7 +132,9 @@ mod tests {
 
     #[test]
     fn honest_requests_pass() {
-        for target in ["/", "/a/b.css?v=1.2", "/search?q=union+station&select=1", "/caf%C3%A9?x=%25", "/o'neill"] {
+        for target in
+            ["/", "/a/b.css?v=1.2", "/search?q=union+station&select=1", "/caf%C3%A9?x=%25", "/o'neill"]
+        {
             check(target, "Mozilla/5.0 (X11; Linux x86_64)", false);
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use deis_model::routing::Rules;
 use http::StatusCode;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, STRICT_TRANSPORT_SECURITY};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 use super::fields::Fields;
 use super::firewall;
@@ -32,7 +32,7 @@ pub(crate) struct Gate {
 }
 
 /// Where a request comes from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Arrival<'a> {
     /// What it asks for, as the table names it.
     pub(crate) host: &'a Host,
@@ -67,7 +67,12 @@ impl Gate {
     }
 
     /// Whether a request passes.
-    pub(crate) fn judge(&self, limiter: &Limiter, arrival: &Arrival<'_>, head: &impl Head) -> Result<(), Refusal> {
+    pub(crate) fn judge(
+        &self,
+        limiter: &Limiter,
+        arrival: &Arrival<'_>,
+        head: &impl Head,
+    ) -> Result<(), Refusal> {
         if !self.is_open {
             self.judge_client(limiter, arrival, head)?;
         }
@@ -159,11 +164,6 @@ fn is_open(rules: &Rules) -> bool {
 fn secure_address(host: &Host, target: &str) -> String {
     let target = if target.starts_with('/') { target } else { "/" };
     format!("https://{}{target}", host.as_str())
-}
-
-/// Puts what browsers are told in an answer's `headers`.
-pub(crate) fn tell_browsers(headers: &mut HeaderMap, hsts: &HeaderValue) {
-    headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
 }
 
 #[cfg(test)]

@@ -74,7 +74,11 @@ fn verify(credentials: &[Credential], user: &[u8], password: &[u8]) -> bool {
 /// Name and password. Source: RFC 7617 section 2.
 fn parse(field: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let (scheme, rest) = field.split_at_checked(6)?;
-    let text = if scheme.eq_ignore_ascii_case(b"basic ") { STANDARD.decode(rest.trim_ascii()).ok()? } else { return None };
+    let text = if scheme.eq_ignore_ascii_case(b"basic ") {
+        STANDARD.decode(rest.trim_ascii()).ok()?
+    } else {
+        return None;
+    };
     let colon = memchr::memchr(b':', &text)?;
     Some((text[..colon].to_vec(), text[colon + 1..].to_vec()))
 }
@@ -100,9 +104,14 @@ mod tests {
         let (logins, limiter) = (Logins::default(), Limiter::default());
         check(&logins, &limiter, Some("Basic alice:se:cret"), Ok(()));
         check(&logins, &limiter, Some("basic bob:x"), Ok(()));
-        for wrong in
-            [None, Some("Basic alice:x"), Some("Basic carl:x"), Some("Bearer bob:x"), Some("Basic bob"), Some("")]
-        {
+        for wrong in [
+            None,
+            Some("Basic alice:x"),
+            Some("Basic carl:x"),
+            Some("Bearer bob:x"),
+            Some("Basic bob"),
+            Some(""),
+        ] {
             check(&logins, &limiter, wrong, Err(Refusal::Unauthorized));
         }
     }

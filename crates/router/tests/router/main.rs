@@ -31,6 +31,10 @@ mod spreading;
 #[cfg(test)]
 pub(crate) mod support;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
 mod survival;
 #[cfg(test)]
 mod tls;
