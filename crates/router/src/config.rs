@@ -62,7 +62,8 @@ pub struct Limits {
     pub passages: usize,
     /// A request's head; larger ones are answered 431. Bytes, default 32 KiB.
     pub head_bytes: usize,
-    /// A request's body; larger ones are answered 413. Bytes, default 1 GiB.
+    /// A request's body where no setting says otherwise; larger ones are answered 413. Bytes, default 1 MiB, as in the
+    /// original.
     pub body_bytes: u64,
     /// Idle connections kept to each endpoint. Default 128.
     pub idle_links: usize,
@@ -136,7 +137,7 @@ impl Default for Limits {
             git_connections: 1_000,
             passages: 10_000,
             head_bytes: 32 * 1024,
-            body_bytes: 1024 * 1024 * 1024,
+            body_bytes: 1024 * 1024,
             idle_links: 128,
         }
     }

@@ -88,7 +88,10 @@ impl Origin {
         // `X-Forwarded-For` counts more than `Forwarded`, which few load balancers send.
         let named = match fors.clone().next() {
             Some(_) => nearest(hops(fors), trusted),
-            None => nearest(hops(forwarded.clone()).map(|hop| Element(hop).get("for").unwrap_or_default()), trusted),
+            None => nearest(
+                hops(forwarded.clone()).map(|hop| Element(hop).get("for").unwrap_or_default()),
+                trusted,
+            ),
         };
         let scheme = match hops(protos).next() {
             Some(scheme) => Some(scheme),

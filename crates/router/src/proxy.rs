@@ -173,7 +173,7 @@ fn admit(
         return Err(Failure::Private.into());
     }
     let Some(service) = table.find(host.as_str()) else { return Ok(true) };
-    if !service.gate.is_plain() {
+    if !service.gate.is_plain {
         *gate = Some(Arc::clone(&service.gate));
     }
     let Origin { client, is_https, .. } = errand.origin;

@@ -20,8 +20,8 @@ use crate::metrics::Exposition;
 use crate::places::Places;
 use crate::probe::Prober;
 use crate::routes::{Changes, News, Routes};
-use crate::service::Service;
 use crate::rules::Limiter;
+use crate::service::Service;
 use crate::table::Table;
 use crate::tls::Tls;
 

@@ -141,6 +141,10 @@ mod tests {
         ];
         check("10.1.1.1", fields, &told);
         let with_start = format!("{fields}X-Request-Start: t=3\r\nForwarded: for=x\r\n");
-        check("10.1.1.1", &with_start, &[&["X-Request-Start: t=3"], &told[..], &["Forwarded: for=1.2.3.4;proto=https"]].concat());
+        check(
+            "10.1.1.1",
+            &with_start,
+            &[&["X-Request-Start: t=3"], &told[..], &["Forwarded: for=1.2.3.4;proto=https"]].concat(),
+        );
     }
 }

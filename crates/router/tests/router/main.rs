@@ -27,13 +27,11 @@ mod retries;
 #[cfg(test)]
 mod routing;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod spreading;
 #[cfg(test)]
 pub(crate) mod support;
-#[cfg(test)]
-mod rules;
-#[cfg(test)]
-mod support;
 #[cfg(test)]
 mod survival;
 #[cfg(test)]
