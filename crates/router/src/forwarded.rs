@@ -47,6 +47,17 @@ pub(crate) struct Origin {
     pub(crate) is_trusted: bool,
 }
 
+/// A header by which a proxy in front tells of its client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Said {
+    /// `X-Forwarded-For`.
+    For,
+    /// `X-Forwarded-Proto`.
+    Proto,
+    /// `Forwarded`.
+    Forwarded,
+}
+
 impl Peer {
     /// The peer at `address`.
     pub(crate) fn new(address: IpAddr) -> Self {
@@ -68,35 +79,35 @@ impl Peer {
 impl Origin {
     /// Where the request with `headers` comes from, if what peers among `trusted` say is true.
     pub(crate) fn of(headers: &HeaderMap, peer: &Peer, trusted: &[Cidr]) -> Self {
-        let values =
-            |name| headers.get_all(name).iter().filter_map(|value: &HeaderValue| value.to_str().ok());
-        let said = [values(&X_FORWARDED_FOR), values(&X_FORWARDED_PROTO), values(&FORWARDED)];
-        Self::told(peer, trusted, said)
+        let values = |said: Said| {
+            let name = match said {
+                Said::For => &X_FORWARDED_FOR,
+                Said::Proto => &X_FORWARDED_PROTO,
+                Said::Forwarded => &FORWARDED,
+            };
+            headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
+        };
+        Self::told(peer, trusted, values)
     }
 
-    /// The same for a request with these values of `X-Forwarded-For`, `X-Forwarded-Proto` and `Forwarded`.
-    pub(crate) fn told<'a, I>(peer: &Peer, trusted: &[Cidr], said: [I; 3]) -> Self
-    where
-        I: DoubleEndedIterator<Item = &'a str> + Clone,
-    {
+    /// The same for a request with these `values` of the headers that tell.
+    pub(crate) fn told<'a, I: DoubleEndedIterator<Item = &'a str>>(
+        peer: &Peer,
+        trusted: &[Cidr],
+        values: impl Fn(Said) -> I,
+    ) -> Self {
         let (client, is_https) = (peer.address, peer.is_secure);
         let direct = Self { client, is_https, is_trusted: peer.is_trusted(trusted) };
         if !direct.is_trusted {
             return direct;
         }
-        let [fors, protos, forwarded] = said;
+        let forwarded = |name| hops(values(Said::Forwarded)).map(move |hop| Element(hop).get(name));
         // `X-Forwarded-For` counts more than `Forwarded`, which few load balancers send.
-        let named = match fors.clone().next() {
-            Some(_) => nearest(hops(fors), trusted),
-            None => nearest(
-                hops(forwarded.clone()).map(|hop| Element(hop).get("for").unwrap_or_default()),
-                trusted,
-            ),
+        let named = match values(Said::For).next() {
+            Some(_) => nearest(hops(values(Said::For)), trusted),
+            None => nearest(forwarded("for").map(Option::unwrap_or_default), trusted),
         };
-        let scheme = match hops(protos).next() {
-            Some(scheme) => Some(scheme),
-            None => hops(forwarded).next().and_then(|hop| Element(hop).get("proto")),
-        };
+        let scheme = hops(values(Said::Proto)).next().or_else(|| forwarded("proto").next().flatten());
         let is_https = is_https || scheme.is_some_and(|scheme| scheme.trim().eq_ignore_ascii_case("https"));
         Self { client: named.unwrap_or(client), is_https, ..direct }
     }

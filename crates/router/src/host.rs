@@ -94,7 +94,7 @@ mod tests {
         check("[FD00::A]", Ok("[fd00::a]"));
         check("", Ok(""));
         check("Blög.example.com:80", Ok("xn--blg-tna.example.com"));
-        check("xn--blg-tna.EXAMPLE.com", Ok("xn--blg-sna.example.com"));
+        check("xn--blg-tna.EXAMPLE.com", Ok("xn--blg-tna.example.com"));
         check("b\u{fc}cher.example。com", Ok("xn--bcher-kva.example.com"));
     }
 

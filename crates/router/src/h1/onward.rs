@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::Cidr;
-use crate::forwarded::{self, Origin, Peer};
+use crate::forwarded::{self, Origin, Peer, Said};
 use crate::h1::request::{Kind, Request};
 use crate::request_id::RequestId;
 
@@ -55,12 +55,16 @@ pub(super) fn write(
 
 /// Where `request`, which came from `peer`, comes from in truth.
 pub(super) fn origin(request: &Request<'_, '_>, peer: &Peer, trusted: &[Cidr]) -> Origin {
-    let values = |kind| {
+    let values = |said| {
+        let kind = match said {
+            Said::For => Kind::ForwardedFor,
+            Said::Proto => Kind::ForwardedProto,
+            Said::Forwarded => Kind::Forwarded,
+        };
         let found = request.fields.iter().filter(move |field| Kind::of(field.name) == kind);
         found.filter_map(|field| std::str::from_utf8(field.value).ok())
     };
-    let said = [Kind::ForwardedFor, Kind::ForwardedProto, Kind::Forwarded].map(values);
-    Origin::told(peer, trusted, said)
+    Origin::told(peer, trusted, values)
 }
 
 fn write_origin(text: &mut Vec<u8>, peer: &Peer, origin: &Origin) {

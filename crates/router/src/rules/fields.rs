@@ -13,11 +13,6 @@ impl Fields {
         Self(rules.iter().filter_map(read).collect())
     }
 
-    /// Whether nothing is changed.
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Changes `headers`.
     pub(super) fn apply(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.0 {

@@ -204,7 +204,7 @@ async fn large_bodies_stream_through_in_bounded_memory() {
 #[tokio::test]
 async fn an_answer_may_come_while_the_request_is_still_sent() {
     const MEGABYTE: usize = 1024 * 1024;
-    let scene = Scene::with(|config| config.limits.body_bytes = 64 << 20).await;
+    let scene = Scene::new().await;
     let app = App::raw(async |_, mut stream| {
         read_head(&mut stream).await;
         // Eight megabytes while nobody reads them, and the rest when all of the request has come.

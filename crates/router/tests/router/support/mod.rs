@@ -113,7 +113,7 @@ impl Scene {
     }
 }
 
-/// Settings for tests: any free port, everything else as by default.
+/// Settings for tests: any free port, room for large bodies, everything else as by default.
 pub(crate) fn config(state: &Path, controller: SocketAddr) -> Config {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut config = Config::new("test key", state);
@@ -121,6 +121,7 @@ pub(crate) fn config(state: &Path, controller: SocketAddr) -> Config {
     config.controllers = Peers::new([controller], None);
     // Another program runs the same tests over the other way.
     config.short_way = env!("CARGO_CRATE_NAME") == "router";
+    config.limits.body_bytes = 1 << 30;
     config
 }
 
