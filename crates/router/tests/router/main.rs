@@ -21,6 +21,8 @@ mod passages;
 #[cfg(test)]
 mod platform;
 #[cfg(test)]
+mod processes;
+#[cfg(test)]
 mod protocol;
 #[cfg(test)]
 mod retries;

@@ -4,6 +4,7 @@ mod app;
 mod authority;
 mod client;
 mod controller;
+mod crowd;
 pub(crate) mod h2;
 mod load;
 mod secure;
@@ -25,6 +26,7 @@ pub(crate) use app::{App, read_head, respond};
 pub(crate) use authority::Authority;
 pub(crate) use client::{Answer, Client};
 pub(crate) use controller::Controller;
+pub(crate) use crowd::Crowd;
 pub(crate) use load::Load;
 pub(crate) use secure::{Visitor, serial};
 
