@@ -39,7 +39,7 @@ pub(crate) async fn serve(
             let idle = shared.table.load().mesh.clients.idle;
             let leaving = leaving(Arc::clone(shared), Arc::clone(flight.endpoint()));
             // Shortly before its container is stopped, the client's half is closed: that is all both understand.
-            let container = Farewell::new(container, false, async { drop(leaving.await) });
+            let container = Farewell::new(container, false, async { _ = leaving.await });
             tunnel::run(client, container, idle).await;
         }
         drop(flight);
