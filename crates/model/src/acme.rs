@@ -12,5 +12,5 @@ pub mod validity;
 pub use name::{AppNames, Name, Proof, covers, names};
 pub use pace::{authority_pause, name_pause};
 pub use plan::{Capacity, Held, Plan, Progress, plan};
-pub use settings::{AcmeSettings, AcmeSettingsError, ExternalAccount};
+pub use settings::{AUTO, AcmeSettings, ExternalAccount, PREFIX};
 pub use validity::Validity;

@@ -5,6 +5,7 @@
 //! [`MeshSettings`] and [`AppSettings`] read them; [`Rules`] is what one service's requests are judged by.
 
 mod access;
+mod acme;
 mod allow;
 mod app;
 mod cidr;

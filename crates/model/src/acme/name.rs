@@ -106,10 +106,11 @@ pub fn covers(pattern: &str, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routing::MeshSettings;
 
     fn settings(pairs: &[(&str, &str)]) -> AcmeSettings {
         let pairs = pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-        AcmeSettings::parse(&pairs.collect()).unwrap()
+        MeshSettings::parse(&pairs.collect()).unwrap().acme
     }
 
     /// The names with a certificate of their own of an app `blog` at `deis.example`, and how each is proved.

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::acme;
 use super::app::AppSettings;
 use super::cidr::Cidr;
 use super::error::SettingError;
@@ -12,6 +13,7 @@ use super::header::MAX_HEADER_RULES;
 use super::rules::{Rules, Timeouts};
 use super::setting::{Scope, Setting};
 use super::tls::TlsSettings;
+use crate::acme::AcmeSettings;
 
 /// How much longer a client may do nothing than a container, so that the container's silence is what is told.
 pub(super) const IDLE_MARGIN: Duration = Duration::from_secs(10);
@@ -42,6 +44,8 @@ pub struct MeshSettings {
     pub http2: bool,
     /// How connections are secured.
     pub tls: TlsSettings,
+    /// How certificates are had by themselves.
+    pub acme: AcmeSettings,
 }
 
 /// How long clients may take.
@@ -83,6 +87,7 @@ impl MeshSettings {
             errors.extend(must.err());
         }
         errors.extend(self.complete());
+        errors.extend(acme::complete(&mut self.acme));
         (self, errors)
     }
 
@@ -153,6 +158,7 @@ impl Default for MeshSettings {
             tcp_ports: None,
             http2: true,
             tls: TlsSettings::default(),
+            acme: AcmeSettings::default(),
         }
     }
 }

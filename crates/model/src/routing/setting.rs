@@ -1,6 +1,7 @@
 //! The table of settings: what there is, for whom, what holds without it, what it means, and how it is taken over.
 
 use super::access;
+use super::acme;
 use super::header::HeaderRule;
 use super::legacy;
 use super::mesh::MeshSettings;
@@ -55,7 +56,9 @@ pub(super) enum Setter {
 impl Setting {
     /// All there are, in the order in which they are taken over: coarse ones before those that refine them.
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        [access::SETTINGS, traffic::SETTINGS, network::SETTINGS, legacy::SETTINGS].into_iter().flatten()
+        let tables =
+            [access::SETTINGS, traffic::SETTINGS, network::SETTINGS, acme::SETTINGS, legacy::SETTINGS];
+        tables.into_iter().flatten()
     }
 
     /// The one that `key` belongs to.
