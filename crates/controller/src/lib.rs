@@ -3,6 +3,7 @@
 //! A call writes what is wanted ([`app`]), the reconciler makes it so ([`reconcile`]), routers are told ([`routes`]). Of
 //! several controllers one leads ([`lead`]): it alone does the latter two, and the others wait for it ([`deployer`]).
 
+pub mod acme;
 pub mod app;
 mod controller;
 pub mod deployer;

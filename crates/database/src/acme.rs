@@ -2,6 +2,7 @@
 
 mod account;
 mod certificate;
+mod names;
 mod order;
 
 pub use account::AcmeAccount;

@@ -43,6 +43,9 @@ impl Database {
                 .bind(microseconds(now))
                 .bind(microseconds(now));
             transaction.execute(insert).await?;
+            // Whoever adds it anew has mended why it got no certificate.
+            let forgive = "UPDATE acme_certificates SET failures = 0, retry_at = 0 WHERE host = $1";
+            transaction.execute(query(forgive).bind(domain.to_ascii_lowercase())).await?;
             transaction.touch(app);
             transaction.commit().await?;
             let (app, owner, domain) = (app.clone(), owner.to_owned(), domain.to_owned());

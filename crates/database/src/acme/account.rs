@@ -46,6 +46,12 @@ impl Database {
         self.execute(query(save).bind(directory).bind(sealed_credentials).bind(email)).await.map(drop)
     }
 
+    /// Notes what the authority was told to write to.
+    pub async fn note_acme_email(&self, directory: &str, email: &str) -> Result<(), DatabaseError> {
+        let update = query("UPDATE acme_accounts SET email = $2 WHERE directory = $1");
+        self.execute(update.bind(directory).bind(email)).await.map(drop)
+    }
+
     /// Notes that an authority failed, or with no failures that it works.
     pub async fn note_acme_authority(
         &self,

@@ -61,21 +61,24 @@ impl Database {
         self.execute(query(keep).bind(host).bind(sealed_key)).await.map(drop)
     }
 
-    /// Ends the order for a name with its certificate, which is served for `app` from now on.
+    /// Ends the order for a name with its certificate, which is served for `app` from now on. No other begins before
+    /// `rests_until`.
     pub async fn finish_acme_order(
         &self,
         pair: &AcmePair,
         app: &AppId,
         validity: Validity,
+        rests_until: OffsetDateTime,
     ) -> Result<(), DatabaseError> {
         self.write(|mut transaction| async move {
             let finish = "UPDATE acme_certificates SET directory = order_directory, chain = $2, sealed_key = $3, \
                           not_before = $4, not_after = $5, renew_at = 0, order_directory = NULL, order_url = NULL, \
-                          sealed_order_key = NULL, failures = 0, retry_at = 0, problem = NULL \
+                          sealed_order_key = NULL, failures = 0, retry_at = $6, problem = NULL \
                           WHERE host = $1 AND order_directory IS NOT NULL";
             let finish = query(finish).bind(&pair.host).bind(&pair.chain).bind(&pair.sealed_key);
             let finish =
                 finish.bind(microseconds(validity.not_before)).bind(microseconds(validity.not_after));
+            let finish = finish.bind(microseconds(rests_until));
             transaction.execute(finish).await?;
             transaction.touch(app);
             transaction.commit().await

@@ -55,7 +55,7 @@ async fn database(databases: &Databases) -> Database {
 /// Has `www.example.com` get the certificate called `words`.
 async fn certify(database: &Database, words: &str) {
     database.begin_acme_order(HOST, CA, hour(0)).await.unwrap();
-    database.finish_acme_order(&pair(words), &blog(), validity()).await.unwrap();
+    database.finish_acme_order(&pair(words), &blog(), validity(), hour(1)).await.unwrap();
 }
 
 async fn served(database: &Database) -> Option<AcmePair> {
@@ -77,7 +77,7 @@ async fn an_order_goes_from_its_beginning_to_a_certificate_that_is_served(databa
 
     let mut changes = database.changes();
     assert_eq!(changes.next().await, Some(Change::All));
-    database.finish_acme_order(&pair("one"), &blog(), validity()).await.unwrap();
+    database.finish_acme_order(&pair("one"), &blog(), validity(), hour(1)).await.unwrap();
     let heard = changes.next().await;
     assert!(matches!(heard, Some(Change::App(_) | Change::All)), "routes are written anew: {heard:?}");
     assert_eq!(served(&database).await, Some(pair("one")));
@@ -102,7 +102,7 @@ async fn a_failed_order_leaves_the_certificate_before_it(databases: Databases) {
     assert_eq!(state.problem.as_deref(), Some("no such host"));
     assert_eq!(state.progress.certificate.unwrap().directory, CA);
     assert_eq!(served(&database).await, Some(pair("one")));
-    database.finish_acme_order(&pair("two"), &blog(), validity()).await.unwrap();
+    database.finish_acme_order(&pair("two"), &blog(), validity(), hour(1)).await.unwrap();
     assert_eq!(served(&database).await, Some(pair("one")), "an order that ended brings nothing");
 }
 
@@ -142,12 +142,20 @@ async fn a_name_that_leads_nowhere_is_given_up_and_then_forgotten(databases: Dat
     let database = database(&databases).await;
     certify(&database, "one").await;
     database.begin_acme_order(HOST, CA, hour(0)).await.unwrap();
+    database.fail_acme_order(HOST, 3, hour(9), "no such host").await.unwrap();
+    database.begin_acme_order(HOST, CA, hour(0)).await.unwrap();
     database.remove_domain(&blog(), HOST).await.unwrap();
     assert_eq!(served(&database).await, None);
     database.set_acme_idle(&[HOST.to_owned()], Some(hour(3))).await.unwrap();
     let state = database.acme_states().await.unwrap().remove(HOST).unwrap();
     assert_eq!((state.progress.idle_since, state.progress.order), (Some(hour(3)), None));
     database.add_domain(&blog(), "ann", HOST, None).await.unwrap();
+    let progress = database.acme_states().await.unwrap().remove(HOST).unwrap().progress;
+    assert_eq!(
+        (progress.failures, progress.retry_at),
+        (0, OffsetDateTime::UNIX_EPOCH),
+        "it is tried at once"
+    );
     database.set_acme_idle(&[HOST.to_owned()], None).await.unwrap();
     assert_eq!(served(&database).await, Some(pair("one")));
     database.forget_acme(&[HOST.to_owned()]).await.unwrap();

@@ -172,12 +172,12 @@ impl Progress {
 
     /// When the next order is due at the authority at `directory`.
     fn due(&self, host: &str, now: OffsetDateTime, directory: &str) -> OffsetDateTime {
-        let renewal = match &self.certificate {
-            Some(held) if held.directory == directory => held.renewal(host),
-            // None yet, or one of an authority that the platform does not use any more.
-            _ => now,
-        };
-        renewal.max(self.retry_at)
+        match &self.certificate {
+            Some(held) if held.directory == directory => held.renewal(host).max(self.retry_at),
+            // One of an authority that the platform does not use any more, since when nothing failed.
+            Some(_) if self.failures == 0 => now,
+            _ => self.retry_at,
+        }
     }
 }
 

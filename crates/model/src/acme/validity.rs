@@ -7,6 +7,9 @@ use super::pace::spread;
 /// How long before its end a certificate that could not be renewed is an operator's concern, at most.
 const WARNING: Duration = Duration::days(14);
 
+/// How long after its issue no other certificate for a name is ordered, at most.
+const REST: Duration = Duration::days(1);
+
 /// The time in which a certificate is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Validity {
@@ -28,6 +31,11 @@ impl Validity {
     /// a sixth of a short life left.
     pub fn warning(self) -> OffsetDateTime {
         self.not_after - WARNING.min(self.life() / 6)
+    }
+
+    /// How long after its issue no other is ordered, whatever the clocks of authority and platform say: they may differ.
+    pub fn rest(self) -> Duration {
+        REST.min(self.life() / 6)
     }
 
     /// Whether it is over.
@@ -52,6 +60,7 @@ mod tests {
             assert!(renewal.contains(&day), "{host} of {days} days is renewed on day {day}");
         }
         assert_eq!((validity.warning() - not_before).whole_days(), warning);
+        assert!(not_before + validity.rest() <= validity.renewal("example.com"));
     }
 
     #[test]

@@ -94,6 +94,9 @@ fn a_certificate_is_renewed_in_time_and_not_before() {
     check(&["a:held=-10..80 early=-1"], "begin a");
     check(&["a:held=-60..30 early=20"], "begin a");
     check(&["a:held=-10..80 elsewhere"], "begin a");
+    check(&["a:held=0..90 elsewhere retry=1"], "begin a");
+    check(&["a:held=0..90 elsewhere failed=1 retry=1"], "");
+    check(&["a:held=-70..20 retry=1"], "");
 }
 
 #[test]
