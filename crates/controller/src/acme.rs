@@ -22,11 +22,11 @@ use deis_database::Database;
 use deis_runtime::StatusBoard;
 use time::OffsetDateTime;
 
+use crate::Vault;
 use crate::app::Events;
 use crate::lead::Gate;
-use crate::vault::Vault;
 
-pub use answers::Mesh;
+pub use answers::Routers;
 pub use keeper::Keeper;
 
 /// Tells the time.
@@ -39,8 +39,8 @@ pub struct AcmeParts {
     pub database: Database,
     /// Seals keys in it.
     pub vault: Vault,
-    /// Answers challenges.
-    pub mesh: Arc<dyn Mesh>,
+    /// Answer challenges.
+    pub routers: Arc<dyn Routers>,
     /// The apps' own logs.
     pub events: Events,
     /// What is wrong, for operators.
@@ -49,8 +49,6 @@ pub struct AcmeParts {
     pub gate: Gate,
     /// The platform's domain.
     pub domain: String,
-    /// The names in the platform's own certificate.
-    pub covered: Vec<String>,
     /// The time.
     pub clock: Clock,
 }

@@ -11,10 +11,12 @@ use deis_runtime::auth::InternalKey;
 use deis_runtime::serve::{BindError, bind, serve_as};
 use deis_runtime::{Identity, Shutdown, StatusBoard, require_internal_key, secrets};
 use deis_scheduler::Engine;
+use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::Vault;
+use crate::acme::{AcmeParts, Keeper, Routers};
 use crate::app::{Deploys, Events};
 use crate::deployer::Deployer;
 use crate::garbage::Garbage;
@@ -159,7 +161,7 @@ fn open_term(
     let platform = platform_routes(config, address);
     let (database, engine, settings) =
         (config.database.clone(), config.engine.clone(), config.deploys.clone());
-    let vault = config.vault.clone();
+    let (vault, status) = (config.vault.clone(), config.status.clone());
     let (registry, host) = (config.registry_client.clone(), config.registry.clone());
     Box::new(move |lease, gate| {
         let database = database.fenced(lease);
@@ -175,6 +177,19 @@ fn open_term(
             leader: Leader { url: Some(url.clone()), epoch: lease.epoch },
         };
         let term = Term::new(parts, shutdown.child_token());
+        let certificates = AcmeParts {
+            database: database.clone(),
+            vault: vault.clone(),
+            routers: Arc::clone(&term.routing().book) as Arc<dyn Routers>,
+            events: events.clone(),
+            status: status.clone(),
+            gate: gate.clone(),
+            domain: settings.domain.clone(),
+            clock: Arc::new(OffsetDateTime::now_utc),
+        };
+        term.spawn(async move {
+            steadily("certificates", || Keeper::new(certificates.clone()).run()).await;
+        });
         let garbage = Garbage { database, registry: registry.clone(), host: host.clone(), gate };
         term.spawn(async move { steadily("garbage", || garbage.run()).await });
         term

@@ -24,6 +24,7 @@ mod tls;
 mod traffic;
 mod value;
 
+pub use acme::parse_switch;
 pub use allow::{AllowList, Allowance};
 pub use app::{AppSettings, seal, shown};
 pub use cidr::{Cidr, CidrError};

@@ -55,6 +55,13 @@ pub(super) fn check(
     }
 }
 
+/// The names that the first certificate of `chain` is for; none if it cannot be read.
+pub(super) fn covered(chain: &str) -> Vec<String> {
+    let first = Pem::iter_from_buffer(chain.as_bytes()).next().and_then(Result::ok);
+    let read = |pem: &Pem| pem.parse_x509().ok().map(|certificate| names(&certificate));
+    first.as_ref().and_then(read).unwrap_or_default()
+}
+
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
     let names = certificate.subject_alternative_name().ok().flatten();
     let names = names.map_or(&[][..], |found| &found.value.general_names);

@@ -39,7 +39,7 @@ pub struct Keeper {
 impl Keeper {
     /// One at rest.
     pub fn new(parts: AcmeParts) -> Self {
-        let answers = Answers::new(Arc::clone(&parts.mesh));
+        let answers = Answers::new(Arc::clone(&parts.routers));
         Self {
             parts,
             answers,
@@ -108,10 +108,10 @@ impl Keeper {
         plan.stop.iter().filter_map(|host| self.busy.get(host)).for_each(CancellationToken::cancel);
         let database = &self.parts.database;
         if !plan.idle.is_empty() {
-            database.set_acme_idle(&plan.idle, Some(now)).await?;
+            database.set_acme_idle(&plan.idle, Some(now), &self.parts.domain).await?;
         }
         if !plan.revive.is_empty() {
-            database.set_acme_idle(&plan.revive, None).await?;
+            database.set_acme_idle(&plan.revive, None, &self.parts.domain).await?;
         }
         if !plan.forget.is_empty() {
             database.forget_acme(&plan.forget).await?;

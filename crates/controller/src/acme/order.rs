@@ -64,14 +64,20 @@ impl OrderWork<'_> {
         Err(Failure::name("the certificate authority does not come to an end with the order"))
     }
 
-    /// The order that is under way; another one if the authority does not know it any more.
+    /// The order that is under way; another one if the authority has given it up, or does not know it any more.
     async fn find_or_place(&self, account: &Account) -> Result<Order, Failure> {
         let (host, database) = (&self.job.host, &self.job.parts.database);
         let known = database.acme_order(host).await?.ok_or(Failure::Stopped)?;
         if let Some(url) = known.url.filter(|_| known.directory == self.job.settings.directory) {
             match account.order(url).await.map_err(|error| self.failure(error)) {
+                // It failed while nobody minded it: it is no fault of the name's that nobody gave the answer.
+                Ok(mut order) => {
+                    if order.state().status != OrderStatus::Invalid {
+                        return Ok(order);
+                    }
+                }
                 Err(Failure::Name { .. }) => {}
-                found => return found,
+                Err(failure) => return Err(failure),
             }
         }
         self.job.check()?;

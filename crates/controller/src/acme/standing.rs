@@ -7,7 +7,8 @@ use deis_model::acme::{AUTO, AcmeSettings, Capacity, Name, PREFIX, Progress, nam
 use deis_model::routing::{MeshSettings, SettingError};
 use time::{Duration, OffsetDateTime, UtcOffset};
 
-use super::AcmeParts;
+use super::{AcmeParts, issued};
+use crate::routes::open_settings;
 
 /// How many orders are under way at the same time at most.
 const AT_ONCE: usize = 4;
@@ -37,9 +38,12 @@ impl Standing {
     /// Reads it.
     pub(super) async fn read(parts: &AcmeParts) -> Result<Self, StandingError> {
         let database = &parts.database;
-        let settings = read_settings(&database.settings("router").await?)?;
-        let apps = database.acme_names().await?;
-        let names = names(&settings, &parts.domain, &parts.covered, &apps);
+        let mesh = read_settings(&open_settings(database, &parts.vault).await?)?;
+        let covered =
+            mesh.tls.certificate.as_ref().map(|pair| issued::covered(&pair.chain)).unwrap_or_default();
+        let apps = database.acme_names((parts.clock)()).await?;
+        let names = names(&mesh.acme, &parts.domain, &covered, &apps);
+        let settings = mesh.acme;
         let states = database.acme_states().await?;
         let account = database.acme_account(&settings.directory).await?;
         Ok(Self { settings, names, states, account })
@@ -68,10 +72,10 @@ impl Standing {
 }
 
 /// Fails if one of those that matter here breaks its rule.
-fn read_settings(settings: &BTreeMap<String, String>) -> Result<AcmeSettings, SettingError> {
+fn read_settings(settings: &BTreeMap<String, String>) -> Result<MeshSettings, SettingError> {
     let (mesh, errors) = MeshSettings::default().with(settings);
     let matters = |error: &SettingError| error.key().starts_with(PREFIX) || error.key() == AUTO;
-    errors.into_iter().find(matters).map_or(Ok(mesh.acme), Err)
+    errors.into_iter().find(matters).map_or(Ok(mesh), Err)
 }
 
 /// When the hour began that `now` is in.

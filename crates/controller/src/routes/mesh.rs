@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use deis_api::internal::TicketKey;
 use deis_database::{Database, DatabaseError, SealedTicketKey};
+use deis_model::acme;
 use deis_runtime::secrets::random_hex;
 use time::{Duration, OffsetDateTime};
 use tracing::warn;
@@ -56,20 +57,10 @@ impl Mesh {
     }
 
     async fn read(&self) -> Result<(BTreeMap<String, String>, Vec<TicketKey>), DatabaseError> {
-        let settings = self.database.settings(TARGET).await?;
-        let settings = settings.into_iter().filter_map(|(key, value)| self.open_setting(key, value));
-        Ok((settings.collect(), self.ticket_keys().await?))
-    }
-
-    fn open_setting(&self, key: String, value: String) -> Option<(String, String)> {
-        let Some(purpose) = setting_purpose(TARGET, &key) else { return Some((key, value)) };
-        match self.vault.unseal(&purpose, &value) {
-            Ok(value) => Some((key, value)),
-            Err(error) => {
-                warn!(key, %error, "failed to open a setting of the routers; set it again");
-                None
-            }
-        }
+        let mut settings = open_settings(&self.database, &self.vault).await?;
+        // Controllers alone have to do with certificate authorities.
+        settings.retain(|key, _| !key.starts_with(acme::PREFIX));
+        Ok((settings, self.ticket_keys().await?))
     }
 
     async fn ticket_keys(&self) -> Result<Vec<TicketKey>, DatabaseError> {
@@ -96,6 +87,26 @@ impl Mesh {
     fn open_key(&self, key: &SealedTicketKey) -> Option<TicketKey> {
         let opened = self.vault.unseal(&ticket_purpose(&key.name), &key.sealed_key).ok()?;
         Some(TicketKey { name: key.name.clone(), key: opened })
+    }
+}
+
+/// The settings of the mesh, with secrets opened.
+pub(crate) async fn open_settings(
+    database: &Database,
+    vault: &Vault,
+) -> Result<BTreeMap<String, String>, DatabaseError> {
+    let settings = database.settings(TARGET).await?;
+    Ok(settings.into_iter().filter_map(|(key, value)| open_setting(vault, key, value)).collect())
+}
+
+fn open_setting(vault: &Vault, key: String, value: String) -> Option<(String, String)> {
+    let Some(purpose) = setting_purpose(TARGET, &key) else { return Some((key, value)) };
+    match vault.unseal(&purpose, &value) {
+        Ok(value) => Some((key, value)),
+        Err(error) => {
+            warn!(key, %error, "failed to open a setting of the routers; set it again");
+            None
+        }
     }
 }
 
@@ -167,7 +178,8 @@ mod tests {
         let (mesh, book) = mesh(&database, "a").await;
         let purpose = setting_purpose(TARGET, "sslKey").expect("it is secret");
         let sealed = mesh.vault.seal(&purpose, "secret");
-        let changes = [("sslKey", Some(sealed)), ("gzip", Some("off".to_owned()))];
+        let (off, on) = ("off".to_owned(), "on".to_owned());
+        let changes = [("sslKey", Some(sealed)), ("gzip", Some(off)), ("acme/enabled", Some(on))];
         let changes = changes.map(|(key, value)| (key.to_owned(), value)).into();
         database.change_settings(TARGET, &changes).await.expect("written");
         mesh.refresh().await;

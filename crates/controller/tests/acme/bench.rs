@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use deis_api::client::InternalClient;
-use deis_controller::acme::{AcmeParts, Keeper, Mesh};
+use deis_controller::Vault;
+use deis_controller::acme::{AcmeParts, Keeper, Routers};
 use deis_controller::app::Events;
 use deis_controller::lead::Gate;
-use deis_controller::vault::Vault;
 use deis_database::{AcmeAccount, AcmePair, AcmeState, Database, Lease, NewUser};
 use deis_model::AppId;
 use deis_runtime::{Role, Shutdown, StatusBoard};
@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::authority::{Authority, Policy};
 use crate::logger::FakeLogger;
-use crate::routers::Routers;
+use crate::routers::FakeRouters;
 
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -29,7 +29,7 @@ pub(crate) const HOST: &str = "www.example.com";
 /// An app with domains, and everything around it.
 pub(crate) struct Bench {
     pub(crate) database: Database,
-    pub(crate) routers: Arc<Routers>,
+    pub(crate) routers: Arc<FakeRouters>,
     pub(crate) authority: Authority,
     pub(crate) board: StatusBoard,
     pub(crate) logger: FakeLogger,
@@ -53,7 +53,7 @@ impl Bench {
     /// Nothing is done yet. None where there is no authority to test with.
     pub(crate) async fn quiet(policy: Policy) -> Option<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let routers = Routers::start().await;
+        let routers = FakeRouters::start().await;
         let authority = Authority::start(routers.http, routers.tls, policy).await?;
         let database = Database::open("sqlite::memory:").await.unwrap();
         let lease = take_lease(&database).await;
@@ -108,13 +108,12 @@ impl Bench {
         let ahead = Arc::clone(&self.ahead);
         Keeper::new(AcmeParts {
             database: self.database.fenced(&self.lease),
-            vault: Vault::open(&"5a".repeat(32)).unwrap(),
-            mesh: Arc::clone(&self.routers) as Arc<dyn Mesh>,
+            vault: vault(),
+            routers: Arc::clone(&self.routers) as Arc<dyn Routers>,
             events: self.events.clone(),
             status: self.board.clone(),
             gate: Gate::open(),
             domain: "deis.example".to_owned(),
-            covered: vec!["*.deis.example".to_owned()],
             clock: Arc::new(move || {
                 OffsetDateTime::now_utc() + time::Duration::seconds(ahead.load(Ordering::SeqCst))
             }),
@@ -147,6 +146,12 @@ impl Bench {
         self.database.change_settings("router", &settings).await.unwrap();
     }
 
+    /// Sets one that the database keeps sealed.
+    pub(crate) async fn set_secret(&self, key: &str, value: &str) {
+        let sealed = vault().seal(&format!("setting router {key}"), value);
+        self.set(&[(key, sealed)]).await;
+    }
+
     pub(crate) async fn add_domain(&self, host: &str) {
         self.database.add_domain(&blog(), "ann", host, None).await.unwrap();
     }
@@ -165,8 +170,7 @@ impl Bench {
 
     /// The certificate that is served for `host`.
     pub(crate) async fn served(&self, host: &str) -> Option<AcmePair> {
-        let pairs = self.database.acme_pairs_of(&blog(), "blog.deis.example").await.unwrap();
-        pairs.into_iter().find(|pair| pair.host == host)
+        self.database.acme_pairs(&[host.to_owned()]).await.unwrap().pop()
     }
 
     /// Waits until a certificate is served for `host` that is not `before`.
@@ -197,6 +201,10 @@ impl Bench {
 async fn take_lease(database: &Database) -> Lease {
     let ttl = Duration::from_secs(3600);
     database.take_lease("controller", "one", "http://one", ttl).await.unwrap().unwrap()
+}
+
+fn vault() -> Vault {
+    Vault::open(&"5a".repeat(32)).unwrap()
 }
 
 pub(crate) fn blog() -> AppId {

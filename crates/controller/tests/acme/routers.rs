@@ -1,4 +1,4 @@
-//! Routers that only answer challenges.
+//! FakeRouters that only answer challenges.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use deis_api::internal::{Challenge, ChallengeKind};
-use deis_controller::acme::Mesh;
+use deis_controller::acme::Routers;
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -22,7 +22,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// All routers of a mesh, as one.
 #[derive(Debug)]
-pub(crate) struct Routers {
+pub(crate) struct FakeRouters {
     /// Where plain HTTP is served.
     pub(crate) http: SocketAddr,
     /// Where TLS is.
@@ -39,7 +39,7 @@ pub(crate) struct Routers {
     pub(crate) answered: AtomicU64,
 }
 
-impl Routers {
+impl FakeRouters {
     pub(crate) async fn start() -> Arc<Self> {
         let listen = || TcpListener::bind("127.0.0.1:0");
         let (plain, secured) = (listen().await.unwrap(), listen().await.unwrap());
@@ -88,7 +88,7 @@ impl Routers {
 }
 
 async fn page(
-    State(routers): State<Arc<Routers>>,
+    State(routers): State<Arc<FakeRouters>>,
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<String, StatusCode> {
@@ -103,7 +103,7 @@ async fn page(
     found.ok_or(StatusCode::NOT_FOUND)
 }
 
-impl ResolvesServerCert for Routers {
+impl ResolvesServerCert for FakeRouters {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
         self.find(hello.server_name()?, |kind| match kind {
             ChallengeKind::TlsAlpn01 { pair } => Some(Arc::new(certified(&pair.chain, &pair.key).ok()?)),
@@ -120,7 +120,7 @@ fn certified(chain: &str, key: &str) -> io::Result<CertifiedKey> {
 }
 
 #[async_trait]
-impl Mesh for Routers {
+impl Routers for FakeRouters {
     fn tell(&self, challenges: Vec<Challenge>) -> u64 {
         *self.challenges.lock().unwrap() = challenges;
         self.generation.fetch_add(1, Ordering::SeqCst) + 1

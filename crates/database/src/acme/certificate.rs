@@ -1,13 +1,14 @@
 //! Names with automatic certificates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deis_model::AppId;
 use deis_model::acme::{Held, Progress, Validity};
 use time::OffsetDateTime;
 
-use crate::query::query;
+use crate::query::{Query, places, query};
 use crate::row::{Row, microseconds};
+use crate::transaction::Transaction;
 use crate::{Database, DatabaseError};
 
 /// How the certificate of one name stands, but for the certificate itself.
@@ -33,8 +34,10 @@ pub struct AcmePair {
 const STATE: &str = "host, directory, not_before, not_after, renew_at, order_directory, failures, retry_at, problem, \
                      idle_since";
 
-/// The names that lead to the app `$1`, of which `$2` is its default.
-const HOSTS: &str = "(host IN (SELECT host FROM domains WHERE app = $1) OR host = $2)";
+/// How many values one statement has at most.
+const BATCH: usize = 500;
+
+const PAIR: &str = "host, chain, sealed_key, idle_since";
 
 impl Database {
     /// How all names stand that have, or are to get, an automatic certificate.
@@ -43,35 +46,32 @@ impl Database {
         rows.iter().map(read_state).collect()
     }
 
-    /// How those stand that lead to `app`, at `default_host` among others.
+    /// How those of `hosts` stand that have, or are to get, one.
     pub async fn acme_states_of(
         &self,
-        app: &AppId,
-        default_host: &str,
+        hosts: &[String],
     ) -> Result<BTreeMap<String, AcmeState>, DatabaseError> {
-        let select = query(format!("SELECT {STATE} FROM acme_certificates WHERE {HOSTS}"));
-        let rows = self.rows(select.bind(app.as_str()).bind(default_host)).await?;
-        rows.iter().map(read_state).collect()
+        let mut states = BTreeMap::new();
+        for hosts in hosts.chunks(BATCH) {
+            for row in self.rows(among(STATE, hosts)).await? {
+                states.extend([read_state(&row)?]);
+            }
+        }
+        Ok(states)
     }
 
-    /// The automatic certificates for names that lead to `app`, at `default_host` among others, by name.
-    pub async fn acme_pairs_of(
-        &self,
-        app: &AppId,
-        default_host: &str,
-    ) -> Result<Vec<AcmePair>, DatabaseError> {
-        let select = format!(
-            "SELECT host, chain, sealed_key FROM acme_certificates \
-             WHERE {HOSTS} AND chain IS NOT NULL ORDER BY host"
-        );
-        let rows = self.rows(query(select).bind(app.as_str()).bind(default_host)).await?;
-        rows.iter().map(read_pair).collect()
-    }
-
-    /// The certificate for `host`, in PEM, with those that vouch for it.
-    pub async fn acme_chain(&self, host: &str) -> Result<Option<String>, DatabaseError> {
-        let select = query("SELECT chain FROM acme_certificates WHERE host = $1").bind(host);
-        Ok(self.row(select).await?.map(|row| row.optional_text("chain")).transpose()?.flatten())
+    /// The automatic certificates for `hosts`, by name. None for those that are to have others.
+    pub async fn acme_pairs(&self, hosts: &[String]) -> Result<Vec<AcmePair>, DatabaseError> {
+        let mut pairs = Vec::new();
+        for hosts in hosts.chunks(BATCH) {
+            for row in self.rows(among(PAIR, hosts)).await? {
+                if row.optional_text("chain")?.is_some() && row.number("idle_since")? == 0 {
+                    pairs.push(read_pair(&row)?);
+                }
+            }
+        }
+        pairs.sort_by(|one, other| one.host.cmp(&other.host));
+        Ok(pairs)
     }
 
     /// Notes when the authority wants the certificate for `host` renewed.
@@ -80,19 +80,24 @@ impl Database {
         self.execute(update.bind(host).bind(microseconds(renew_at))).await.map(drop)
     }
 
-    /// Notes since when names lead nowhere; none: they lead somewhere again. What was ordered for them is given up.
+    /// Notes since when names need no automatic certificate, on a platform at `domain`; none: they need one again. What
+    /// was ordered for them is given up.
     pub async fn set_acme_idle(
         &self,
         hosts: &[String],
         since: Option<OffsetDateTime>,
+        domain: &str,
     ) -> Result<(), DatabaseError> {
         let update = "UPDATE acme_certificates SET idle_since = $2, order_directory = NULL, order_url = NULL, \
                       sealed_order_key = NULL WHERE host = $1";
         let since = since.map_or(0, microseconds);
         self.write(|mut transaction| async move {
+            let mut served = BTreeSet::new();
             for host in hosts {
                 transaction.execute(query(update).bind(host).bind(since)).await?;
+                served.extend(served_app(&mut transaction, host, domain).await?);
             }
+            transaction.revise(&served).await?;
             transaction.commit().await
         })
         .await
@@ -110,6 +115,27 @@ impl Database {
         })
         .await
     }
+}
+
+/// `columns` of the rows of `hosts`.
+fn among(columns: &str, hosts: &[String]) -> Query {
+    let places = places(1, hosts.len());
+    let select = format!("SELECT {columns} FROM acme_certificates WHERE host IN ({places})");
+    hosts.iter().fold(query(select), |select, host| select.bind(host))
+}
+
+/// The app that `host` leads to on a platform at `domain`, if there may be one.
+async fn served_app(
+    transaction: &mut Transaction,
+    host: &str,
+    domain: &str,
+) -> Result<Option<AppId>, DatabaseError> {
+    let default = host.strip_suffix(domain).and_then(|rest| rest.strip_suffix('.'));
+    if let Some(app) = default.and_then(|label| AppId::parse(label).ok()) {
+        return Ok(Some(app));
+    }
+    let row = transaction.row(query("SELECT app FROM domains WHERE host = $1").bind(host)).await?;
+    row.map(|row| row.app("app")).transpose()
 }
 
 fn read_state(row: &Row) -> Result<(String, AcmeState), DatabaseError> {

@@ -1,6 +1,8 @@
 //! Orders that are under way.
 
 use deis_model::AppId;
+use std::collections::BTreeSet;
+
 use deis_model::acme::Validity;
 use time::OffsetDateTime;
 
@@ -80,7 +82,7 @@ impl Database {
                 finish.bind(microseconds(validity.not_before)).bind(microseconds(validity.not_after));
             let finish = finish.bind(microseconds(rests_until));
             transaction.execute(finish).await?;
-            transaction.touch(app);
+            transaction.revise(&BTreeSet::from([app.clone()])).await?;
             transaction.commit().await
         })
         .await

@@ -105,6 +105,11 @@ pub(super) fn complete(acme: &mut AcmeSettings) -> Option<SettingError> {
     missing
 }
 
+/// What a switch's value says; none if it is not one.
+pub fn parse_switch(value: &str) -> Option<bool> {
+    switch(value).ok()
+}
+
 fn proof(value: &str) -> Result<Proof, Must> {
     let proofs = [Proof::Http01, Proof::TlsAlpn01, Proof::Dns01];
     word(value, proofs.map(|proof| (proof.as_str(), proof)))
