@@ -43,6 +43,7 @@ package_of() {
     nsenter | setpriv) echo util-linux ;;
     pgrep) echo procps ;;
     fuser) echo psmisc ;;
+    pebble-challtestsrv) echo pebble ;;
     apparmor_parser) echo apparmor ;;
     *) echo "$1" ;;
   esac

@@ -21,7 +21,6 @@ CREATE TABLE acme_certificates (
   sealed_key TEXT,
   not_before BIGINT NOT NULL,
   not_after BIGINT NOT NULL,
-  renew_at BIGINT NOT NULL,
   order_directory TEXT,
   order_url TEXT,
   sealed_order_key TEXT,

@@ -66,7 +66,7 @@ impl Drop for Process {
 impl Authority {
     /// Starts one that asks names at these ports. None, and a line about it, where the programs are not installed.
     pub(crate) async fn start(http: SocketAddr, tls: SocketAddr, policy: Policy) -> Option<Self> {
-        let found = ["pebble", "pebble-challtestsrv"].map(|program| find(program));
+        let found = ["pebble", "pebble-challtestsrv"].map(find);
         if found.iter().any(Option::is_none) {
             eprintln!("skipped: pebble is not installed");
             return None;

@@ -31,7 +31,7 @@ pub struct AcmePair {
     pub sealed_key: String,
 }
 
-const STATE: &str = "host, directory, not_before, not_after, renew_at, order_directory, failures, retry_at, problem, \
+const STATE: &str = "host, directory, not_before, not_after, order_directory, failures, retry_at, problem, \
                      idle_since";
 
 /// How many values one statement has at most.
@@ -72,12 +72,6 @@ impl Database {
         }
         pairs.sort_by(|one, other| one.host.cmp(&other.host));
         Ok(pairs)
-    }
-
-    /// Notes when the authority wants the certificate for `host` renewed.
-    pub async fn set_acme_renewal(&self, host: &str, renew_at: OffsetDateTime) -> Result<(), DatabaseError> {
-        let update = query("UPDATE acme_certificates SET renew_at = $2 WHERE host = $1");
-        self.execute(update.bind(host).bind(microseconds(renew_at))).await.map(drop)
     }
 
     /// Notes since when names need no automatic certificate, on a platform at `domain`; none: they need one again. What
@@ -157,7 +151,7 @@ fn read_pair(row: &Row) -> Result<AcmePair, DatabaseError> {
 
 fn read_held(row: &Row, directory: String) -> Result<Held, DatabaseError> {
     let validity = Validity { not_before: row.time("not_before")?, not_after: row.time("not_after")? };
-    Ok(Held { directory, validity, renew_at: time_or_none(row, "renew_at")? })
+    Ok(Held { directory, validity })
 }
 
 fn time_or_none(row: &Row, column: &str) -> Result<Option<OffsetDateTime>, DatabaseError> {

@@ -42,8 +42,8 @@ impl Database {
         self.write(|mut transaction| async move {
             count_order(&mut transaction, directory, hour).await?;
             let begin = "INSERT INTO acme_certificates \
-                         (host, not_before, not_after, renew_at, order_directory, failures, retry_at, idle_since) \
-                         VALUES ($1, 0, 0, 0, $2, 0, 0, 0) ON CONFLICT (host) DO UPDATE \
+                         (host, not_before, not_after, order_directory, failures, retry_at, idle_since) \
+                         VALUES ($1, 0, 0, $2, 0, 0, 0) ON CONFLICT (host) DO UPDATE \
                          SET order_directory = $2, order_url = NULL, sealed_order_key = NULL";
             transaction.execute(query(begin).bind(host).bind(directory)).await?;
             transaction.commit().await
@@ -74,7 +74,7 @@ impl Database {
     ) -> Result<(), DatabaseError> {
         self.write(|mut transaction| async move {
             let finish = "UPDATE acme_certificates SET directory = order_directory, chain = $2, sealed_key = $3, \
-                          not_before = $4, not_after = $5, renew_at = 0, order_directory = NULL, order_url = NULL, \
+                          not_before = $4, not_after = $5, order_directory = NULL, order_url = NULL, \
                           sealed_order_key = NULL, failures = 0, retry_at = $6, problem = NULL \
                           WHERE host = $1 AND order_directory IS NOT NULL";
             let finish = query(finish).bind(&pair.host).bind(&pair.chain).bind(&pair.sealed_key);

@@ -83,12 +83,9 @@ async fn an_order_goes_from_its_beginning_to_a_certificate_that_is_served(databa
     assert_eq!(served(&database).await, Some(pair("one")));
     let state = database.acme_states().await.unwrap().remove(HOST).unwrap();
     let held = state.progress.certificate.clone().unwrap();
-    assert_eq!((held.directory.as_str(), held.validity, held.renew_at), (CA, validity(), None));
+    assert_eq!((held.directory.as_str(), held.validity), (CA, validity()));
     assert_eq!((state.progress.order.as_deref(), state.progress.failures), (None, 0));
     assert_eq!(database.acme_states_of(&[HOST.to_owned()]).await.unwrap()[HOST], state);
-    database.set_acme_renewal(HOST, hour(7)).await.unwrap();
-    let state = database.acme_states().await.unwrap().remove(HOST).unwrap();
-    assert_eq!(state.progress.certificate.unwrap().renew_at, Some(hour(7)));
 }
 
 async fn a_failed_order_leaves_the_certificate_before_it(databases: Databases) {

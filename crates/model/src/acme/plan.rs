@@ -35,8 +35,6 @@ pub struct Held {
     pub directory: String,
     /// When it is good.
     pub validity: Validity,
-    /// When the authority wants it renewed, if it said so.
-    pub renew_at: Option<OffsetDateTime>,
 }
 
 /// How much may be done.
@@ -173,19 +171,11 @@ impl Progress {
     /// When the next order is due at the authority at `directory`.
     fn due(&self, host: &str, now: OffsetDateTime, directory: &str) -> OffsetDateTime {
         match &self.certificate {
-            Some(held) if held.directory == directory => held.renewal(host).max(self.retry_at),
+            Some(held) if held.directory == directory => held.validity.renewal(host).max(self.retry_at),
             // One of an authority that the platform does not use any more, since when nothing failed.
             Some(_) if self.failures == 0 => now,
             _ => self.retry_at,
         }
-    }
-}
-
-impl Held {
-    /// When it is renewed: when the authority wants it, but not later than without its word.
-    pub fn renewal(&self, host: &str) -> OffsetDateTime {
-        let own = self.validity.renewal(host);
-        self.renew_at.map_or(own, |wanted| wanted.min(own))
     }
 }
 

@@ -10,7 +10,7 @@ fn day(day: i64) -> OffsetDateTime {
 }
 
 /// What is known of a name, in words: `held=<first day>..<last day>`, `elsewhere` if another authority issued it,
-/// `early=<day>` when the authority wants it renewed, `ordered`, `failed=<times>`, `retry=<day>`, `idle=<hours ago>`.
+/// `ordered`, `failed=<times>`, `retry=<day>`, `idle=<hours ago>`.
 fn progress(words: &str) -> Progress {
     let mut found =
         Progress { certificate: None, order: None, failures: 0, retry_at: day(-1000), idle_since: None };
@@ -22,10 +22,9 @@ fn progress(words: &str) -> Progress {
             "held" => {
                 let (first, last) = value.split_once("..").unwrap();
                 let validity = Validity { not_before: day(number(first)), not_after: day(number(last)) };
-                found.certificate = Some(Held { directory: CA.to_owned(), validity, renew_at: None });
+                found.certificate = Some(Held { directory: CA.to_owned(), validity });
             }
             "elsewhere" => held.unwrap().directory = "https://staging.example/dir".to_owned(),
-            "early" => held.unwrap().renew_at = Some(day(number(value))),
             "ordered" => found.order = Some(CA.to_owned()),
             "ordered-elsewhere" => found.order = Some("https://staging.example/dir".to_owned()),
             "failed" => found.failures = u32::try_from(number(value)).unwrap(),
@@ -91,8 +90,6 @@ fn a_certificate_is_renewed_in_time_and_not_before() {
     check(&["a:held=-60..30"], "begin a");
     check(&["a:held=-90..0"], "begin a");
     check(&["no-a:held=-60..30"], "");
-    check(&["a:held=-10..80 early=-1"], "begin a");
-    check(&["a:held=-60..30 early=20"], "begin a");
     check(&["a:held=-10..80 elsewhere"], "begin a");
     check(&["a:held=0..90 elsewhere retry=1"], "begin a");
     check(&["a:held=0..90 elsewhere failed=1 retry=1"], "");
