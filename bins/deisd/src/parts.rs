@@ -117,6 +117,8 @@ impl Parts {
         let mut config =
             deis_router::Config::new(self.secrets.internal_key.clone(), self.data.directory("router")?);
         config.controllers = self.peers(&self.settings.controllers, Role::Controller);
+        config.loggers = Some(self.peers(&self.settings.loggers, Role::Logger));
+        config.access_log = Some(self.data.directory("journal")?.join("access.log"));
         config.name.clone_from(&self.settings.host);
         config.http = self.settings.http;
         config.https = self.settings.https;

@@ -67,9 +67,9 @@ pub(crate) fn router(service: Service, key: InternalKey) -> Router {
         .with_state(service)
 }
 
-/// What logspout calls, and the controller with its events.
+/// What logspout calls, the controller with its events, and routers with what apps want to know of their requests.
 fn senders() -> Router<Service> {
-    let allowed = Allowed::roles([Role::Logspout, Role::Controller]);
+    let allowed = Allowed::roles([Role::Logspout, Role::Controller, Role::Router]);
     Router::new().route("/internal/logs", post(store)).layer(from_fn_with_state(allowed, require_role))
 }
 

@@ -44,8 +44,10 @@ pub struct Config {
     pub limits: Limits,
     /// How long each thing may take.
     pub timeouts: Timeouts,
-    /// Whether each request leaves a line in the platform's journal. Default: no.
-    pub access_log: bool,
+    /// The file of this router's own access log, turned over before it grows too large; none: it has none. Default: none.
+    pub access_log: Option<PathBuf>,
+    /// Loggers, which take lines for apps that want requests in their own log. Default: none.
+    pub loggers: Option<Peers>,
 }
 
 /// Bounds of one router.
@@ -124,7 +126,8 @@ impl Config {
             cores: std::thread::available_parallelism().map_or(1, NonZero::get),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
-            access_log: false,
+            access_log: None,
+            loggers: None,
         }
     }
 }

@@ -74,7 +74,7 @@ async fn begin<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let rest = if is_http_2 || !shared.config.short_way {
         Some(h1::Rest { stream, read: Bytes::new() })
     } else {
-        let known = Peer::new(peer.ip()).secured(secured.is_some());
+        let known = Peer::new(peer.ip()).over(secured.as_ref().map_or("", |secured| secured.version));
         h1::serve(shared, stream, known, secured.as_ref().map(|secured| secured.host)).await
     };
     if let Some(h1::Rest { stream, read }) = rest {
@@ -103,7 +103,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
         }
     };
     let io = TokioIo::new(Rewound::new(beginning, stream));
-    let peer = Peer::new(watch.peer).secured(secured.is_some());
+    let peer = Peer::new(watch.peer).over(secured.as_ref().map_or("", |secured| secured.version));
     let client = Arc::new(Client { peer, watch: Arc::clone(&watch), secured });
     let service = service_fn(|request| {
         let (shared, client) = (Arc::clone(shared), Arc::clone(&client));

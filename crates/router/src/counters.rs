@@ -51,6 +51,8 @@ pub(crate) struct Gauges {
     pub(crate) tasks: usize,
     /// Memory that the process holds, in bytes.
     pub(crate) memory: Option<u64>,
+    /// Lines of access logs that came faster than they could be written; only grows.
+    pub(crate) log_lines_dropped: u64,
 }
 
 impl Counters {
@@ -78,6 +80,7 @@ impl Counters {
         page.counter("endpoint_failures_total", &self.endpoint_failures);
         page.counter("retries_total", &self.retries);
         page.counter("ejections_total", &self.ejections);
+        page.add("deis_router_log_lines_dropped_total", "counter", gauges.log_lines_dropped);
         page.gauge("requests_in_flight", gauges.in_flight);
         page.gauge("connections_open", gauges.tasks);
         page.gauge("apps", gauges.apps);
@@ -153,6 +156,7 @@ mod tests {
             controller_age: Some(1.5),
             tasks: 9,
             memory: None,
+            log_lines_dropped: 0,
         });
         for line in [
             "deis_router_answers_total{class=\"2xx\"} 1",

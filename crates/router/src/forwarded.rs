@@ -32,7 +32,9 @@ pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     /// Whether it speaks TLS with this router.
     pub(crate) is_secure: bool,
-    /// The same as apps are told.
+    /// In which version; empty without it.
+    pub(crate) tls: &'static str,
+    /// The address as apps are told.
     pub(crate) text: HeaderValue,
 }
 
@@ -62,12 +64,12 @@ impl Peer {
     /// The peer at `address`.
     pub(crate) fn new(address: IpAddr) -> Self {
         let address = address.to_canonical();
-        Self { address, is_secure: false, text: address_value(address) }
+        Self { address, is_secure: false, tls: "", text: address_value(address) }
     }
 
-    /// The same, over TLS if so.
-    pub(crate) fn secured(self, is_secure: bool) -> Self {
-        Self { is_secure, ..self }
+    /// The same, over this version of TLS; empty without it.
+    pub(crate) fn over(self, tls: &'static str) -> Self {
+        Self { is_secure: !tls.is_empty(), tls, ..self }
     }
 
     /// Whether it is one of those `trusted`.

@@ -7,6 +7,8 @@
 //! `proxy` finds the service in the `table` and rewrites headers, `attempt` follows its `course` over endpoints picked
 //! by `balance`, over links kept in their `pool`, `download` streams the answer back.
 
+mod access;
+mod admission;
 mod affinity;
 mod announced;
 mod attempt;
@@ -15,6 +17,7 @@ mod budget;
 mod carrier;
 mod challenge;
 mod clock;
+mod compress;
 mod config;
 mod connection;
 mod cores;
@@ -54,12 +57,14 @@ mod ports;
 mod probe;
 mod proxy;
 mod queue;
+mod reply;
 mod request_id;
 mod reserve;
 mod rewound;
 mod router;
 mod routes;
 mod rules;
+mod served;
 mod service;
 mod shards;
 mod shared;

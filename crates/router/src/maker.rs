@@ -7,7 +7,7 @@ use rustls::ClientConfig;
 use tokio::sync::Notify;
 
 use deis_api::internal::PlatformRoutes;
-use deis_model::routing::{AppSettings, LogForm, MeshSettings, SettingError};
+use deis_model::routing::{AppSettings, MeshSettings, SettingError};
 use deis_model::{AppId, AppRoute, ContainerName};
 
 use crate::affinity::Marker;
@@ -15,7 +15,7 @@ use crate::challenge::Challenges;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::endpoint::Endpoint;
-use crate::metrics::{Register, Tallies};
+use crate::metrics::Tallies;
 use crate::reserve::Reserve;
 use crate::routes::{Changes, Routes};
 use crate::rules::Gate;
@@ -25,8 +25,6 @@ use crate::tls::{Cache, Certificates, PlatformCertificate};
 
 /// What tables are made with.
 pub(crate) struct Maker {
-    /// Hands out what requests are counted in.
-    pub(crate) register: Register,
     /// What time it is.
     pub(crate) clock: Clock,
     /// Names endpoints.
@@ -47,7 +45,6 @@ impl Maker {
     /// What `config` says.
     pub(crate) fn new(config: &Config, drained: Arc<Notify>) -> Self {
         Self {
-            register: Register::new(true),
             clock: Clock::start(),
             marker: Marker::new(&config.internal_key),
             drained,
@@ -198,7 +195,7 @@ impl Maker {
         let (app, release) =
             (route.as_ref().map(|route| &route.app), route.as_ref().map(|route| route.release));
         let counted = before.map(|before| &before.tallies);
-        let tallies = self.register.tallies(app, release.flatten(), serving, counted);
+        let tallies = Tallies::new(app, release.flatten(), serving, counted);
         let make = Group {
             maker: self,
             before,
@@ -279,9 +276,6 @@ fn defaults(config: &Config) -> MeshSettings {
     let apps = Arc::make_mut(&mut mesh.apps);
     apps.body_bytes = Some(limits.body_bytes);
     (apps.timeouts.connect, apps.timeouts.answer) = (timeouts.connect, timeouts.answer);
-    if config.access_log {
-        apps.access_log.form = LogForm::Combined;
-    }
     let controller = Arc::make_mut(&mut mesh.controller);
     (controller.timeouts.connect, controller.timeouts.answer) =
         (timeouts.connect, timeouts.controller_answer);

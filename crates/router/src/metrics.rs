@@ -14,7 +14,7 @@ mod tally;
 
 pub(crate) use exposition::Exposition;
 pub(crate) use slot::Slots;
-pub(crate) use tallies::{Register, Tallies};
+pub(crate) use tallies::Tallies;
 pub(crate) use tally::{Event, Exchange, Tally, class};
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};

@@ -5,6 +5,7 @@ use http::{Response, StatusCode};
 
 use crate::framing::Fault;
 use crate::host::HostError;
+use crate::metrics::Event;
 use crate::request_id::X_REQUEST_ID;
 use crate::rules::Refusal;
 
@@ -107,6 +108,15 @@ impl Failure {
             (_, 404) => "router",
             (_, 300..500) => "request",
             _ => "app",
+        }
+    }
+
+    /// What it counts as beside its status.
+    pub(crate) fn event(&self) -> Option<Event> {
+        match self {
+            Self::Refused(Refusal::TooMany(_)) => Some(Event::Limited),
+            Self::Refused(_) => Some(Event::Refused),
+            _ => None,
         }
     }
 

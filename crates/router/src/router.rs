@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use deis_runtime::{Shutdown, StatusBoard};
 
+use crate::access::{AccessLog, Shipping};
 use crate::config::Config;
 use crate::doors::Doors;
 use crate::error::RouterError;
@@ -45,6 +46,8 @@ pub struct Router {
     keeper: Keeper,
     routes: Routes,
     status: StatusBoard,
+    /// None if there is no logger.
+    shipping: Option<Shipping>,
 }
 
 impl Router {
@@ -58,8 +61,9 @@ impl Router {
         let keeper = Keeper::open(&config.state_dir, status.clone())?;
         let routes = keeper.load();
         status.listens_on(addresses.http);
-        let shared = Arc::new(Shared::new(config, &routes));
-        Ok(Self { shared, doors, addresses, keeper, routes, status })
+        let (access, shipping) = AccessLog::open(&config);
+        let shared = Arc::new(Shared::new(config, &routes).logging(access));
+        Ok(Self { shared, doors, addresses, keeper, routes, status, shipping })
     }
 
     /// Where it listens.
@@ -70,11 +74,12 @@ impl Router {
     /// Serves until `shutdown`; then accepts nothing new, lets what is under way finish for `timeouts.shutdown`,
     /// and returns.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), RouterError> {
-        let Self { shared, doors, keeper, routes, status, addresses } = self;
+        let Self { shared, doors, keeper, routes, status, addresses, shipping } = self;
         tracing::info!(http = %addresses.http, git = %addresses.git, generation = routes.generation, "routing");
         let routes = watch::Sender::new(routes);
         let stopped = Shutdown::new();
         let keeping = tokio::spawn(keeper.run(routes.subscribe(), stopped.clone()));
+        let logging = shipping.map(|shipping| tokio::spawn(shipping.run(stopped.clone())));
         let heard = Shutdown::new();
         let watching = tokio::spawn(watch_certificate(Arc::clone(&shared), status.clone()));
         let follower = Follower::new(Arc::clone(&shared), status.clone(), routes, heard.clone());
@@ -97,6 +102,10 @@ impl Router {
         watching.abort();
         looking_after.abort();
         let _ = tokio::join!(following, keeping);
+        if let Some(logging) = logging {
+            // A panic there has been reported there.
+            let _ = logging.await;
+        }
         Ok(())
     }
 }

@@ -10,7 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use deis_runtime::Shutdown;
 
+use crate::access::AccessLog;
 use crate::clock::{Clock, Millis, millis};
+use crate::compress::Encoders;
 use crate::config::Config;
 use crate::counters::{Counters, Gauges};
 use crate::drain::Drain;
@@ -45,6 +47,10 @@ pub(crate) struct Shared {
     pub(crate) limiter: Limiter,
     /// What has been counted.
     pub(crate) counters: Counters,
+    /// Takes lines about requests.
+    pub(crate) access: Arc<AccessLog>,
+    /// Make encoders for answers.
+    pub(crate) encoders: Encoders,
     /// Connections and tunnels.
     pub(crate) tasks: TaskTracker,
     /// Cancelled when the router is asked to end: whoever is served is told to come back on another connection.
@@ -81,6 +87,8 @@ impl Shared {
             drain,
             limiter: Limiter::default(),
             counters: Counters::default(),
+            access: Arc::default(),
+            encoders: Encoders::default(),
             tasks: TaskTracker::new(),
             closing: Shutdown::new(),
             shut: Shutdown::new(),
@@ -91,6 +99,11 @@ impl Shared {
             controller_heard: AtomicU64::new(0),
             maker,
         }
+    }
+
+    /// The same, which tells `access` of requests.
+    pub(crate) fn logging(self, access: AccessLog) -> Self {
+        Self { access: Arc::new(access), ..self }
     }
 
     /// Puts `routes` in force, which follow on those of generation `last` (0 if they count anew) and differ from them by
@@ -148,8 +161,10 @@ impl Shared {
     /// What has been counted, as Prometheus reads it.
     pub(crate) fn metrics(&self) -> Exposition {
         let general = self.counters.render(&self.gauges());
-        let services = self.table.load().services().cloned().collect();
-        Exposition::new(general, &self.maker.register, services)
+        let table = self.table.load();
+        let is_shown = |_: &&Arc<Service>| table.mesh.app_metrics;
+        let services: Vec<_> = table.services().filter(is_shown).cloned().collect();
+        Exposition::new(general, &services)
     }
 
     /// What is so at this moment.
@@ -165,6 +180,7 @@ impl Shared {
             controller_age: (heard != 0).then(|| now.saturating_sub(heard) as f64 / 1000.0),
             tasks: self.tasks.len(),
             memory: resident_bytes(),
+            log_lines_dropped: self.access.dropped.value(),
         }
     }
 }

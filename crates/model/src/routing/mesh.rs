@@ -10,7 +10,7 @@ use super::app::AppSettings;
 use super::cidr::Cidr;
 use super::error::SettingError;
 use super::header::MAX_HEADER_RULES;
-use super::rules::{Rules, Timeouts};
+use super::rules::{AccessLog, LogForm, Rules, Timeouts};
 use super::setting::{Scope, Setting};
 use super::tls::TlsSettings;
 use crate::acme::AcmeSettings;
@@ -46,6 +46,10 @@ pub struct MeshSettings {
     pub tls: TlsSettings,
     /// How certificates are had by themselves.
     pub acme: AcmeSettings,
+    /// Which requests leave a line in each router's own journal.
+    pub access_log: AccessLog,
+    /// Whether metrics tell of single apps and releases.
+    pub app_metrics: bool,
 }
 
 /// How long clients may take.
@@ -108,7 +112,6 @@ impl MeshSettings {
         controller.https = apps.https.clone();
         controller.allowance.is_enforced = apps.allowance.is_enforced;
         controller.compression = apps.compression.clone();
-        controller.access_log = apps.access_log;
         controller.request_start = apps.request_start;
         let pair = self.tls.certificate.as_ref()?;
         let missing = match (pair.chain.is_empty(), pair.key.is_empty()) {
@@ -159,6 +162,8 @@ impl Default for MeshSettings {
             http2: true,
             tls: TlsSettings::default(),
             acme: AcmeSettings::default(),
+            access_log: AccessLog { form: LogForm::Combined, ..AccessLog::default() },
+            app_metrics: true,
         }
     }
 }
@@ -174,6 +179,16 @@ mod tests {
     #[test]
     fn nothing_set_is_what_holds_by_default() {
         assert_eq!(MeshSettings::parse(&map(&[])), Ok(MeshSettings::default()));
+    }
+
+    #[test]
+    fn the_mesh_logs_for_itself_and_an_app_for_itself() {
+        let mesh = MeshSettings::parse(&map(&[("accessLog", "json"), ("accessLog/sample", "5")])).unwrap();
+        assert_eq!(mesh.access_log, AccessLog { form: LogForm::Json, per_ten_thousand: 500 });
+        assert_eq!(mesh.apps.access_log.form, LogForm::Off);
+        let app = AppSettings::parse(&map(&[("accessLog", "combined")])).unwrap();
+        let expected = AccessLog { form: LogForm::Combined, per_ten_thousand: 10_000 };
+        assert_eq!(mesh.rules(&app).access_log, expected);
     }
 
     #[test]

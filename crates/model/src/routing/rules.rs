@@ -48,7 +48,7 @@ pub struct Rules {
     pub request_start: bool,
     /// How answers are compressed.
     pub compression: Compression,
-    /// Which requests leave a line in the app's log.
+    /// Which requests leave a line in the app's own log.
     pub access_log: AccessLog,
     /// Whether lines of a request's head may end without a carriage return.
     pub allows_bare_lf: bool,

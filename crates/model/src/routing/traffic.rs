@@ -136,20 +136,34 @@ pub(super) const SETTINGS: &[Setting] = &[
         "on: apps learn from X-Request-Start when a request came in",
         |rules, value| put(&mut rules.request_start, switch(value)),
     ),
-    Setting::both(
-        "accessLog",
-        "off",
-        "off, combined or json: whether every request leaves a line in the app's log, and in which form",
-        |rules, value| {
-            let forms = [("off", LogForm::Off), ("combined", LogForm::Combined), ("json", LogForm::Json)];
-            put(&mut rules.access_log.form, word(value, forms))
-        },
-    ),
-    Setting::both(
-        "accessLog/sample",
-        "100",
-        "how many percent of the requests leave one, like 100, 5 or 0.1; failed ones always do",
-        |rules, value| put(&mut rules.access_log.per_ten_thousand, per_ten_thousand(value)),
+    Setting {
+        name: "accessLog",
+        scope: Scope::Both,
+        default: "combined",
+        meaning: "off, combined or json: whether, and how, requests leave a line in each router's access log; of an \
+            app, which is off if it does not say so: in the app's own log",
+        is_secret: false,
+        set: Setter::Either(
+            |mesh, value| put(&mut mesh.access_log.form, log_form(value)),
+            |rules, value| put(&mut rules.access_log.form, log_form(value)),
+        ),
+    },
+    Setting {
+        name: "accessLog/sample",
+        scope: Scope::Both,
+        default: "100",
+        meaning: "how many percent of the requests leave one, like 100, 5 or 0.1; those that failed (5xx) always do",
+        is_secret: false,
+        set: Setter::Either(
+            |mesh, value| put(&mut mesh.access_log.per_ten_thousand, per_ten_thousand(value)),
+            |rules, value| put(&mut rules.access_log.per_ten_thousand, per_ten_thousand(value)),
+        ),
+    },
+    Setting::mesh(
+        "metrics/apps",
+        "on",
+        "off: metrics say nothing of single apps, for platforms with more of them than Prometheus takes",
+        |mesh, value| put(&mut mesh.app_metrics, switch(value)),
     ),
     Setting::both(
         "compression",
@@ -218,6 +232,10 @@ fn percent(value: &str) -> Result<u8, Must> {
 }
 
 /// Percent with at most two decimals.
+fn log_form(value: &str) -> Result<LogForm, Must> {
+    word(value, [("off", LogForm::Off), ("combined", LogForm::Combined), ("json", LogForm::Json)])
+}
+
 fn per_ten_thousand(value: &str) -> Result<u16, Must> {
     let must = || Must::be("percent from 0 to 100 with at most two decimals, like 5 or 0.1");
     let (whole, rest) = value.split_once('.').unwrap_or((value, "0"));

@@ -75,7 +75,7 @@ fn a_trusted_peer_may_say_it_in_the_standards_words() {
 
 #[test]
 fn tls_with_this_router_is_https_whatever_anybody_says() {
-    let peer = || Peer::new([203, 0, 113, 9].into()).secured(true);
+    let peer = || Peer::new([203, 0, 113, 9].into()).over("TLSv1.3");
     check_peer(peer(), &[], "203.0.113.9 https 443 on");
     check_peer(peer(), &[("x-forwarded-proto", "http")], "203.0.113.9 https 443 on");
 }

@@ -117,7 +117,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
                 let status = StatusCode::from_u16(arrived.answer.status).map_err(|_| Failure::Garbled)?;
                 course.answered(endpoint, status);
                 self.shared.counters.answered(Version::HTTP_11, status);
-                let mut record = Record::begin(&endpoint.tally, started, status, ask.body_bytes as u64);
+                let record = Record::begin(&endpoint.tally, started, status, ask.body_bytes as u64);
+                let mut record = record.noted(self.shared, &ask.onward, &self.peer, Some(endpoint.address));
                 Ok(Some(self.pass_on(ask, arrived, wire, flight, &mut record).await))
             }
             Err(Break::Client) => Ok(Some(Flow::End)),
@@ -245,8 +246,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             .load()
             .find(ask.host.as_str())
             .map(|service| Arc::clone(service.tallies.newest()));
-        let mut record =
+        let record =
             tally.map(|tally| Record::begin(&tally, started, failure.status(), ask.body_bytes as u64));
+        let mut record = record.map(|record| record.noted(self.shared, &ask.onward, &self.peer, None));
         let page = failure.page(&self.accept(ask), &ask.id.value());
         let is_last = self.is_last(ask);
         let mut text = Text::new();

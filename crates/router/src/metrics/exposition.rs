@@ -12,9 +12,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame};
 
+use super::Tally;
 use super::histogram::Distribution;
 use super::tally::{EVENTS, Event, Sum};
-use super::{Register, Tally};
+use crate::endpoint::Endpoint;
 use crate::service::Service;
 
 /// A piece is sent once it is as long as this.
@@ -37,7 +38,7 @@ struct Series {
     labels: String,
     tally: Arc<Tally>,
     /// Whose endpoints its requests are under way to.
-    services: Vec<Arc<Service>>,
+    service: Arc<Service>,
 }
 
 /// Series that mean the same of different apps.
@@ -67,13 +68,9 @@ const FAMILIES: [Family; 6 + EVENTS.len()] = [
 ];
 
 impl Exposition {
-    /// The page that begins with `general` and goes on with the apps of `services`, told apart if `register` does.
-    /// Apps that nobody visited are left out.
-    pub(crate) fn new(general: String, register: &Register, services: Vec<Arc<Service>>) -> Self {
-        let series = match register.together() {
-            Some(together) => vec![Series { labels: String::new(), tally: Arc::clone(together), services }],
-            None => services.iter().flat_map(Series::of).collect(),
-        };
+    /// The page that begins with `general` and goes on with the apps of `services`, but for those that nobody visited.
+    pub(crate) fn new(general: String, services: &[Arc<Service>]) -> Self {
+        let series = services.iter().flat_map(Series::of).collect();
         Self { general: Some(general), series, family: 0, next: 0, is_pausing: false }
     }
 
@@ -105,7 +102,7 @@ impl Series {
         let series = |tally: &Arc<Tally>| Self {
             labels: labels(tally),
             tally: Arc::clone(tally),
-            services: vec![Arc::clone(service)],
+            service: Arc::clone(service),
         };
         service.tallies.iter().filter(|tally| tally.is_used()).map(series)
     }
@@ -147,19 +144,14 @@ impl Series {
 
     /// Labels are names of apps and numbers, in which nothing needs escaping.
     fn line(&self, text: &mut String, name: &str, suffix: &str, label: &str, value: impl std::fmt::Display) {
-        let separator = if self.labels.is_empty() || label.is_empty() { "" } else { "," };
-        let labels = &self.labels;
+        let (labels, comma) = (&self.labels, if label.is_empty() { "" } else { "," });
         // Writing to a string cannot fail.
-        let _ = match (labels.as_str(), label) {
-            ("", "") => writeln!(text, "{name}{suffix} {value}"),
-            _ => writeln!(text, "{name}{suffix}{{{labels}{separator}{label}}} {value}"),
-        };
+        let _ = writeln!(text, "{name}{suffix}{{{labels}{comma}{label}}} {value}");
     }
 
     fn in_flight(&self) -> usize {
-        let endpoints = self.services.iter().flat_map(|service| &service.endpoints);
-        let is_counted = |endpoint: &&Arc<crate::endpoint::Endpoint>| endpoint.tally.counts_in(&self.tally);
-        endpoints.filter(is_counted).map(|endpoint| endpoint.in_flight()).sum()
+        let is_counted = |endpoint: &&Arc<Endpoint>| Arc::ptr_eq(&endpoint.tally, &self.tally);
+        self.service.endpoints.iter().filter(is_counted).map(|endpoint| endpoint.in_flight()).sum()
     }
 }
 

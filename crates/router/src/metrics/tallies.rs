@@ -9,40 +9,21 @@ use super::Tally;
 /// Releases that no longer serve but are still shown: what was counted since they were last read would be lost.
 const KEPT: usize = 1;
 
-/// Hands out tallies.
-#[derive(Debug, Default)]
-pub(crate) struct Register {
-    /// What all count together, if apps are not told apart.
-    together: Option<Arc<Tally>>,
-}
-
 /// The tallies of one app, newest first. Never empty.
 #[derive(Clone, Debug)]
 pub(crate) struct Tallies(Vec<Arc<Tally>>);
 
-impl Register {
-    /// One that tells apps apart, or does not.
-    pub(crate) fn new(tells_apart: bool) -> Self {
-        let together = (!tells_apart).then(|| Arc::new(Tally::new(None, None)));
-        Self { together }
-    }
-
-    /// What all count together, if apps are not told apart.
-    pub(crate) fn together(&self) -> Option<&Arc<Tally>> {
-        self.together.as_ref()
-    }
-
+impl Tallies {
     /// The tallies of `app` (none: the platform's API) now that `release` is its newest and `serving` serve it.
     /// Those it had before go on.
-    pub(crate) fn tallies(
-        &self,
+    pub(crate) fn new(
         app: Option<&AppId>,
         release: Option<ReleaseVersion>,
         serving: impl Iterator<Item = ReleaseVersion>,
-        before: Option<&Tallies>,
-    ) -> Tallies {
+        before: Option<&Self>,
+    ) -> Self {
         let known = |release| before.and_then(|before| before.find(release)).map(Arc::clone);
-        let tally = |release| known(release).unwrap_or_else(|| Arc::new(self.open(app.cloned(), release)));
+        let tally = |release| known(release).unwrap_or_else(|| Arc::new(Tally::new(app.cloned(), release)));
         let mut tallies = vec![tally(release)];
         for serving in serving.map(Some) {
             if tallies.iter().all(|tally| tally.release != serving) {
@@ -53,18 +34,9 @@ impl Register {
         let is_gone = |tally: &&Arc<Tally>| tallies.iter().all(|kept| !Arc::ptr_eq(kept, tally));
         let earlier: Vec<_> = earlier.filter(is_gone).take(KEPT).cloned().collect();
         tallies.extend(earlier);
-        Tallies(tallies)
+        Self(tallies)
     }
 
-    fn open(&self, app: Option<AppId>, release: Option<ReleaseVersion>) -> Tally {
-        match &self.together {
-            Some(together) => together.along(app, release),
-            None => Tally::new(app, release),
-        }
-    }
-}
-
-impl Tallies {
     /// That of the newest release: for requests that reach no endpoint.
     pub(crate) fn newest(&self) -> &Arc<Tally> {
         self.0.first().expect("the register gives one at least")
@@ -91,12 +63,12 @@ mod tests {
 
     /// Moves through `steps`, each the newest release and those that serve, and shows what is kept after the last.
     fn check(steps: &[(u32, &[u32])], expected: &[u32]) {
-        let (register, app) = (Register::new(true), AppId::parse("blog").unwrap());
+        let app = AppId::parse("blog").unwrap();
         let mut tallies: Option<Tallies> = None;
         for (release, serving) in steps {
             let serving = serving.iter().filter_map(|number| ReleaseVersion::new(*number));
             let release = ReleaseVersion::new(*release);
-            tallies = Some(register.tallies(Some(&app), release, serving, tallies.as_ref()));
+            tallies = Some(Tallies::new(Some(&app), release, serving, tallies.as_ref()));
         }
         let kept: Vec<u32> =
             tallies.unwrap().iter().filter_map(|tally| Some(tally.release?.number())).collect();
@@ -115,9 +87,9 @@ mod tests {
 
     #[test]
     fn a_release_that_goes_on_is_counted_on() {
-        let (register, release) = (Register::new(true), ReleaseVersion::new(2));
-        let first = register.tallies(None, release, release.into_iter(), None);
-        let second = register.tallies(None, release, std::iter::empty(), Some(&first));
+        let release = ReleaseVersion::new(2);
+        let first = Tallies::new(None, release, release.into_iter(), None);
+        let second = Tallies::new(None, release, std::iter::empty(), Some(&first));
         assert!(Arc::ptr_eq(first.newest(), second.newest()));
     }
 }

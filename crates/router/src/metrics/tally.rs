@@ -1,6 +1,5 @@
 //! What is counted of one release of one app.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use deis_model::{AppId, ReleaseVersion};
@@ -16,7 +15,7 @@ pub(crate) struct Tally {
     pub(crate) app: Option<AppId>,
     /// None of the API, and of an app before its first deploy.
     pub(crate) release: Option<ReleaseVersion>,
-    counts: Arc<Slots<Counts>>,
+    counts: Slots<Counts>,
 }
 
 /// A request that was answered, as far as it counts.
@@ -84,12 +83,7 @@ pub(super) struct Sum {
 impl Tally {
     /// Of `release` of `app`, counted from nothing.
     pub(crate) fn new(app: Option<AppId>, release: Option<ReleaseVersion>) -> Self {
-        Self { app, release, counts: Arc::default() }
-    }
-
-    /// Of `release` of `app`, counted together with everything else that this one counts.
-    pub(super) fn along(&self, app: Option<AppId>, release: Option<ReleaseVersion>) -> Self {
-        Self { app, release, counts: Arc::clone(&self.counts) }
+        Self { app, release, counts: Slots::default() }
     }
 
     /// Counts a request that was answered. Called at its end, once.
@@ -112,11 +106,6 @@ impl Tally {
     /// Whether anything was ever counted.
     pub(super) fn is_used(&self) -> bool {
         self.counts.all().next().is_some()
-    }
-
-    /// Whether what this one counts is found in `other`.
-    pub(super) fn counts_in(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.counts, &other.counts)
     }
 
     /// What it holds; none if nothing was ever counted.
@@ -176,13 +165,5 @@ mod tests {
     #[test]
     fn events_are_shown_in_the_order_in_which_they_are_counted() {
         assert!(EVENTS.iter().enumerate().all(|(place, event)| *event as usize == place));
-    }
-
-    #[test]
-    fn tallies_that_count_along_have_one_sum() {
-        let all = Tally::new(None, None);
-        all.along(AppId::parse("blog").ok(), None).note(Event::Retry);
-        all.along(AppId::parse("shop").ok(), None).note(Event::Retry);
-        assert_eq!(all.sum().unwrap().events, [2, 0, 0, 0, 0]);
     }
 }

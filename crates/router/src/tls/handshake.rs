@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use rustls::ProtocolVersion;
 use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio_rustls::LazyConfigAcceptor;
@@ -26,6 +27,8 @@ pub(crate) struct Secured {
     pub(crate) pair: Arc<Pair>,
     /// Whether it speaks HTTP/2 from here on.
     pub(crate) is_http_2: bool,
+    /// The version of TLS.
+    pub(crate) version: &'static str,
 }
 
 impl Secured {
@@ -90,7 +93,11 @@ impl Tls {
         };
         let stream = started.into_stream(Arc::clone(&self.current.load().config)).await?;
         let is_http_2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
-        Ok((stream, Secured { host, pair, is_http_2 }))
+        let version = match stream.get_ref().1.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
+            _ => "TLSv1.3",
+        };
+        Ok((stream, Secured { host, pair, is_http_2, version }))
     }
 
     /// Answers a certificate authority, which only looks at the certificate.

@@ -1,9 +1,13 @@
 //! The router from outside: real sockets on loopback, apps and a controller made for the purpose.
 
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod announced;
 #[cfg(test)]
 mod churn;
+#[cfg(test)]
+mod compression;
 #[cfg(test)]
 mod deploys;
 #[cfg(test)]

@@ -7,11 +7,11 @@ use http_body_util::BodyExt;
 
 use super::*;
 use crate::endpoint::Endpoint;
-use crate::metrics::Exchange;
+use crate::metrics::{Exchange, Tallies};
 
-fn service(register: &Register, app: &str, release: u32) -> Arc<Service> {
+fn service(app: &str, release: u32) -> Arc<Service> {
     let (app, release) = (AppId::parse(app).unwrap(), ReleaseVersion::new(release));
-    let tallies = register.tallies(Some(&app), release, std::iter::empty(), None);
+    let tallies = Tallies::new(Some(&app), release, std::iter::empty(), None);
     let endpoint = Endpoint::new(([127, 0, 0, 1], 1).into(), None, 1, Arc::default());
     let endpoint = Arc::new(endpoint.counted(tallies.newest()));
     Arc::new(Service::new(None, Arc::default(), vec![endpoint], tallies))
@@ -29,8 +29,8 @@ fn visit(service: &Service, times: usize) {
     }
 }
 
-async fn text(register: &Register, services: Vec<Arc<Service>>) -> String {
-    let page = Exposition::new("general 1\n".to_owned(), register, services);
+async fn text(services: Vec<Arc<Service>>) -> String {
+    let page = Exposition::new("general 1\n".to_owned(), &services);
     String::from_utf8(page.collect().await.unwrap().to_bytes().to_vec()).unwrap()
 }
 
@@ -42,12 +42,11 @@ fn check(text: &str, lines: &[&str]) {
 
 #[tokio::test]
 async fn each_release_has_its_series() {
-    let register = Register::new(true);
-    let blog = service(&register, "blog", 2);
+    let blog = service("blog", 2);
     visit(&blog, 3);
     blog.tallies.newest().note(Event::Retry);
     let _flight = blog.endpoints[0].board().unwrap();
-    let text = text(&register, vec![blog]).await;
+    let text = text(vec![blog]).await;
     check(
         &text,
         &[
@@ -70,42 +69,22 @@ async fn each_release_has_its_series() {
 
 #[tokio::test]
 async fn apps_that_nobody_visited_take_no_room() {
-    let register = Register::new(true);
-    let text = text(&register, vec![service(&register, "idle", 2)]).await;
+    let text = text(vec![service("idle", 2)]).await;
     assert!(!text.contains("idle"), "{text}");
 }
 
 #[tokio::test]
-async fn apps_can_be_counted_together() {
-    let register = Register::new(false);
-    let services = vec![service(&register, "blog", 2), service(&register, "shop", 7)];
-    services.iter().for_each(|service| visit(service, 2));
-    let _flights: Vec<_> = services.iter().map(|service| service.endpoints[0].board()).collect();
-    let text = text(&register, services).await;
-    check(
-        &text,
-        &[
-            "deis_app_requests_total{class=\"2xx\"} 4",
-            "deis_app_request_seconds_count 4",
-            "deis_app_requests_in_flight 2",
-        ],
-    );
-    assert!(!text.contains("blog"), "{text}");
-}
-
-#[tokio::test]
 async fn many_apps_come_in_pieces_and_each_family_in_one() {
-    let register = Register::new(true);
-    let services: Vec<_> = (0..300).map(|number| service(&register, &format!("app-{number}"), 2)).collect();
+    let services: Vec<_> = (0..300).map(|number| service(&format!("app-{number}"), 2)).collect();
     services.iter().for_each(|service| visit(service, 1));
-    let mut page = Exposition::new(String::new(), &register, services.clone());
+    let mut page = Exposition::new(String::new(), &services);
     let mut pieces = 0;
     while let Some(piece) = page.piece() {
         assert!(piece.len() < 2 * PIECE_BYTES);
         pieces += 1;
     }
     assert!(pieces > 10);
-    let text = text(&register, services).await;
+    let text = text(services).await;
     let (mut seen, mut last) = (BTreeSet::new(), "");
     for line in text.lines().filter(|line| line.starts_with("# TYPE")) {
         let name = line.split(' ').nth(2).unwrap();

@@ -113,7 +113,8 @@ impl Client {
         }
     }
 
-    async fn chunks(&mut self) -> Option<Vec<u8>> {
+    /// The rest of a body in chunks.
+    pub(crate) async fn chunks(&mut self) -> Option<Vec<u8>> {
         let mut body = Vec::new();
         loop {
             let length = usize::from_str_radix(&self.line().await?, 16).ok()?;

@@ -7,6 +7,7 @@ mod controller;
 mod crowd;
 pub(crate) mod h2;
 mod load;
+mod logger;
 mod secure;
 mod serve;
 
@@ -28,6 +29,7 @@ pub(crate) use client::{Answer, Client};
 pub(crate) use controller::Controller;
 pub(crate) use crowd::Crowd;
 pub(crate) use load::Load;
+pub(crate) use logger::Logger;
 pub(crate) use secure::{Visitor, serial};
 
 /// How long a test waits for what must happen.
@@ -73,6 +75,13 @@ impl Scene {
     pub(crate) async fn route(&self, app: &str, release: u32, apps: &[&App]) {
         let addresses: Vec<SocketAddr> = apps.iter().map(|app| app.address()).collect();
         let generation = self.controller.route(app, release, &addresses);
+        self.controller.applied(generation).await;
+    }
+
+    /// Gives an app that is routed already these settings, and waits until the router has applied that.
+    pub(crate) async fn set(&self, app: &str, settings: &[(&str, &str)]) {
+        let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let generation = self.controller.reroute(app, |route| route.settings = settings);
         self.controller.applied(generation).await;
     }
 

@@ -1,0 +1,51 @@
+//! The body of a reply on its way to the client, and with it the end of the visit.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+
+use crate::compress::{Coded, CompressError};
+use crate::download::Payload;
+use crate::visit::Visit;
+
+/// The body of a reply.
+pub(crate) type Content = Coded<Payload>;
+
+/// The same, which keeps its visit going.
+pub(crate) struct Served {
+    content: Content,
+    visit: Visit,
+}
+
+impl Served {
+    /// `content`, with whose last byte `visit` ends.
+    pub(crate) fn new(content: Content, visit: Visit) -> Self {
+        Self { content, visit }
+    }
+}
+
+impl Body for Served {
+    type Data = Bytes;
+    type Error = CompressError<hyper::Error>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let polled = Pin::new(&mut self.content).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled {
+            self.visit.sent(frame.data_ref().map_or(0, Bytes::len));
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.content.size_hint()
+    }
+}
