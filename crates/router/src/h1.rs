@@ -23,7 +23,7 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::forwarded::Peer;
 use crate::host::Host;
@@ -63,8 +63,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
         match flow {
             Flow::On => {}
             Flow::End => {
-                // Whether the client hears of the end or not, this is it.
-                let _ = session.stream.shutdown().await;
+                session.end().await;
                 return None;
             }
             Flow::Odd => {

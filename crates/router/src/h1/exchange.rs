@@ -193,20 +193,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         Poll::Pending
     }
 
-    /// Also takes in what the client sends ahead, as far as there is room.
-    fn is_client_gone(&mut self, context: &mut Context<'_>) -> bool {
-        while !self.incoming.as_ref().is_some_and(Buffer::is_full) {
-            match self.poll_read(context) {
-                Poll::Pending => return false,
-                Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(Ok(_)) => return true,
-                // It may be that only the endpoint is late.
-                Poll::Ready(Err(error)) => return error.kind() != io::ErrorKind::TimedOut,
-            }
-        }
-        false
-    }
-
     async fn pass_on(
         &mut self,
         ask: &Ask,

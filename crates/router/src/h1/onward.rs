@@ -18,8 +18,8 @@ pub(super) fn write(
 ) {
     put(text, &[request.method.as_bytes(), b" ", request.target.as_bytes(), b" HTTP/1.1\r\n"]);
     let (mut is_started, mut is_forwarded) = (false, false);
-    for field in request.fields {
-        let is_kept = match Kind::of(field.name) {
+    for (kind, field) in request.fields() {
+        let is_kept = match kind {
             Kind::Plain | Kind::Host | Kind::Length | Kind::AcceptEncoding => true,
             Kind::Claim => origin.is_trusted,
             Kind::Forwarded => {
@@ -61,8 +61,7 @@ pub(super) fn origin(request: &Request<'_, '_>, peer: &Peer, trusted: &[Cidr]) -
             Said::Proto => Kind::ForwardedProto,
             Said::Forwarded => Kind::Forwarded,
         };
-        let found = request.fields.iter().filter(move |field| Kind::of(field.name) == kind);
-        found.filter_map(|field| std::str::from_utf8(field.value).ok())
+        request.values(kind).filter_map(|value| std::str::from_utf8(value).ok())
     };
     Origin::told(peer, trusted, values)
 }
@@ -104,7 +103,7 @@ mod tests {
         let peer = Peer::new(peer.parse().unwrap());
         let origin = origin(&request, &peer, &trusted);
         let mut written = Vec::new();
-        let id = RequestId::choose(request.first(Kind::Id), true);
+        let id = RequestId::choose(request.values(Kind::Id).next(), true);
         write(&mut written, &request, &peer, &origin, &id);
         let written = String::from_utf8(written).unwrap();
         let mut lines: Vec<_> = written.strip_suffix("\r\n\r\n").unwrap().split("\r\n").collect();

@@ -139,13 +139,16 @@ impl Relay {
     fn poll_read<S: AsyncRead + AsyncWrite + Unpin>(
         &mut self,
         context: &mut Context<'_>,
-        session: &Session<'_, S>,
+        session: &mut Session<'_, S>,
         buffer: &mut Option<Buffer>,
     ) -> Poll<io::Result<usize>> {
         let Some((wire, _)) = &mut self.under_way else { return Poll::Ready(Ok(0)) };
         let mut arriving = Buffer::large();
         let polled = arriving.poll_fill(context, &mut wire.stream);
         *buffer = Some(arriving).filter(|arriving| !arriving.is_empty());
+        if polled.is_pending() && session.is_client_gone(context) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         if polled.is_pending() && session.pulse.is_overdue(session.shared) {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }

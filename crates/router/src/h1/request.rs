@@ -26,7 +26,9 @@ pub(super) struct Request<'h, 'b> {
     /// A path, and perhaps a query.
     pub(super) target: &'b str,
     /// Names are tokens; values hold no control characters.
-    pub(super) fields: &'h [Header<'b>],
+    fields: &'h [Header<'b>],
+    /// What each of them is.
+    kinds: [Kind; FIELDS],
     /// The host it is for.
     pub(super) host: Host,
     /// The length of its head.
@@ -106,8 +108,10 @@ impl<'h, 'b> Request<'h, 'b> {
             return None;
         }
         let (mut host, mut length, mut connection) = (None, None, None);
-        for field in &*head.headers {
-            match Kind::of(field.name) {
+        let mut kinds = [Kind::Plain; FIELDS];
+        for (field, kind) in head.headers.iter().zip(&mut kinds) {
+            *kind = Kind::of(field.name);
+            match kind {
                 Kind::Odd => return None,
                 Kind::Host if host.replace(Host::parse(field.value).ok()?).is_some() => return None,
                 Kind::Length if length.replace(number(field.value)?).is_some() => return None,
@@ -119,6 +123,7 @@ impl<'h, 'b> Request<'h, 'b> {
             method,
             target,
             fields: head.headers,
+            kinds,
             host: host?,
             head_bytes,
             body_bytes: length.unwrap_or(0),
@@ -136,9 +141,16 @@ impl<'h, 'b> Request<'h, 'b> {
         METHODS.iter().any(|(method, is_idempotent)| *method == self.method && *is_idempotent)
     }
 
-    /// The first field of a kind.
-    pub(super) fn first(&self, kind: Kind) -> Option<&'b [u8]> {
-        self.fields.iter().find(|field| Kind::of(field.name) == kind).map(|field| field.value)
+    /// All fields and what they are.
+    pub(super) fn fields(&self) -> impl DoubleEndedIterator<Item = (Kind, &Header<'b>)> {
+        let kinds = self.kinds[..self.fields.len()].iter().copied();
+        kinds.zip(self.fields)
+    }
+
+    /// The values of all fields of a kind.
+    pub(super) fn values(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &'b [u8]> {
+        let found = self.fields().filter(move |(found, _)| *found == kind);
+        found.map(|(_, field)| field.value)
     }
 }
 

@@ -40,7 +40,11 @@ pub(super) async fn send<W: AsyncWrite + Unpin>(
         *count += taken;
         IoSlice::advance_slices(&mut parts, taken);
     }
-    poll_fn(|context| Pin::new(&mut *stream).poll_flush(context)).await.map_err(SendError::Broken)
+    poll_fn(|context| match Pin::new(&mut *stream).poll_flush(context) {
+        Poll::Pending if pulse.is_overdue(shared) => Poll::Ready(Err(SendError::Overdue)),
+        polled => polled.map_err(SendError::Broken),
+    })
+    .await
 }
 
 fn poll_write<W: AsyncWrite + Unpin>(

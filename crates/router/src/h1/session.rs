@@ -3,7 +3,9 @@
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
+use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -19,6 +21,9 @@ use crate::shared::Shared;
 
 /// In how many pieces the head of a common request may arrive.
 const PIECES: u32 = 4;
+
+/// How long a client may take to hear that its connection ends.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// One client's connection.
 pub(super) struct Session<'a, S> {
@@ -113,7 +118,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             return None;
         }
         let origin = onward::origin(request, &self.peer, &self.shared.table.load().mesh.trusted);
-        let id = RequestId::choose(request.first(Kind::Id), origin.is_trusted);
+        let id = RequestId::choose(request.values(Kind::Id).next(), origin.is_trusted);
         let mut onward = Text::new();
         onward::write(&mut onward, request, &self.peer, &origin, &id);
         Some(Ask {
@@ -124,7 +129,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             is_head: request.is_head(),
             is_idempotent: request.is_idempotent(),
             keeps_alive: request.keeps_alive,
-            takes_compressed: request.first(Kind::AcceptEncoding).is_some(),
+            takes_compressed: request.values(Kind::AcceptEncoding).next().is_some(),
             id,
         })
     }
@@ -150,6 +155,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         polled
     }
 
+    /// Whether the client has left; takes in what it sends ahead, as far as there is room.
+    pub(super) fn is_client_gone(&mut self, context: &mut Context<'_>) -> bool {
+        while !self.incoming.as_ref().is_some_and(Buffer::is_full) {
+            match self.poll_read(context) {
+                Poll::Pending => return false,
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(Ok(_)) => return true,
+                // It may be that only the endpoint is late.
+                Poll::Ready(Err(error)) => return error.kind() != io::ErrorKind::TimedOut,
+            }
+        }
+        false
+    }
+
     /// Sends all of `parts`.
     pub(super) async fn send(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
         let longest = self.shared.table.load().mesh.clients;
@@ -159,6 +178,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             Err(SendError::Overdue) => Err(io::ErrorKind::TimedOut.into()),
             Err(SendError::Broken(error)) => Err(error),
         }
+    }
+
+    /// Says goodbye, if the client listens.
+    pub(super) async fn end(mut self) {
+        self.pulse.until(self.shared.clock.now(), GOODBYE);
+        poll_fn(|context| match Pin::new(&mut self.stream).poll_shutdown(context) {
+            Poll::Pending if !self.pulse.is_overdue(self.shared) => Poll::Pending,
+            _ => Poll::Ready(()),
+        })
+        .await;
     }
 }
 

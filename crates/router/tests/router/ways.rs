@@ -187,3 +187,31 @@ async fn more_than_a_length_promised_never_reaches_the_next_visitor() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_client_that_leaves_in_the_middle_takes_its_answer_with_it() {
+    for short in [true, false] {
+        let scene = Scene::with(|config| config.short_way = short).await;
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+        let app = App::raw(move |_, mut stream| {
+            let sender = sender.clone();
+            async move {
+                read_head(&mut stream).await;
+                let _ = stream
+                    .write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n")
+                    .await;
+                assert!(read_head(&mut stream).await.is_none());
+                sender.send("gone").unwrap();
+            }
+        });
+        let app = app.await;
+        scene.route("blog", 2, &[&app]).await;
+        let mut client = scene.client().await;
+        client.send(format!("GET / HTTP/1.1\r\n{HOST}\r\n\r\n")).await;
+        assert_eq!(client.head().await.unwrap().status, 200);
+        assert_eq!(client.line().await.unwrap(), "1");
+        drop(client);
+        let told = tokio::time::timeout(crate::support::PATIENCE, receiver.recv()).await;
+        assert_eq!(told.expect("the app learns of it in time"), Some("gone"));
+    }
+}
