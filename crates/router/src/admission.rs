@@ -65,7 +65,8 @@ fn is_private(path: &str) -> bool {
 
 /// Makes `GET http://host/path` what it means: `GET /path` with that `Host`. Source: RFC 9112 section 3.2.2.
 fn take_authority(head: &mut Parts) -> Result<(), Failure> {
-    if head.method == Method::CONNECT {
+    let is_for_all = head.uri.path() == "*" && head.method != Method::OPTIONS;
+    if head.method == Method::CONNECT || is_for_all {
         return Err(Failure::NotForwarded);
     }
     let Some(authority) = head.uri.authority() else { return Ok(()) };

@@ -21,6 +21,8 @@ pub(crate) enum Fault {
     FoldedField,
     /// A line in the head is not a field.
     NotAField,
+    /// A target with a fragment.
+    Fragment,
     /// Both lengths at once.
     LengthAndEncoding,
     /// Not one plain number.
@@ -47,6 +49,7 @@ impl fmt::Display for Fault {
             Self::BareLineFeed => "a line of its head ends without a carriage return",
             Self::FoldedField => "a field of its head is folded over two lines",
             Self::NotAField => "a line of its head is not a field",
+            Self::Fragment => "its target has a fragment",
             Self::LengthAndEncoding => "it has both Content-Length and Transfer-Encoding",
             Self::BadLength => "its Content-Length is not a number",
             Self::RepeatedLength => "it has more than one Content-Length",
@@ -177,6 +180,7 @@ impl Framing {
                 self.is_http_2 = true;
                 self.go(State::Blind)
             }
+            State::RequestLine if has_fragment(line) => Err(Fault::Fragment),
             State::RequestLine => {
                 self.head = Head { is_http_10: line.ends_with(b" HTTP/1.0"), ..Head::default() };
                 self.state = State::Fields;
@@ -188,7 +192,8 @@ impl Framing {
             State::ChunkEnd if line.is_empty() => self.go(State::ChunkSize),
             State::ChunkEnd => Err(Fault::BadChunk),
             State::Trailers if line.is_empty() => self.go(State::RequestLine),
-            State::Trailers | State::Body(_) | State::Chunk(_) | State::Blind => Ok(()),
+            State::Trailers => split(line).map(|_| ()),
+            State::Body(_) | State::Chunk(_) | State::Blind => Ok(()),
         }
     }
 
@@ -213,7 +218,13 @@ impl Framing {
     }
 
     fn begin_chunk(&mut self, line: &[u8]) -> Result<(), Fault> {
-        let digits = line.split(|byte| matches!(byte, b';' | b' ' | b'\t')).next().unwrap_or_default();
+        let end = line.iter().position(|byte| matches!(byte, b';' | b' ' | b'\t')).unwrap_or(line.len());
+        let (digits, rest) = line.split_at(end);
+        // Space stands before an extension only. Source: RFC 9112 section 7.1.1.
+        let is_extension = rest.is_empty() || rest.trim_ascii_start().starts_with(b";");
+        if !is_extension || rest.contains(&b'\r') {
+            return Err(Fault::BadChunk);
+        }
         let size =
             std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()));
         match size.and_then(|text| u64::from_str_radix(text, 16).ok()) {
@@ -226,14 +237,7 @@ impl Framing {
 
 impl Head {
     fn field(&mut self, line: &[u8]) -> Result<(), Fault> {
-        if line.starts_with(b" ") || line.starts_with(b"\t") {
-            return Err(Fault::FoldedField);
-        }
-        let colon = memchr::memchr(b':', line).ok_or(Fault::NotAField)?;
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-        if name.is_empty() || name.ends_with(b" ") || name.ends_with(b"\t") {
-            return Err(Fault::NotAField);
-        }
+        let (name, value) = split(line)?;
         match name.len() {
             4 if name.eq_ignore_ascii_case(b"host") => self.host(),
             14 if name.eq_ignore_ascii_case(b"content-length") => self.length(value),
@@ -265,6 +269,25 @@ impl Head {
             false => Err(Fault::BadEncoding),
         }
     }
+}
+
+/// The name and the value of the field in `line`.
+fn split(line: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
+    if line.starts_with(b" ") || line.starts_with(b"\t") {
+        return Err(Fault::FoldedField);
+    }
+    let colon = memchr::memchr(b':', line).ok_or(Fault::NotAField)?;
+    let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+    if name.is_empty() || name.ends_with(b" ") || name.ends_with(b"\t") {
+        return Err(Fault::NotAField);
+    }
+    Ok((name, value))
+}
+
+/// Whether the target of the request in `line` has a fragment, which the library would cut off.
+fn has_fragment(line: &[u8]) -> bool {
+    let target = memchr::memchr(b' ', line).map_or(&b""[..], |space| &line[space..]);
+    memchr::memchr(b'#', target).is_some()
 }
 
 #[cfg(test)]

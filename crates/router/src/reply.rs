@@ -59,6 +59,9 @@ pub(crate) fn accept(
             refuse(&Failure::NotUpgraded, pending)
         }
         (true, None) => refuse(&Failure::Garbled, pending),
+        (false, _) if !hop::is_plainly_framed(answer.response.headers()) => {
+            refuse(&Failure::Garbled, pending)
+        }
         (false, _) => pass_on(shared, answer, gate, pending),
     }
 }

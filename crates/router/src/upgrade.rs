@@ -40,10 +40,13 @@ pub(crate) struct Upgrade {
 impl Upgrade {
     /// What `request` asks for, if it asks properly.
     ///
-    /// Never HTTP/2: its requests would pass unseen by this router's rules.
+    /// Never over HTTP/1.0, which has no upgrades. Source: RFC 9110 section 7.8. Never to HTTP/2: its requests would pass unseen by this router's rules.
     pub(crate) fn of(request: &mut Request<Incoming>) -> Option<Self> {
         if request.version() == Version::HTTP_2 {
             return Self::of_connect(request);
+        }
+        if request.version() < Version::HTTP_11 {
+            return None;
         }
         let protocol = hop::upgrade(request.headers())?.clone();
         let is_http_2 = protocol.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("h2"));

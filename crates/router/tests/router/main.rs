@@ -9,6 +9,8 @@ mod churn;
 #[cfg(test)]
 mod compression;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod deploys;
 #[cfg(test)]
 mod framing;
