@@ -1,7 +1,7 @@
 //! TLS connections that are passed on unopened, by the host that the client asks for.
 
-use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::net::{RecvFlags, recv};
 use rustls::server::Acceptor;
@@ -15,6 +15,9 @@ use crate::table::Table;
 
 /// The longest greeting that is looked through; real ones have some 2 KiB.
 const LONGEST: usize = 16 * 1024;
+
+/// How soon a greeting that is not whole is looked at again.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The host of an app that answers TLS itself, if `stream` asks for one. Nothing is taken from the stream.
 pub(crate) async fn host(shared: &Shared, stream: &TcpStream) -> Option<Host> {
@@ -38,14 +41,21 @@ pub(crate) fn service<'a>(table: &'a Table, host: &Host) -> Option<&'a Arc<Servi
 async fn asked(stream: &TcpStream) -> Option<String> {
     let (mut bytes, mut seen) = (vec![0; LONGEST], 0);
     loop {
-        // What is there stays there, so that readiness alone says nothing of more.
-        let look = || match recv(stream, &mut bytes[..], RecvFlags::PEEK | RecvFlags::DONTWAIT)? {
-            (_, found) if found == seen && found > 0 => Err(io::ErrorKind::WouldBlock.into()),
-            (_, found) => Ok(found),
-        };
-        seen = stream.async_io(Interest::READABLE, look).await.ok()?;
+        // Asked first: whoever has closed by then has sent all that is found.
+        let is_closed = stream.ready(Interest::READABLE).await.ok()?.is_read_closed();
+        let look = || Ok(recv(stream, &mut bytes[..], RecvFlags::PEEK | RecvFlags::DONTWAIT)?);
+        let (_, found) = stream.async_io(Interest::READABLE, look).await.ok()?;
+        if found == seen {
+            if is_closed || found == 0 {
+                return None;
+            }
+            // What is there stays there, so that readiness says nothing of more.
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        }
+        seen = found;
         match server_name(&bytes[..seen]) {
-            Greeting::Part if seen > 0 && seen < LONGEST => {}
+            Greeting::Part if seen < LONGEST => {}
             Greeting::Part | Greeting::Other => return None,
             Greeting::For(host) => return Some(host),
         }

@@ -64,6 +64,13 @@ async fn hear(stream: &mut TcpStream, length: usize) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
+/// Waits until the router has closed a connection. A reset tells of bytes that nobody wanted to read.
+async fn is_turned_away(stream: &mut TcpStream) {
+    let mut rest = Vec::new();
+    let read = tokio::time::timeout(crate::support::PATIENCE, stream.read_to_end(&mut rest)).await;
+    let _ = read.expect("the connection ends in time");
+}
+
 #[tokio::test]
 async fn an_app_is_reached_at_its_own_port_for_as_long_as_it_has_one() {
     let (scene, app, reserved) = (Scene::new().await, echo("first").await, reserve());
@@ -176,4 +183,25 @@ async fn tls_is_passed_on_unopened_to_apps_that_answer_it_themselves() {
     // An alert or a greeting: the router answers itself.
     assert!(matches!(client.read_u8().await.unwrap(), 21 | 22));
     assert_eq!(app.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_greeting_that_breaks_off_holds_nobody_up() {
+    let scene = Scene::with(|config| {
+        config.https = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        config.cores = 1;
+    })
+    .await;
+    let app = echo("").await;
+    scene.route("blog", 1, &[&app]).await;
+    set(&scene, "blog", &[("tls/passthrough", "on")]).await;
+    let https = scene.addresses.https.unwrap();
+    let mut client = TcpStream::connect(https).await.unwrap();
+    client.write_all(&[0x16, 0x03, 0x01]).await.unwrap();
+    client.shutdown().await.unwrap();
+    is_turned_away(&mut client).await;
+    let mut next = TcpStream::connect(https).await.unwrap();
+    let asked = greeting("blog.example.com");
+    next.write_all(&asked).await.unwrap();
+    assert_eq!(hear(&mut next, asked.len()).await, String::from_utf8_lossy(&asked));
 }
