@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use deis_api::client::InternalClient;
 use deis_controller::reconcile::DeploySettings;
-use deis_controller::{Config, Controller};
+use deis_controller::{Config, Controller, Vault};
 use deis_database::Database;
 use deis_model::{AppId, ContainerStatus, intent};
 use deis_runtime::{DataDir, Role, Secrets, Shutdown, StatusBoard, telemetry};
@@ -94,6 +94,7 @@ fn config(listen: SocketAddr, database: Database, engine: Engine, keys: Secrets)
         peers: Vec::new(),
         dial: Arc::new(move |url| InternalClient::new(url, &key)),
         identity: None,
+        vault: Vault::open(&"5".repeat(64)).expect("32 bytes in hexadecimal"),
         controllers: Vec::new(),
         database,
         engine,

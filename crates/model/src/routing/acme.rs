@@ -48,7 +48,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::mesh(
         "acme/dnsHook",
         "",
-        "a program where controllers run that sets and clears DNS records: HOOK set|clear NAME VALUE",
+        "a program where controllers run that sets and clears DNS records: HOOK set NAME VALUE, HOOK clear NAME VALUE",
         |mesh, value| {
             put(&mut mesh.acme.dns_hook, optional(value, is_path, "the absolute path of a program"))
         },
