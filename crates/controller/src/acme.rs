@@ -1,8 +1,8 @@
 //! Automatic certificates, for the whole mesh: the controller that leads orders them by ACME (RFC 8555), routers answer
 //! the authority's challenges, and serve what it issued.
 //!
-//! What is to be done is decided in [`deis_model::acme`] from what is in the database ([`keeper`]); each order is a task
-//! ([`job`]) that writes down every step before it takes it: whoever leads next goes on with it ([`order`]).
+//! What is to be done is decided in [`deis_model::acme`] from what is in the database (`keeper`); each order is a task
+//! (`job`) that writes down every step before it takes it: whoever leads next goes on with it (`order`).
 
 mod account;
 mod answers;

@@ -67,6 +67,9 @@ pub struct Limits {
     /// A request's body where no setting says otherwise; larger ones are answered 413. Bytes, default 1 MiB, as in the
     /// original.
     pub body_bytes: u64,
+    /// What all requests' bodies together may take that are taken in before a container is asked; further ones are passed
+    /// on as they come. Bytes, default 64 MiB.
+    pub buffered_bytes: usize,
     /// Idle connections kept to each endpoint. Default 128.
     pub idle_links: usize,
 }
@@ -141,6 +144,7 @@ impl Default for Limits {
             passages: 10_000,
             head_bytes: 32 * 1024,
             body_bytes: 1024 * 1024,
+            buffered_bytes: 64 * 1024 * 1024,
             idle_links: 128,
         }
     }

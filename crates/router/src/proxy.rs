@@ -156,10 +156,25 @@ async fn forward(
     let arrival = Arrival { host: &to.host, client, is_https, body_bytes: upload.size_hint().lower() };
     gate.judge(&shared.limiter, &arrival, head)?;
     upload.limit(gate.rules.body_bytes);
+    if !take_in(shared, upload, gate.rules.buffer_bytes).await {
+        return Err(Failure::BrokenBody.into());
+    }
     rewrite(&mut head.headers, errand, gate.rules.request_start);
     gate.change_request(&mut head.headers);
     let order = Order { host: &to.host, head, upload, is_upgrade: errand.upgrade.is_some() };
     Ok(attempt(shared, &order).await?)
+}
+
+/// Takes in up to `most` bytes of a body, unless this router has no room for more of them. Whether the client did not
+/// stop meanwhile.
+async fn take_in(shared: &Shared, upload: &Upload, most: u64) -> bool {
+    // Of a body whose length is not known, as much as may be.
+    let wanted = upload.size_hint().exact().map_or(most, |bytes| bytes.min(most));
+    let Ok(wanted @ 1..) = u32::try_from(wanted) else { return true };
+    match Arc::clone(&shared.bodies).try_acquire_many_owned(wanted) {
+        Ok(room) => upload.take_in(room).await,
+        Err(_) => true,
+    }
 }
 
 fn rewrite(headers: &mut HeaderMap, errand: &Errand<'_>, tells_start: bool) {

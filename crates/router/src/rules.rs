@@ -2,7 +2,7 @@
 //!
 //! In this order: is it routed at all (404), for HTTPS only (301), is its client allowed (403), too busy (429), is there
 //! maintenance (503), who is asking (401), does it look like an attack (firewall), is its body too long (413). Whoever
-//! reads requests shows them as a [`Head`]; nothing here knows how they were read.
+//! reads requests shows them as a `Head`; nothing here knows how they were read.
 
 mod fields;
 mod firewall;

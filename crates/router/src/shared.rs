@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) prober: Prober,
     /// Holds clients to the pace of each service.
     pub(crate) limiter: Limiter,
+    /// Room for bodies that are taken in before a container is asked, in bytes.
+    pub(crate) bodies: Arc<Semaphore>,
     /// What has been counted.
     pub(crate) counters: Counters,
     /// Takes lines about requests.
@@ -78,6 +80,7 @@ impl Shared {
         let ending = CancellationToken::new();
         let prober = Prober::new(maker.clock, config.timeouts.connect_if_others, ending.clone());
         let pulses = Pulses::new(config.cores);
+        let buffered = config.limits.buffered_bytes.min(Semaphore::MAX_PERMITS);
         Self {
             tls: Tls::new(&config, &table, &routes.platform.ticket_keys),
             config,
@@ -86,6 +89,7 @@ impl Shared {
             table,
             drain,
             limiter: Limiter::default(),
+            bodies: Arc::new(Semaphore::new(buffered)),
             counters: Counters::default(),
             access: Arc::default(),
             encoders: Encoders::default(),

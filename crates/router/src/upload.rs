@@ -1,5 +1,7 @@
-//! A request's body on its way to a container, streamed and never kept.
+//! A request's body on its way to a container: streamed, and kept only as far as its app wants it taken in before.
 
+use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Longer than any body.
 const UNLIMITED: u64 = u64::MAX;
@@ -17,7 +20,7 @@ const UNLIMITED: u64 = u64::MAX;
 pub(crate) struct Upload(Option<Arc<Source>>);
 
 struct Source {
-    body: Mutex<Incoming>,
+    body: Mutex<Held>,
     /// How many bytes are allowed in all.
     limit: AtomicU64,
     /// How many bytes are still allowed.
@@ -26,6 +29,15 @@ struct Source {
     ended: AtomicBool,
     too_large: AtomicBool,
     broken: AtomicBool,
+}
+
+/// A body, and what was taken in of it before anybody wanted it.
+struct Held {
+    rest: Incoming,
+    taken: VecDeque<Frame<Bytes>>,
+    taken_bytes: u64,
+    /// Room for what was taken in.
+    room: Option<OwnedSemaphorePermit>,
 }
 
 /// Why a body cannot be passed on.
@@ -46,7 +58,7 @@ impl Upload {
             return Self(None);
         }
         Self(Some(Arc::new(Source {
-            body: Mutex::new(body),
+            body: Mutex::new(Held { rest: body, taken: VecDeque::new(), taken_bytes: 0, room: None }),
             limit: AtomicU64::new(UNLIMITED),
             left: AtomicU64::new(UNLIMITED),
             touched: AtomicBool::new(false),
@@ -62,6 +74,15 @@ impl Upload {
             source.limit.store(limit.unwrap_or(UNLIMITED), Relaxed);
             source.left.store(limit.unwrap_or(UNLIMITED), Relaxed);
         }
+    }
+
+    /// Takes in as much as `room` is for, or all if that is less: a slow client then costs no container anything. What was
+    /// taken in is as good as not touched. Whether the client did not stop meanwhile.
+    pub(crate) async fn take_in(&self, room: OwnedSemaphorePermit) -> bool {
+        let Some(source) = &self.0 else { return true };
+        let limit = room.num_permits() as u64;
+        source.lock().room = Some(room);
+        poll_fn(|context| source.lock().poll_take_in(context, limit)).await
     }
 
     /// Whether there is a body at all.
@@ -100,7 +121,7 @@ impl Upload {
 impl Source {
     fn poll_frame(&self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         let mut body = self.lock();
-        let frame = ready!(Pin::new(&mut *body).poll_frame(context));
+        let frame = ready!(body.poll_frame(context));
         self.touched.store(true, Relaxed);
         let result = match frame {
             None => None,
@@ -117,8 +138,7 @@ impl Source {
     }
 
     fn count(&self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, UploadError> {
-        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-        match self.left.load(Relaxed).checked_sub(length) {
+        match self.left.load(Relaxed).checked_sub(length(&frame)) {
             Some(left) => {
                 self.left.store(left, Relaxed);
                 Ok(frame)
@@ -130,9 +150,52 @@ impl Source {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Incoming> {
+    fn lock(&self) -> MutexGuard<'_, Held> {
         self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Held {
+    fn poll_take_in(&mut self, context: &mut Context<'_>, limit: u64) -> Poll<bool> {
+        while self.taken_bytes < limit {
+            match ready!(Pin::new(&mut self.rest).poll_frame(context)) {
+                Some(Ok(frame)) => {
+                    self.taken_bytes += length(&frame);
+                    self.taken.push_back(frame);
+                }
+                Some(Err(_)) => return Poll::Ready(false),
+                None => break,
+            }
+        }
+        Poll::Ready(true)
+    }
+
+    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(frame) = self.taken.pop_front() else {
+            self.room = None;
+            return Pin::new(&mut self.rest).poll_frame(context);
+        };
+        self.taken_bytes -= length(&frame);
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.taken.is_empty() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let rest = self.rest.size_hint();
+        let mut hint = SizeHint::new();
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(self.taken_bytes.saturating_add(upper));
+        }
+        hint.set_lower(self.taken_bytes.saturating_add(rest.lower()));
+        hint
+    }
+}
+
+fn length(frame: &Frame<Bytes>) -> u64 {
+    frame.data_ref().map_or(0, |data| data.len() as u64)
 }
 
 impl Body for Upload {

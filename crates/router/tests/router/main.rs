@@ -5,6 +5,8 @@ mod access;
 #[cfg(test)]
 mod announced;
 #[cfg(test)]
+mod buffering;
+#[cfg(test)]
 mod churn;
 #[cfg(test)]
 mod compression;
