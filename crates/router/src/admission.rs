@@ -5,7 +5,6 @@ use http::request::Parts;
 use http::{Method, Uri, Version};
 
 use crate::downgrade;
-use crate::framing::Fault;
 use crate::host::Host;
 use crate::page::Failure;
 use crate::proxy::Client;
@@ -30,14 +29,8 @@ impl<E: Into<Failure>> From<E> for Refusal {
     }
 }
 
-/// Lets a request with this `head` in, whose framing was `judged`, and says which host it is for.
-pub(crate) fn admit(
-    shared: &Shared,
-    client: &Client,
-    head: &mut Parts,
-    judged: Result<(), Fault>,
-) -> Result<Host, Refusal> {
-    judged?;
+/// Lets a request with this `head` in, and says which host it is for.
+pub(crate) fn admit(shared: &Shared, client: &Client, head: &mut Parts) -> Result<Host, Refusal> {
     if head.version == Version::HTTP_2 {
         downgrade::check(&mut head.headers, &head.uri)?;
     }

@@ -72,6 +72,7 @@ pub(crate) struct Framing {
     partial: Vec<u8>,
     heads: u64,
     fault: Option<(u64, Fault)>,
+    bare_from: Option<u64>,
     is_http_2: bool,
 }
 
@@ -113,6 +114,12 @@ impl Framing {
     /// The first request at fault, counted from 1, and its fault. Every later one is at fault too.
     pub(crate) fn fault(&self) -> Option<(u64, Fault)> {
         self.fault
+    }
+
+    /// The first request, counted from 1, with a line in its head that ends without a carriage return: a fault that an app
+    /// may excuse, and the only one after which is read on.
+    pub(crate) fn bare_from(&self) -> Option<u64> {
+        self.bare_from
     }
 
     /// Whether it is no HTTP/1 at all: it begins as HTTP/2 does. Nothing of that is judged.
@@ -173,7 +180,14 @@ impl Framing {
         if self.state == State::RequestLine && !matches!(line, b"" | b"\r") {
             self.heads += 1;
         }
-        let Some(line) = line.strip_suffix(b"\r") else { return Err(Fault::BareLineFeed) };
+        let line = match line.strip_suffix(b"\r") {
+            Some(line) => line,
+            None if matches!(self.state, State::RequestLine | State::Fields) => {
+                self.bare_from.get_or_insert(self.heads.max(1));
+                line
+            }
+            None => return Err(Fault::BareLineFeed),
+        };
         match self.state {
             State::RequestLine if line.is_empty() => Ok(()),
             State::RequestLine if line == HTTP_2 && self.heads == 1 => {
@@ -299,7 +313,8 @@ mod tests {
         for size in [text.len(), 1, 3] {
             let mut framing = Framing::default();
             text.as_bytes().chunks(size).for_each(|bytes| framing.feed(bytes));
-            assert_eq!(framing.fault(), expected, "{text:?} in pieces of {size}");
+            let bare = framing.bare_from().map(|number| (number, Fault::BareLineFeed));
+            assert_eq!(framing.fault().or(bare), expected, "{text:?} in pieces of {size}");
         }
     }
 
@@ -321,7 +336,7 @@ mod tests {
         assert!(!framing.is_http_2());
         framing.feed(b"TP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\n\n");
         assert!(framing.is_http_2() && !framing.is_in_head());
-        assert_eq!(framing.fault(), None);
+        assert_eq!((framing.fault(), framing.bare_from()), (None, None));
         let late = "GET / HTTP/1.1\r\nHost: a\r\n\r\nPRI * HTTP/2.0\r\n\r\n";
         check(late, Some((2, Fault::NoHost)));
     }

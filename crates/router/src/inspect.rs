@@ -24,6 +24,7 @@ pub(crate) struct Watch {
     /// Since when a head is arriving; 0 if none is.
     head_since: AtomicU64,
     fault: OnceLock<(u64, Fault)>,
+    bare_from: OnceLock<u64>,
     requests: AtomicU64,
     busy: AtomicUsize,
     /// When the last request ended.
@@ -40,6 +41,7 @@ impl Watch {
             moved: AtomicU64::new(clock.now()),
             head_since: AtomicU64::new(0),
             fault: OnceLock::new(),
+            bare_from: OnceLock::new(),
             requests: AtomicU64::new(0),
             busy: AtomicUsize::new(0),
             ended: AtomicU64::new(clock.now()),
@@ -53,6 +55,7 @@ impl Watch {
         self.busy.fetch_add(1, Relaxed);
         let judged = match self.fault.get() {
             Some((first, fault)) if *first <= number => Err(*fault),
+            _ if self.bare_from.get().is_some_and(|first| *first <= number) => Err(Fault::BareLineFeed),
             _ => Ok(()),
         };
         (Busy(Arc::clone(self)), judged)
@@ -98,6 +101,9 @@ impl Watch {
         if let Some(fault) = framing.fault() {
             // Only the first counts; a later write would say the same.
             let _ = self.fault.set(fault);
+        }
+        if let Some(first) = framing.bare_from() {
+            let _ = self.bare_from.set(first);
         }
     }
 }

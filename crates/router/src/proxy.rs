@@ -17,6 +17,7 @@ use crate::access::Wanted;
 use crate::admission::{Refusal, admit};
 use crate::attempt::{Answer, Order, attempt};
 use crate::forwarded::{self, Origin, Peer};
+use crate::framing::Fault;
 use crate::hop;
 use crate::host::Host;
 use crate::inspect::Watch;
@@ -70,7 +71,8 @@ pub(crate) async fn serve(
     let request_id = request_id::ensure(&mut head.headers, origin.is_trusted);
     let upload = Upload::new(body);
     let mut visit = Visit::begin(&upload);
-    let found = admit(shared, client, &mut head, judged).and_then(|host| find(shared, host, &head));
+    let found = admit(shared, client, &mut head).and_then(|host| find(shared, host, &head));
+    let found = check(judged, found);
     let gate = found.as_ref().ok().map(|found| Arc::clone(&found.gate)).unwrap_or_default();
     let errand = Errand { client, origin, upload: &upload, upgrade: upgrade.as_ref() };
     let answer = match found {
@@ -132,6 +134,13 @@ impl Logged<'_> {
             tls: self.client.peer.tls,
         })
     }
+}
+
+/// Refuses a request whose framing is at fault, whoever it is for; an app may excuse lines without carriage returns.
+fn check(judged: Result<(), Fault>, found: Result<Destination, Refusal>) -> Result<Destination, Refusal> {
+    let Err(fault) = judged else { return found };
+    let is_excused = |to: &Destination| fault == Fault::BareLineFeed && to.gate.rules.allows_bare_lf;
+    if found.as_ref().is_ok_and(is_excused) { found } else { Err(fault.into()) }
 }
 
 fn find(shared: &Shared, host: Host, head: &Parts) -> Result<Destination, Refusal> {

@@ -265,3 +265,20 @@ async fn a_wildcard_and_names_in_other_letters_lead_to_an_app() {
         assert_eq!(client.get(host, "/").await.status, status, "{host}");
     }
 }
+
+#[tokio::test]
+async fn an_app_may_take_lines_without_carriage_returns() {
+    const OLD: &str = "GET / HTTP/1.1\nHost: blog.example.com\n\n";
+    let stage = Stage::new().await;
+    let mut client = stage.scene.client().await;
+    client.send(OLD).await;
+    assert_eq!(client.answer().await.status, 400);
+    stage.set(&[("framing/allowBareLf", "on")]).await;
+    let mut client = stage.scene.client().await;
+    for _ in 0..2 {
+        client.send(OLD).await;
+        assert_eq!(client.answer().await.text(), "blog");
+    }
+    client.send("POST / HTTP/1.1\nHost: blog.example.com\nContent-Length: 1\nTransfer-Encoding: chunked\n\n0\r\n\r\n").await;
+    assert_eq!(client.answer().await.status, 400);
+}
