@@ -3,7 +3,7 @@
 //! Each counts as under way to its container until it ends, so that a container that is replaced is only stopped when
 //! its connections are through, or the controller's patience is.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use crate::balance::{Moment, Tried, pick, pick_out};
 use crate::clock::millis;
 use crate::endpoint::Flight;
 use crate::farewell::Farewell;
+use crate::rules::Refusal;
 use crate::service::Service;
 use crate::shared::Shared;
 use crate::table::Table;
@@ -60,8 +61,8 @@ async fn reach(
     let mut changed = shared.changed.subscribe();
     loop {
         let service = Arc::clone(find(&shared.table.load())?);
-        if !service.rules.allowance.permits(ends.client.ip()) {
-            tracing::debug!(client = %ends.client, "turned away by the app's list of addresses");
+        if let Err(refusal) = judge(shared, &service, ends.client.ip(), waits == 0) {
+            tracing::debug!(client = %ends.client, %refusal, "turned away by the app's rules");
             return None;
         }
         if let Some((flight, container)) = connect(shared, &service, &mut tried).await {
@@ -78,6 +79,12 @@ async fn reach(
         }
         tried = Tried::default();
     }
+}
+
+/// Whether the service's rules let `client` in now. It is counted once, however often it is tried.
+fn judge(shared: &Shared, service: &Service, client: IpAddr, is_first: bool) -> Result<(), Refusal> {
+    service.gate.judge_connection(client)?;
+    if is_first { service.gate.count(&shared.limiter, client) } else { Ok(()) }
 }
 
 /// A connection to any of the service's containers; none if none accepts.

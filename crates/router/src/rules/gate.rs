@@ -89,23 +89,13 @@ impl Gate {
         head: &impl Head,
     ) -> Result<(), Refusal> {
         let rules = &*self.rules;
-        if !rules.is_routable {
-            return Err(Refusal::NotRouted);
-        }
+        self.judge_routed()?;
         if rules.https.is_enforced() && !arrival.is_https {
             return Err(Refusal::Moved(secure_address(arrival.host, head.target())));
         }
-        if !rules.allowance.permits(arrival.client) {
-            return Err(Refusal::Forbidden);
-        }
-        if let Some((interval, burst)) = rules.rate_limit.pace() {
-            limiter.take(self.id, arrival.client, interval, burst).map_err(Refusal::TooMany)?;
-        }
-        let maintenance = &rules.maintenance;
-        if maintenance.is_on {
-            let (page, retry_after) = (maintenance.page.clone(), maintenance.retry_after);
-            return Err(Refusal::Maintenance { page, retry_after });
-        }
+        self.judge_address(arrival.client)?;
+        self.count(limiter, arrival.client)?;
+        self.judge_maintenance()?;
         if let Some(logins) = &self.logins {
             logins.check(&rules.basic_auth, head.field(&AUTHORIZATION), arrival.client, limiter)?;
         }
@@ -114,6 +104,40 @@ impl Gate {
             return Err(Refusal::Attack(status));
         }
         Ok(())
+    }
+
+    /// Whether a connection of `client` that is passed on as it is may begin, its pace aside.
+    pub(crate) fn judge_connection(&self, client: IpAddr) -> Result<(), Refusal> {
+        self.judge_routed()?;
+        self.judge_address(client)?;
+        self.judge_maintenance()
+    }
+
+    /// Counts a request of `client`, or a connection that is passed on as it is, and holds it to the pace.
+    pub(crate) fn count(&self, limiter: &Limiter, client: IpAddr) -> Result<(), Refusal> {
+        match self.rules.rate_limit.pace() {
+            Some((interval, burst)) => {
+                limiter.take(self.id, client, interval, burst).map_err(Refusal::TooMany)
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn judge_routed(&self) -> Result<(), Refusal> {
+        if self.rules.is_routable { Ok(()) } else { Err(Refusal::NotRouted) }
+    }
+
+    fn judge_address(&self, client: IpAddr) -> Result<(), Refusal> {
+        if self.rules.allowance.permits(client) { Ok(()) } else { Err(Refusal::Forbidden) }
+    }
+
+    fn judge_maintenance(&self) -> Result<(), Refusal> {
+        let maintenance = &self.rules.maintenance;
+        if !maintenance.is_on {
+            return Ok(());
+        }
+        let (page, retry_after) = (maintenance.page.clone(), maintenance.retry_after);
+        Err(Refusal::Maintenance { page, retry_after })
     }
 
     /// Changes the headers of a request that passed.
