@@ -47,13 +47,16 @@ pub(crate) fn accept(
     pending: Pending<'_>,
 ) -> Response<Content> {
     match (upgrade::is_agreed(&answer.response), upgrade) {
-        (true, Some(upgrade)) => match upgrade.accept(shared, answer, pending.busy.clone()) {
-            Ok(mut response) => {
-                gate.change_response(response.headers_mut());
-                response.map(|()| page(Bytes::new(), pending.busy))
+        (true, Some(upgrade)) => {
+            let idle = gate.rules.timeouts.answer;
+            match upgrade.accept(shared, answer, idle, pending.busy.clone()) {
+                Ok(mut response) => {
+                    gate.change_response(response.headers_mut());
+                    response.map(|()| page(Bytes::new(), pending.busy))
+                }
+                Err(failure) => refuse(&failure, pending),
             }
-            Err(failure) => refuse(&failure, pending),
-        },
+        }
         // Over HTTP/2 success would change the protocol, and the app has not agreed to that.
         (false, Some(upgrade)) if upgrade.is_connect() && answer.response.status().is_success() => {
             refuse(&Failure::NotUpgraded, pending)

@@ -75,12 +75,13 @@ impl Upgrade {
         self.acceptance.is_some()
     }
 
-    /// Passes the app's agreement on and then bytes both ways. The request stays under way until the tunnel ends, and
-    /// so does the client's connection.
+    /// Passes the app's agreement on and then bytes both ways, until nothing has moved for `idle` or either is through.
+    /// The request stays under way until the tunnel ends, and so does the client's connection.
     pub(crate) fn accept(
         self,
         shared: &Arc<Shared>,
         mut answer: Answer,
+        idle: Duration,
         busy: Busy,
     ) -> Result<Response<()>, Failure> {
         let endpoint = hyper::upgrade::on(&mut answer.response);
@@ -95,7 +96,8 @@ impl Upgrade {
             None => hop::set_upgrade(&mut head.headers, protocol),
         }
         let is_websocket = self.protocol.as_bytes().eq_ignore_ascii_case(b"websocket");
-        let tunnel = Tunnel { shared: Arc::clone(shared), flight: answer.flight, is_websocket, _busy: busy };
+        let flight = answer.flight;
+        let tunnel = Tunnel { shared: Arc::clone(shared), flight, is_websocket, idle, _busy: busy };
         shared.tasks.spawn(tunnel.run(self.client, endpoint));
         Ok(Response::from_parts(head, ()))
     }
@@ -117,6 +119,8 @@ struct Tunnel {
     shared: Arc<Shared>,
     flight: Flight,
     is_websocket: bool,
+    /// How long nothing may move.
+    idle: Duration,
     _busy: Busy,
 }
 
@@ -131,9 +135,8 @@ impl Tunnel {
         };
         let carry = async {
             let (client, endpoint) = tokio::try_join!(client, endpoint)?;
-            let idle = self.shared.config.timeouts.answer;
             let endpoint = Farewell::new(TokioIo::new(endpoint), self.is_websocket, leaving);
-            tunnel::run(TokioIo::new(client), endpoint, idle).await;
+            tunnel::run(TokioIo::new(client), endpoint, self.idle).await;
             Ok::<_, hyper::Error>(())
         };
         tokio::select! {

@@ -47,6 +47,22 @@ async fn a_websocket_carries_bytes_both_ways() {
 }
 
 #[tokio::test]
+async fn a_websocket_in_which_nothing_moves_ends_when_its_apps_settings_say() {
+    let (scene, app) = (Scene::new().await, successor().await);
+    scene.route("blog", 2, &[&app]).await;
+    scene.set("blog", &[("timeout/answer", "1s")]).await;
+    let mut client = loop {
+        let mut client = scene.client().await;
+        client.send(ASK).await;
+        // An app on a busy machine may take longer than it has.
+        if client.head().await.unwrap().status == 101 {
+            break client;
+        }
+    };
+    assert_eq!(client.rest().await, b"");
+}
+
+#[tokio::test]
 async fn an_app_may_refuse_an_upgrade() {
     let scene = Scene::new().await;
     let app = App::start("blog").await;
