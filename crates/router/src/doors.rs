@@ -1,5 +1,6 @@
 //! Everything that visitors, git and load balancers come in by: opened, served, handed over, closed.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -70,11 +71,13 @@ impl Doors {
     /// Lets everybody in until `shared.shut`, and offers the sockets to the router that comes next.
     pub(crate) fn serve(self, shared: &Arc<Shared>, status: StatusBoard) -> Result<Service, RouterError> {
         let estate = Arc::new(Estate::open(&handover::path(&shared.config.state_dir)));
+        let mut own = BTreeSet::new();
         for socket in self.http.iter().chain(&self.https).chain([&self.git, &self.health]) {
             estate.add(socket).map_err(RouterError::Core)?;
+            own.extend(socket.local_addr().map(|address| address.port()));
         }
         let unasked = Shutdown::new();
-        let ports = Ports::new(Arc::clone(shared), self.sockets, Arc::clone(&estate), status);
+        let ports = Ports::new(Arc::clone(shared), self.sockets, Arc::clone(&estate), status, own);
         let git = Acceptor::new(self.git, shared.config.limits.git_connections).map_err(RouterError::Core)?;
         Ok(Service {
             cores: serve_visitors(shared, Entrances::connect(self.http, self.https, &shared.places))?,

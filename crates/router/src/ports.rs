@@ -1,6 +1,7 @@
 //! Ports of apps' own, at which connections are passed on as they are: opened and closed as the table says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub(crate) struct Ports {
     sockets: Sockets,
     estate: Arc<Estate>,
     status: StatusBoard,
+    /// Ports of the router itself: an app at one of them would be given some of everybody's visitors.
+    own: BTreeSet<u16>,
     /// Connections at all of them together.
     places: Arc<Semaphore>,
     open: BTreeMap<u16, Port>,
@@ -41,15 +44,17 @@ struct Port {
 }
 
 impl Ports {
-    /// None is open yet. Those that `sockets` were left are taken over, and all are offered in `estate`.
+    /// None is open yet. Those that `sockets` were left are taken over, and all are offered in `estate`. The ports in
+    /// `own` are the router's, and no app's.
     pub(crate) fn new(
         shared: Arc<Shared>,
         sockets: Sockets,
         estate: Arc<Estate>,
         status: StatusBoard,
+        own: BTreeSet<u16>,
     ) -> Self {
         let places = Arc::new(Semaphore::new(shared.config.limits.passages.min(Semaphore::MAX_PERMITS)));
-        Self { shared, sockets, estate, status, places, open: BTreeMap::new() }
+        Self { shared, sockets, estate, status, own, places, open: BTreeMap::new() }
     }
 
     /// Opens and closes ports until the router lets nobody in any more.
@@ -105,8 +110,11 @@ impl Ports {
 
     fn open(&mut self, port: u16, app: &AppId) -> Result<Port, RouterError> {
         let address = SocketAddr::new(self.shared.config.http.ip(), port);
-        let socket = self.sockets.one(address, "an app's own port")?;
         let failed = |source| RouterError::Bind { address, purpose: "an app's own port", source };
+        if self.own.contains(&port) {
+            return Err(failed(io::ErrorKind::AddrInUse.into()));
+        }
+        let socket = self.sockets.one(address, "an app's own port")?;
         self.estate.add(&socket).map_err(failed)?;
         let closing = self.shared.shut.child_token();
         self.accept(socket, app.clone(), closing.clone()).map_err(failed)?;
@@ -114,7 +122,7 @@ impl Ports {
         Ok(Port { app: app.clone(), address, closing })
     }
 
-    fn accept(&self, socket: TcpListener, app: AppId, closing: Shutdown) -> std::io::Result<()> {
+    fn accept(&self, socket: TcpListener, app: AppId, closing: Shutdown) -> io::Result<()> {
         let acceptor = Acceptor::sharing(socket, Arc::clone(&self.places))?;
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {

@@ -9,7 +9,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{App, Scene, until};
+use crate::support::{App, Client, Scene, until};
 
 /// A port that nobody else is given: bound, and not listened on.
 struct Reserved {
@@ -64,11 +64,10 @@ async fn hear(stream: &mut TcpStream, length: usize) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Waits until the router has closed a connection. A reset tells of bytes that nobody wanted to read.
-async fn is_turned_away(stream: &mut TcpStream) {
-    let mut rest = Vec::new();
-    let read = tokio::time::timeout(crate::support::PATIENCE, stream.read_to_end(&mut rest)).await;
-    let _ = read.expect("the connection ends in time");
+/// Whether anything comes before a connection ends. A reset tells of bytes that nobody wanted to read.
+async fn is_answered(stream: &mut TcpStream) -> bool {
+    let read = tokio::time::timeout(crate::support::PATIENCE, stream.read(&mut [0])).await;
+    read.expect("the connection is answered or ends in time").is_ok_and(|read| read > 0)
 }
 
 #[tokio::test]
@@ -141,6 +140,59 @@ async fn clients_that_the_app_does_not_let_in_are_turned_away() {
 }
 
 #[tokio::test]
+async fn an_app_that_is_not_routed_or_under_maintenance_takes_no_connections() {
+    let (scene, app, reserved) = (Scene::secured().await, echo("first").await, reserve());
+    scene.route("blog", 1, &[&app]).await;
+    allow(&scene, reserved.port).await;
+    let (port, https) = (reserved.port.to_string(), scene.addresses.https.unwrap());
+    for away in [("routable", "off"), ("maintenance", "on")] {
+        set(&scene, "blog", &[("tcp/port", &port), ("tls/passthrough", "on"), away]).await;
+        assert!(!is_answered(&mut connect(reserved.port).await).await, "{away:?}");
+        let mut client = TcpStream::connect(https).await.unwrap();
+        client.write_all(&greeting("blog.example.com")).await.unwrap();
+        assert!(!is_answered(&mut client).await, "{away:?}");
+    }
+    assert_eq!(app.connections(), 0);
+}
+
+#[tokio::test]
+async fn connections_come_at_the_pace_that_the_app_allows() {
+    let (scene, app, reserved) = (Scene::new().await, echo("first").await, reserve());
+    scene.route("blog", 1, &[&app]).await;
+    let port = reserved.port.to_string();
+    let pace = [("rateLimit", "1r/m"), ("rateLimit/burst", "3")];
+    set(&scene, "blog", &[("tcp/port", &port), pace[0], pace[1]]).await;
+    allow(&scene, reserved.port).await;
+    // Looking whether somebody listens there counts too.
+    drop(connect(reserved.port).await);
+    let mut answered = 0;
+    for _ in 0..20 {
+        let mut client = TcpStream::connect(("127.0.0.1", reserved.port)).await.unwrap();
+        answered += usize::from(is_answered(&mut client).await);
+    }
+    assert!((1..10).contains(&answered), "{answered}");
+}
+
+#[tokio::test]
+async fn an_app_gets_no_port_of_the_routers_own() {
+    let (scene, app) = (Scene::new().await, echo("first").await);
+    scene.route("blog", 1, &[&app]).await;
+    let port = scene.addresses.health.port();
+    set(&scene, "blog", &[("tcp/port", &port.to_string())]).await;
+    allow(&scene, port).await;
+    let problems = || scene.status.snapshot().problems;
+    until(|| problems().iter().any(|problem| problem.cause.contains("blog cannot be reached at its port")))
+        .await;
+    for _ in 0..20 {
+        let answer = Client::connect(scene.addresses.health).await.get("any", "/health-check").await;
+        assert_eq!(answer.status, 200);
+    }
+    set(&scene, "blog", &[]).await;
+    until(|| problems().is_empty()).await;
+    assert_eq!(app.connections(), 0);
+}
+
+#[tokio::test]
 async fn an_app_that_asks_for_it_learns_the_clients_address() {
     let (scene, app, reserved) = (Scene::new().await, echo("").await, reserve());
     scene.route("blog", 1, &[&app]).await;
@@ -199,7 +251,7 @@ async fn a_greeting_that_breaks_off_holds_nobody_up() {
     let mut client = TcpStream::connect(https).await.unwrap();
     client.write_all(&[0x16, 0x03, 0x01]).await.unwrap();
     client.shutdown().await.unwrap();
-    is_turned_away(&mut client).await;
+    while is_answered(&mut client).await {}
     let mut next = TcpStream::connect(https).await.unwrap();
     let asked = greeting("blog.example.com");
     next.write_all(&asked).await.unwrap();
