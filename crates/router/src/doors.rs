@@ -69,7 +69,7 @@ impl Doors {
     }
 
     /// Lets everybody in until `shared.shut`, and offers the sockets to the router that comes next.
-    pub(crate) fn serve(self, shared: &Arc<Shared>, status: StatusBoard) -> Result<Service, RouterError> {
+    pub(crate) fn serve(mut self, shared: &Arc<Shared>, status: StatusBoard) -> Result<Service, RouterError> {
         let estate = Arc::new(Estate::open(&handover::path(&shared.config.state_dir)));
         let mut own = BTreeSet::new();
         for socket in self.http.iter().chain(&self.https).chain([&self.git, &self.health]) {
@@ -77,16 +77,21 @@ impl Doors {
             own.extend(socket.local_addr().map(|address| address.port()));
         }
         let unasked = Shutdown::new();
+        let predecessor = self.sockets.predecessor();
         let ports = Ports::new(Arc::clone(shared), self.sockets, Arc::clone(&estate), status, own);
         let git = Acceptor::new(self.git, shared.config.limits.git_connections).map_err(RouterError::Core)?;
-        Ok(Service {
+        let service = Service {
             cores: serve_visitors(shared, Entrances::connect(self.http, self.https, &shared.places))?,
             git: Some(git),
             health: serve_health(shared, self.health, &unasked)?,
             ports: tokio::spawn(ports.keep()),
             unasked,
             estate,
-        })
+        };
+        if let Some(predecessor) = predecessor {
+            predecessor.relieve();
+        }
+        Ok(service)
     }
 }
 

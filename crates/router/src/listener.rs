@@ -13,7 +13,7 @@ use deis_runtime::Shutdown;
 
 use crate::config::Config;
 use crate::error::RouterError;
-use crate::handover::{self, Inherited};
+use crate::handover::{self, Inherited, Predecessor};
 
 /// Connections that the kernel keeps waiting at most.
 const BACKLOG: i32 = 4096;
@@ -49,6 +49,11 @@ impl Sockets {
             Some(socket) => Ok(socket),
             None => listen(address, purpose, self.shared),
         }
+    }
+
+    /// The router that is taken over from, if there is one: it must hear when this one serves.
+    pub(crate) fn predecessor(&mut self) -> Option<Predecessor> {
+        self.inherited.predecessor.take()
     }
 
     /// Leaves what nobody has asked for to the router before this one.

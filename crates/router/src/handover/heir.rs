@@ -1,6 +1,6 @@
 //! The listening sockets that a router has from the one before it.
 
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSliceMut, Write};
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
@@ -13,7 +13,23 @@ use super::{PATIENCE, PER_MESSAGE, check_is_ours};
 
 /// The listening sockets that a router has from the one before it. Those that nobody asks for are left to that one.
 #[derive(Default)]
-pub(crate) struct Inherited(pub(super) Vec<(SocketAddr, TcpListener)>);
+pub(crate) struct Inherited {
+    pub(super) sockets: Vec<(SocketAddr, TcpListener)>,
+    /// Who gave them; none if nobody did.
+    pub(crate) predecessor: Option<Predecessor>,
+}
+
+/// A router that has given its listening sockets away. It counts on its heir only once that serves.
+pub(crate) struct Predecessor(UnixStream);
+
+impl Predecessor {
+    /// Lets it know that its heir serves.
+    pub(crate) fn relieve(mut self) {
+        if let Err(error) = self.0.write_all(&[0]) {
+            tracing::debug!(%error, "the router before this one does not hear that it is replaced");
+        }
+    }
+}
 
 impl Inherited {
     /// All that the router gives that is asked at `path`; none if there is none.
@@ -29,7 +45,7 @@ impl Inherited {
 
     /// Those on `address`, which are not held here any more.
     pub(crate) fn claim(&mut self, address: SocketAddr) -> Vec<TcpListener> {
-        let of_address = self.0.extract_if(.., |(held, _)| *held == address);
+        let of_address = self.sockets.extract_if(.., |(held, _)| *held == address);
         of_address.map(|(_, socket)| socket).collect()
     }
 }
@@ -38,11 +54,11 @@ fn take(path: &Path) -> io::Result<Inherited> {
     let giver = UnixStream::connect(path)?;
     check_is_ours(&giver)?;
     giver.set_read_timeout(Some(PATIENCE))?;
-    let mut all = Vec::new();
+    let mut sockets = Vec::new();
     while let Some(some) = receive(&giver)? {
-        all.extend(some.into_iter().filter_map(listening));
+        sockets.extend(some.into_iter().filter_map(listening));
     }
-    Ok(Inherited(all))
+    Ok(Inherited { sockets, predecessor: Some(Predecessor(giver)) })
 }
 
 /// What comes with the next byte; none at the end.

@@ -20,7 +20,9 @@ fn connections_that_wait_outlive_the_socket_they_came_to() {
     let mut inherited = Inherited::from(&path);
     let new = inherited.claim(address).pop().unwrap();
     assert!(inherited.claim(address).is_empty());
-    assert!(estate.close());
+    assert!(!estate.was_taken(), "it may fail to start after all");
+    inherited.predecessor.take().unwrap().relieve();
+    assert!(estate.was_taken() && estate.close());
     drop((old, other, inherited));
     let (mut served, _) = new.accept().unwrap();
     served.write_all(b"here").unwrap();
@@ -48,12 +50,12 @@ fn as_many_sockets_as_there_are_go_over() {
 fn what_is_closed_is_given_to_nobody() {
     let directory = tempfile::tempdir().unwrap();
     let path = path(directory.path());
-    assert!(Inherited::from(&path).0.is_empty());
+    assert!(Inherited::from(&path).sockets.is_empty());
     let estate = Estate::open(&path);
     estate.add(&listener()).unwrap();
-    assert_eq!(Inherited::from(&path).0.len(), 1);
+    assert_eq!(Inherited::from(&path).sockets.len(), 1);
     estate.close();
-    assert!(Inherited::from(&path).0.is_empty());
+    assert!(Inherited::from(&path).sockets.is_empty());
 }
 
 #[test]
@@ -65,7 +67,9 @@ fn the_newest_router_is_asked() {
     let socket = listener();
     second.add(&socket).unwrap();
     assert!(!first.close());
-    assert_eq!(Inherited::from(&path).claim(socket.local_addr().unwrap()).len(), 1);
+    let mut inherited = Inherited::from(&path);
+    assert_eq!(inherited.claim(socket.local_addr().unwrap()).len(), 1);
+    inherited.predecessor.take().unwrap().relieve();
     assert!(second.close());
     assert!(fs::read_dir(directory.path()).unwrap().next().is_none());
 }
@@ -75,4 +79,19 @@ fn a_router_whose_directory_cannot_hold_a_socket_goes_without() {
     let estate = Estate::open(&Path::new("/nowhere").join("x".repeat(200)));
     estate.add(&listener()).unwrap();
     assert!(!estate.close());
+}
+
+#[test]
+fn an_heir_that_ends_before_it_serves_has_taken_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = path(directory.path());
+    let estate = Estate::open(&path);
+    estate.add(&listener()).unwrap();
+    drop(Inherited::from(&path));
+    assert!(!estate.was_taken());
+    let mut second = Inherited::from(&path);
+    drop(Inherited::from(&path));
+    second.predecessor.take().unwrap().relieve();
+    drop(Inherited::from(&path));
+    assert!(estate.was_taken() && estate.close());
 }
