@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use deis_model::routing::{MeshSettings, ProxyProtocol};
 use deis_runtime::proxy_protocol::{self, Origin, Version};
 
+use crate::forwarded::Peer;
 use crate::shared::Shared;
 
 /// The ends of a client's connection.
@@ -17,6 +18,8 @@ pub(crate) struct Ends {
     pub(crate) client: SocketAddr,
     /// Whom it meant to reach.
     pub(crate) server: SocketAddr,
+    /// Whether a load balancer named them.
+    pub(crate) is_announced: bool,
 }
 
 impl Ends {
@@ -29,14 +32,20 @@ impl Ends {
         };
         proxy_protocol::encode(version, self.client, self.server)
     }
+
+    /// The client, as apps learn of it.
+    pub(crate) fn peer(self) -> Peer {
+        let peer = Peer::new(self.client.ip());
+        if self.is_announced { peer.announced() } else { peer }
+    }
 }
 
 /// The visitor behind `peer`. None if the connection has no right to stay, as it should be announced and is not.
-pub(crate) async fn client(shared: &Shared, stream: &mut TcpStream, peer: SocketAddr) -> Option<SocketAddr> {
+pub(crate) async fn client(shared: &Shared, stream: &mut TcpStream, peer: SocketAddr) -> Option<Peer> {
     if !shared.table.load().mesh.proxy_protocol {
-        return Some(peer);
+        return Some(Peer::new(peer.ip()));
     }
-    ends(shared, stream, peer).await.map(|ends| ends.client)
+    ends(shared, stream, peer).await.map(Ends::peer)
 }
 
 /// The ends of a visitor's connection.
@@ -60,8 +69,10 @@ async fn read(
 ) -> Option<Ends> {
     let origin = if is_announced { announcement(shared, mesh, stream, peer).await? } else { Origin::Own };
     match origin {
-        Origin::Passed { source, destination } => Some(Ends { client: source, server: destination }),
-        Origin::Own => Some(Ends { client: peer, server: stream.local_addr().ok()? }),
+        Origin::Passed { source, destination } => {
+            Some(Ends { client: source, server: destination, is_announced: true })
+        }
+        Origin::Own => Some(Ends { client: peer, server: stream.local_addr().ok()?, is_announced: false }),
     }
 }
 

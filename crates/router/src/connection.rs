@@ -21,7 +21,7 @@ use crate::places::Place;
 use crate::proxy::{self, Client};
 use crate::rewound::Rewound;
 use crate::shared::Shared;
-use crate::speech;
+use crate::speech::{self, Speech};
 use crate::tls::{HandshakeError, Secured};
 
 /// How long a connection may stay idle when as many clients are connected as may be.
@@ -44,7 +44,6 @@ pub(crate) async fn serve_secured(
     if let Some(host) = passthrough::host(&shared, &stream).await {
         return passage::serve(&shared, stream, ends, |table| passthrough::service(table, &host)).await;
     }
-    let peer = ends.client;
     let accepted = tokio::select! {
         accepted = shared.tls.accept(stream) => accepted,
         () = shared.ending.cancelled() => return,
@@ -56,9 +55,16 @@ pub(crate) async fn serve_secured(
         counters.tls_failures.add()
     }
     match accepted {
-        Ok((stream, secured)) => begin(&shared, stream, peer, place, Some(secured)).await,
-        Err(HandshakeError::Answered) => tracing::info!(%peer, "answered a certificate authority"),
-        Err(error) => tracing::debug!(%peer, error = &error as &dyn std::error::Error, "no TLS"),
+        Ok((stream, secured)) => {
+            let peer = ends.peer().over(secured.version);
+            begin(&shared, stream, peer, place, Some(secured)).await;
+        }
+        Err(HandshakeError::Answered) => {
+            tracing::info!(peer = %ends.client, "answered a certificate authority")
+        }
+        Err(error) => {
+            tracing::debug!(peer = %ends.client, error = &error as &dyn std::error::Error, "no TLS")
+        }
     }
 }
 
@@ -66,20 +72,28 @@ pub(crate) async fn serve_secured(
 async fn begin<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     shared: &Arc<Shared>,
     stream: S,
-    peer: SocketAddr,
+    peer: Peer,
     place: Place,
     secured: Option<Secured>,
 ) {
-    let is_http_2 = secured.as_ref().is_some_and(|secured| secured.is_http_2);
-    let rest = if is_http_2 || !shared.config.short_way {
-        Some(h1::Rest { stream, read: Bytes::new() })
-    } else {
-        let known = Peer::new(peer.ip()).over(secured.as_ref().map_or("", |secured| secured.version));
-        h1::serve(shared, stream, known, secured.as_ref().map(|secured| secured.host)).await
+    let agreed = match &secured {
+        Some(secured) if secured.is_http_2 => Speech::Http2,
+        Some(_) => Speech::Http1,
+        None => Speech::Unknown,
     };
-    if let Some(h1::Rest { stream, read }) = rest {
+    let rest = if agreed == Speech::Http2 || !shared.config.short_way {
+        Some(h1::Rest { stream, peer, read: Bytes::new(), has_served: false })
+    } else {
+        h1::serve(shared, stream, peer, secured.as_ref().map(|secured| secured.host)).await
+    };
+    if let Some(h1::Rest { stream, peer, read, has_served }) = rest {
+        let allows_http_2 = shared.table.load().mesh.http2;
+        let speech = match agreed {
+            Speech::Unknown if has_served || !allows_http_2 => Speech::Http1,
+            agreed => agreed,
+        };
         // Boxed, as it is large and most connections never come here.
-        Box::pin(converse(shared, Rewound::new(read, stream), peer, place, secured)).await;
+        Box::pin(converse(shared, Rewound::new(read, stream), speech, peer, place, secured)).await;
     }
 }
 
@@ -87,23 +101,22 @@ async fn begin<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     shared: &Arc<Shared>,
     stream: S,
-    peer: SocketAddr,
+    speech: Speech,
+    peer: Peer,
     place: Place,
     secured: Option<Secured>,
 ) {
-    let watch = Arc::new(Watch::new(peer.ip(), shared.clock));
-    let agreed = secured.as_ref().map(|secured| secured.is_http_2);
-    let mut stream = Inspected::new(stream, Arc::clone(&watch), place, agreed == Some(true));
-    let (beginning, is_http_2) = match agreed {
-        Some(is_http_2) => (Bytes::new(), is_http_2),
-        None => {
+    let watch = Arc::new(Watch::new(shared.clock));
+    let mut stream = Inspected::new(stream, Arc::clone(&watch), place, speech);
+    let (beginning, is_http_2) = match speech {
+        Speech::Http1 | Speech::Http2 => (Bytes::new(), speech == Speech::Http2),
+        Speech::Unknown => {
             let reading = pin!(speech::first_bytes(&mut stream));
             let Some(Ok(read)) = attend(shared, &watch, reading, |_| Told::Gone).await else { return };
             read
         }
     };
     let io = TokioIo::new(Rewound::new(beginning, stream));
-    let peer = Peer::new(watch.peer).over(secured.as_ref().map_or("", |secured| secured.version));
     let client = Arc::new(Client { peer, watch: Arc::clone(&watch), secured });
     let service = service_fn(|request| {
         let (shared, client) = (Arc::clone(shared), Arc::clone(&client));

@@ -34,6 +34,8 @@ pub(crate) struct Peer {
     pub(crate) is_secure: bool,
     /// In which version; empty without it.
     pub(crate) tls: &'static str,
+    /// Whether a load balancer named it, which is at the other end itself: nothing that comes is the load balancer's word.
+    is_announced: bool,
     /// The address as apps are told.
     pub(crate) text: HeaderValue,
 }
@@ -64,7 +66,7 @@ impl Peer {
     /// The peer at `address`.
     pub(crate) fn new(address: IpAddr) -> Self {
         let address = address.to_canonical();
-        Self { address, is_secure: false, tls: "", text: address_value(address) }
+        Self { address, is_secure: false, tls: "", is_announced: false, text: address_value(address) }
     }
 
     /// The same, over this version of TLS; empty without it.
@@ -72,9 +74,14 @@ impl Peer {
         Self { is_secure: !tls.is_empty(), tls, ..self }
     }
 
-    /// Whether it is one of those `trusted`.
+    /// The same, named by a load balancer.
+    pub(crate) fn announced(self) -> Self {
+        Self { is_announced: true, ..self }
+    }
+
+    /// Whether it is one of those `trusted`: a load balancer, and no visitor with such an address whom one named.
     pub(crate) fn is_trusted(&self, trusted: &[Cidr]) -> bool {
-        is_among(self.address, trusted)
+        !self.is_announced && is_among(self.address, trusted)
     }
 }
 

@@ -74,6 +74,8 @@ pub(crate) struct Framing {
     fault: Option<(u64, Fault)>,
     bare_from: Option<u64>,
     is_http_2: bool,
+    /// Whether it is HTTP/1, whatever it begins with.
+    is_http_1: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,6 +101,12 @@ struct Head {
 }
 
 impl Framing {
+    /// Of a stream that is known to be HTTP/1: in it, what HTTP/2 begins with is a request like any other, and none that
+    /// is well formed.
+    pub(crate) fn http_1() -> Self {
+        Self { is_http_1: true, ..Self::default() }
+    }
+
     /// Reads on.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
@@ -190,7 +198,7 @@ impl Framing {
         };
         match self.state {
             State::RequestLine if line.is_empty() => Ok(()),
-            State::RequestLine if line == HTTP_2 && self.heads == 1 => {
+            State::RequestLine if line == HTTP_2 && self.heads == 1 && !self.is_http_1 => {
                 self.is_http_2 = true;
                 self.go(State::Blind)
             }
@@ -339,6 +347,10 @@ mod tests {
         assert_eq!((framing.fault(), framing.bare_from()), (None, None));
         let late = "GET / HTTP/1.1\r\nHost: a\r\n\r\nPRI * HTTP/2.0\r\n\r\n";
         check(late, Some((2, Fault::NoHost)));
+        let mut framing = Framing::http_1();
+        framing.feed(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        assert!(!framing.is_http_2());
+        assert_eq!(framing.fault(), Some((1, Fault::NoHost)));
     }
 
     #[test]

@@ -40,8 +40,12 @@ use session::{Leave, Session};
 pub(crate) struct Rest<S> {
     /// The client.
     pub(crate) stream: S,
+    /// Who that is.
+    pub(crate) peer: Peer,
     /// What it has sent and nobody has dealt with.
     pub(crate) read: Bytes,
+    /// Whether it has been answered before: it speaks HTTP/1 and nothing else.
+    pub(crate) has_served: bool,
 }
 
 /// Serves a client's common requests; what is left when one is not. `secured_for`: the host that a client which speaks TLS
@@ -54,6 +58,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Option<Rest<S>> {
     let pulse = poll_fn(|context| Poll::Ready(shared.pulses.begin(context))).await;
     let mut session = Session { shared, stream, peer, secured_for, pulse, incoming: None };
+    let mut has_served = false;
     loop {
         let flow = match session.next().await {
             Ok(ask) => session.answer(&ask).await,
@@ -61,7 +66,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             Err(Leave::Gone) => return None,
         };
         match flow {
-            Flow::On => {}
+            Flow::On => has_served = true,
             Flow::End => {
                 session.end().await;
                 return None;
@@ -69,7 +74,7 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             Flow::Odd => {
                 let read = session.incoming.as_ref().map_or(&[][..], Buffer::filled);
                 let read = Bytes::copy_from_slice(read);
-                return Some(Rest { stream: session.stream, read });
+                return Some(Rest { stream: session.stream, peer: session.peer, read, has_served });
             }
         }
     }

@@ -1,7 +1,6 @@
 //! A client's connection, with its bytes watched as they pass.
 
 use std::io;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -13,11 +12,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::clock::{Clock, Millis, millis};
 use crate::framing::{Fault, Framing};
 use crate::places::Place;
+use crate::speech::Speech;
 
 /// What is known of a client's connection. Only its own task writes; others may read.
 pub(crate) struct Watch {
-    /// Who is at the other end.
-    pub(crate) peer: IpAddr,
     clock: Clock,
     /// When bytes last moved, either way.
     moved: AtomicU64,
@@ -34,9 +32,8 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Of a connection that has just been accepted.
-    pub(crate) fn new(peer: IpAddr, clock: Clock) -> Self {
+    pub(crate) fn new(clock: Clock) -> Self {
         Self {
-            peer: peer.to_canonical(),
             clock,
             moved: AtomicU64::new(clock.now()),
             head_since: AtomicU64::new(0),
@@ -136,10 +133,14 @@ pub(crate) struct Inspected<S> {
 }
 
 impl<S> Inspected<S> {
-    /// Watches `stream`. Unless it is known to speak HTTP/2, its first bytes tell.
-    pub(crate) fn new(stream: S, watch: Arc<Watch>, place: Place, is_http_2: bool) -> Self {
-        watch.is_http_2.store(is_http_2, Relaxed);
-        let framing = (!is_http_2).then(Framing::default);
+    /// Watches `stream`, in which this is spoken.
+    pub(crate) fn new(stream: S, watch: Arc<Watch>, place: Place, speech: Speech) -> Self {
+        watch.is_http_2.store(speech == Speech::Http2, Relaxed);
+        let framing = match speech {
+            Speech::Http2 => None,
+            Speech::Http1 => Some(Framing::http_1()),
+            Speech::Unknown => Some(Framing::default()),
+        };
         Self { stream, framing, watch, _place: place }
     }
 

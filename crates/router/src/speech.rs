@@ -29,8 +29,9 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 /// The same of all bodies of one connection: so much more that a few slow ones leave room for others.
 const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 
-/// How much of one answer waits for its client.
-const SEND_BUFFER: usize = 128 * 1024;
+/// How much of one answer waits for its client. A client that reads nothing makes the router keep this for each stream:
+/// 2 MiB in all.
+const SEND_BUFFER: usize = 16 * 1024;
 
 /// Requests that the client took back before they were looked at, and those that were refused, until the connection
 /// is given up: what a rapid reset attack consists of.
@@ -40,6 +41,17 @@ const RESETS: usize = 32;
 /// answer.
 const SILENCE: Duration = Duration::from_secs(60);
 const ANSWER: Duration = Duration::from_secs(20);
+
+/// What is known of a connection before its first byte is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speech {
+    /// It speaks HTTP/1: that was agreed on, or it has begun to, or nothing else is allowed.
+    Http1,
+    /// It speaks HTTP/2, as was agreed on.
+    Http2,
+    /// Its first bytes tell.
+    Unknown,
+}
 
 /// Reads until it is sure whether a client speaks HTTP/2 from the start: what was read, and whether it does.
 ///
@@ -87,6 +99,15 @@ pub(crate) fn http_2(limits: &Limits) -> http2::Builder<TokioExecutor> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+    use std::task::{Context, Poll};
+
+    use http_body::{Body, Frame};
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
     use tokio::io::AsyncWriteExt;
 
     /// Sends `text` byte by byte and the end.
@@ -101,6 +122,62 @@ mod tests {
         drop(server);
         sending.await.unwrap();
         assert_eq!((std::str::from_utf8(&bytes).unwrap(), is_http_2), expected);
+    }
+
+    /// An endless answer, of which so many bytes have been taken.
+    struct Endless(Arc<AtomicUsize>);
+
+    impl Body for Endless {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            self.0.fetch_add(1024, Relaxed);
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[0; 1024])))))
+        }
+    }
+
+    /// What a client sends that asks for `/` this often, gives leave to send much, and reads nothing.
+    fn greedy(streams: u32) -> Vec<u8> {
+        let frame = |kind: u8, flags: u8, stream: u32, payload: &[u8]| {
+            let length = u8::try_from(payload.len()).unwrap();
+            [&[0, 0, length, kind, flags][..], &stream.to_be_bytes(), payload].concat()
+        };
+        let much = 0x3fff_ffff_u32.to_be_bytes();
+        let window = [&[0, 4][..], &much].concat();
+        // `GET`, `http` and `/`, which have short names. Source: RFC 7541 appendix A.
+        let head = [0x82, 0x86, 0x84];
+        let mut bytes = [PREFACE, &frame(4, 0, 0, &window), &frame(8, 0, 0, &much)].concat();
+        bytes.extend((0..streams).flat_map(|number| frame(1, 5, 2 * number + 1, &head)));
+        bytes
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_nothing_makes_little_be_kept() {
+        const STREAMS: u32 = 16;
+        let taken = Arc::new(AtomicUsize::new(0));
+        let (mut client, server) = tokio::io::duplex(1024);
+        let service = service_fn(|_| {
+            let body = Endless(Arc::clone(&taken));
+            async { Ok::<_, Infallible>(http::Response::new(body)) }
+        });
+        let serving = http_2(&Limits::default()).serve_connection(TokioIo::new(server), service);
+        let asking = async {
+            client.write_all(&greedy(STREAMS)).await.unwrap();
+            // All happens on this thread: whatever can go on has done so by then.
+            for _ in 0..10_000 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            ended = serving => panic!("{ended:?}"),
+            () = asking => {}
+        }
+        let (taken, all) = (taken.load(Relaxed), 16 * 1024 * 16);
+        assert!(taken >= all / 2 && taken <= all * 2, "{taken}");
     }
 
     #[tokio::test]

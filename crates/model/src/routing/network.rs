@@ -52,7 +52,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         "the ports that apps may have of their own, as 20000-20999; empty: none",
         |mesh, value| put(&mut mesh.tcp_ports, ports(value)),
     ),
-    Setting::mesh("http2", "on", "off: visitors are not offered HTTP/2", |mesh, value| {
+    Setting::mesh("http2", "on", "off: visitors are spoken to in HTTP/1 only", |mesh, value| {
         put(&mut mesh.http2, switch(value))
     }),
     Setting::mesh(

@@ -38,6 +38,14 @@ fn an_unknown_peer_is_the_client() {
 }
 
 #[test]
+fn a_client_whom_a_load_balancer_named_is_not_believed_wherever_it_is() {
+    let made_up = [("x-forwarded-for", "1.2.3.4"), ("x-forwarded-proto", "https"), ("x-real-ip", "1.2.3.4")];
+    let peer = Peer::new([10, 1, 1, 1].into()).announced();
+    let headers = check_peer(peer, &made_up, "10.1.1.1 http 80 off");
+    assert!(!headers.contains_key("x-real-ip"));
+}
+
+#[test]
 fn a_trusted_peer_says_who_the_client_is() {
     let https = ("x-forwarded-proto", "http, https");
     check("10.1.1.1", &[("x-forwarded-for", "1.2.3.4"), https], "1.2.3.4 https 443 on");

@@ -60,6 +60,26 @@ async fn what_is_not_announced_is_turned_away() {
     assert_eq!(app.requests(), 0);
 }
 
+#[tokio::test]
+async fn an_announced_client_is_not_believed_though_its_address_is_a_load_balancers() {
+    let (scene, app) = (Scene::new().await, App::start("blog").await);
+    scene.route("blog", 1, &[&app]).await;
+    set(&scene, &[("proxyProtocol", "on")], vec![]).await;
+    // As load balancers are by default.
+    let address = |text: &str| text.parse().expect("an address");
+    let mut client = scene.client().await;
+    client.send(encode(Version::Two, address("127.0.0.9:50000"), address("192.0.2.1:80"))).await;
+    let claims = "X-Forwarded-For: 203.0.113.77\r\nX-Forwarded-Proto: https\r\nX-Request-Id: mine\r\n";
+    // The second is out of the common.
+    for path in ["/echo", "/.well-known/echo"] {
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: blog.example.com\r\n{claims}\r\n")).await;
+        let seen = client.answer().await;
+        assert!(seen.text().contains("x-forwarded-for: 127.0.0.9\n"), "{}", seen.text());
+        assert!(seen.text().contains("x-forwarded-proto: http\n"), "{}", seen.text());
+        assert!(!seen.text().contains("mine") && !seen.text().contains("203.0.113.77"), "{}", seen.text());
+    }
+}
+
 /// A builder that sends back what it hears, up to the end of the client's first line.
 async fn builder() -> App {
     App::raw(async |_, mut stream| {

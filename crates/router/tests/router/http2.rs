@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use bytes::Bytes;
+use deis_api::internal::PlatformRoutes;
 use deis_model::KeyPair;
 use futures::stream;
 use http::{HeaderMap, HeaderValue, Method, Request};
@@ -17,7 +18,7 @@ use crate::support::h2::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, H2, HEADERS, PING, RST_STREAM, fields,
     request,
 };
-use crate::support::{App, Authority, Scene, Visitor, read_head, until};
+use crate::support::{App, Authority, Client, Scene, Visitor, read_head, until};
 
 const BLOG: &str = "http://blog.example.com";
 
@@ -53,6 +54,33 @@ async fn http_2_is_spoken_over_tls_and_without_being_asked() {
         }
         assert!(!reply.headers.contains_key("connection"));
     }
+}
+
+/// What HTTP/2 begins with, and an empty frame of settings.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// Sends the beginning of HTTP/2 and sees it taken for a malformed request of HTTP/1.
+async fn is_refused(client: &mut Client) {
+    client.send(PREFACE).await;
+    let rest = client.rest().await;
+    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 400 "), "{}", rest.escape_ascii());
+}
+
+#[tokio::test]
+async fn http_2_does_not_begin_where_http_1_was_spoken() {
+    let (scene, _app) = blog().await;
+    let mut client = scene.client().await;
+    assert_eq!(client.get("blog.example.com", "/").await.text(), "blog");
+    is_refused(&mut client).await;
+}
+
+#[tokio::test]
+async fn without_http_2_nobody_speaks_it_unasked() {
+    let (scene, _app) = blog().await;
+    let settings = [("http2".to_owned(), "off".to_owned())].into();
+    scene.platform(PlatformRoutes { settings, ..PlatformRoutes::default() }).await;
+    is_refused(&mut scene.client().await).await;
+    assert_eq!(scene.get("blog", "/").await.text(), "blog");
 }
 
 #[tokio::test]
