@@ -84,7 +84,7 @@ async fn reach(
 /// Whether the service's rules let `client` in now. It is counted once, however often it is tried.
 fn judge(shared: &Shared, service: &Service, client: IpAddr, is_first: bool) -> Result<(), Refusal> {
     service.gate.judge_connection(client)?;
-    if is_first { service.gate.count(&shared.limiter, client) } else { Ok(()) }
+    if is_first { service.gate.count(&shared.bounds, client) } else { Ok(()) }
 }
 
 /// A connection to any of the service's containers; none if none accepts.

@@ -163,7 +163,7 @@ async fn forward(
 ) -> Result<Answer, Refusal> {
     let (gate, upload, Origin { client, is_https, .. }) = (&to.gate, errand.upload, errand.origin);
     let arrival = Arrival { host: &to.host, client, is_https, body_bytes: upload.size_hint().lower() };
-    gate.judge(&shared.limiter, &arrival, head)?;
+    gate.judge(&shared.bounds, &arrival, head).await?;
     upload.limit(gate.rules.body_bytes);
     if !take_in(shared, upload, gate.rules.buffer_bytes).await {
         return Err(Failure::BrokenBody.into());

@@ -4,6 +4,7 @@
 //! maintenance (503), who is asking (401), does it look like an attack (firewall), is its body too long (413). Whoever
 //! reads requests shows them as a `Head`; nothing here knows how they were read.
 
+mod bounds;
 mod fields;
 mod firewall;
 mod gate;
@@ -11,7 +12,8 @@ pub(crate) mod head;
 mod limiter;
 mod logins;
 mod refusal;
+mod verifier;
 
+pub(crate) use bounds::Bounds;
 pub(crate) use gate::{Arrival, Gate};
-pub(crate) use limiter::Limiter;
 pub(crate) use refusal::Refusal;

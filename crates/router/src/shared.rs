@@ -22,7 +22,7 @@ use crate::metrics::Exposition;
 use crate::places::Places;
 use crate::probe::Prober;
 use crate::routes::{Changes, News, Routes};
-use crate::rules::Limiter;
+use crate::rules::Bounds;
 use crate::service::Service;
 use crate::table::Table;
 use crate::tls::Tls;
@@ -43,10 +43,10 @@ pub(crate) struct Shared {
     pub(crate) drain: Drain,
     /// Probes endpoints that are out.
     pub(crate) prober: Prober,
-    /// Holds clients to the pace of each service.
-    pub(crate) limiter: Limiter,
     /// Room for bodies that are taken in before a container is asked, in bytes.
     pub(crate) bodies: Arc<Semaphore>,
+    /// What holds back clients of all services.
+    pub(crate) bounds: Bounds,
     /// What has been counted.
     pub(crate) counters: Counters,
     /// Takes lines about requests.
@@ -81,6 +81,7 @@ impl Shared {
         let prober = Prober::new(maker.clock, config.timeouts.connect_if_others, ending.clone());
         let pulses = Pulses::new(config.cores);
         let buffered = config.limits.buffered_bytes.min(Semaphore::MAX_PERMITS);
+        let bounds = Bounds::new(config.cores);
         Self {
             tls: Tls::new(&config, &table, &routes.platform.ticket_keys),
             config,
@@ -88,8 +89,8 @@ impl Shared {
             changed: watch::Sender::new(routes.generation),
             table,
             drain,
-            limiter: Limiter::default(),
             bodies: Arc::new(Semaphore::new(buffered)),
+            bounds,
             counters: Counters::default(),
             access: Arc::default(),
             encoders: Encoders::default(),

@@ -1,9 +1,9 @@
 //! Names and passwords that let visitors in, as HTTP's basic authentication carries them.
 //!
 //! Passwords are kept as PBKDF2-HMAC-SHA-256 with a salt. Its cost is a compromise on purpose: checking one takes about
-//! a millisecond, as much as a TLS handshake, since routers check them on the loops that serve everybody. That slows
-//! down whoever guesses from a stolen table by four thousand, and nobody can take a router's time with wrong guesses
-//! more than with handshakes. What was found right is remembered by each router, so that it costs once.
+//! a millisecond, as much as a TLS handshake, since visitors bring one with each request. That slows down whoever
+//! guesses from a stolen table by four thousand. Routers check few at a time, beside the loops that serve everybody,
+//! and remember what was found right, so that it costs once.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

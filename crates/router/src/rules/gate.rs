@@ -7,10 +7,10 @@ use deis_model::routing::Rules;
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
+use super::bounds::Bounds;
 use super::fields::Fields;
 use super::firewall;
 use super::head::Head;
-use super::limiter::Limiter;
 use super::logins::Logins;
 use super::refusal::Refusal;
 use crate::host::Host;
@@ -67,14 +67,14 @@ impl Gate {
     }
 
     /// Whether a request passes.
-    pub(crate) fn judge(
+    pub(crate) async fn judge(
         &self,
-        limiter: &Limiter,
+        bounds: &Bounds,
         arrival: &Arrival<'_>,
-        head: &impl Head,
+        head: &(impl Head + Sync),
     ) -> Result<(), Refusal> {
         if !self.is_open {
-            self.judge_client(limiter, arrival, head)?;
+            self.judge_client(bounds, arrival, head).await?;
         }
         match self.rules.body_bytes {
             Some(longest) if arrival.body_bytes > longest => Err(Refusal::TooLarge),
@@ -82,11 +82,11 @@ impl Gate {
         }
     }
 
-    fn judge_client(
+    async fn judge_client(
         &self,
-        limiter: &Limiter,
+        bounds: &Bounds,
         arrival: &Arrival<'_>,
-        head: &impl Head,
+        head: &(impl Head + Sync),
     ) -> Result<(), Refusal> {
         let rules = &*self.rules;
         self.judge_routed()?;
@@ -94,10 +94,11 @@ impl Gate {
             return Err(Refusal::Moved(secure_address(arrival.host, head.target())));
         }
         self.judge_address(arrival.client)?;
-        self.count(limiter, arrival.client)?;
+        self.count(bounds, arrival.client)?;
         self.judge_maintenance()?;
         if let Some(logins) = &self.logins {
-            logins.check(&rules.basic_auth, head.field(&AUTHORIZATION), arrival.client, limiter)?;
+            let field = head.field(&AUTHORIZATION);
+            logins.check(&rules.basic_auth, field, arrival.client, bounds).await?;
         }
         if rules.firewall.is_enabled && firewall::is_attack(head) {
             let status = StatusCode::from_u16(rules.firewall.status).unwrap_or(StatusCode::BAD_REQUEST);
@@ -114,10 +115,10 @@ impl Gate {
     }
 
     /// Counts a request of `client`, or a connection that is passed on as it is, and holds it to the pace.
-    pub(crate) fn count(&self, limiter: &Limiter, client: IpAddr) -> Result<(), Refusal> {
+    pub(crate) fn count(&self, bounds: &Bounds, client: IpAddr) -> Result<(), Refusal> {
         match self.rules.rate_limit.pace() {
             Some((interval, burst)) => {
-                limiter.take(self.id, client, interval, burst).map_err(Refusal::TooMany)
+                bounds.limiter.take(self.id, client, interval, burst).map_err(Refusal::TooMany)
             }
             None => Ok(()),
         }

@@ -12,13 +12,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deis_model::routing::Credential;
 
-use super::limiter::Limiter;
+use super::bounds::Bounds;
 use super::refusal::Refusal;
 
 /// How many are remembered.
 const KNOWN: usize = 64;
 
-/// How often one client may try, with so many at once: slower than guessing is worth, and than a core is busy by.
+/// How often one client may try, with so many at once: slower than guessing is worth.
 const PACE: (Duration, u32) = (Duration::from_millis(200), 20);
 
 /// What was found right.
@@ -38,12 +38,12 @@ impl Default for Logins {
 
 impl Logins {
     /// Whether `field`, the value of `Authorization`, is right by one of `credentials`.
-    pub(super) fn check(
+    pub(super) async fn check(
         &self,
         credentials: &[Credential],
         field: Option<&[u8]>,
         client: IpAddr,
-        limiter: &Limiter,
+        bounds: &Bounds,
     ) -> Result<(), Refusal> {
         let field = field.ok_or(Refusal::Unauthorized)?;
         // Never the 0 of an empty place.
@@ -53,8 +53,8 @@ impl Logins {
             return Ok(());
         }
         let (user, password) = parse(field).ok_or(Refusal::Unauthorized)?;
-        limiter.take(self.id, client, PACE.0, PACE.1).map_err(Refusal::TooMany)?;
-        match verify(credentials, &user, &password) {
+        bounds.limiter.take(self.id, client, PACE.0, PACE.1).map_err(Refusal::TooMany)?;
+        match verify(bounds, credentials, &user, password).await? {
             true => {
                 place.store(hash, Relaxed);
                 Ok(())
@@ -65,10 +65,16 @@ impl Logins {
 }
 
 /// Takes the same time for users there are and those there are not.
-fn verify(credentials: &[Credential], user: &[u8], password: &[u8]) -> bool {
+async fn verify(
+    bounds: &Bounds,
+    credentials: &[Credential],
+    user: &[u8],
+    password: Vec<u8>,
+) -> Result<bool, Refusal> {
     let known = credentials.iter().find(|credential| credential.user.as_bytes() == user);
-    let is_right = known.or(credentials.first()).is_some_and(|credential| credential.verify(password));
-    known.is_some() && is_right
+    let Some(credential) = known.or(credentials.first()) else { return Ok(false) };
+    let is_right = bounds.verifier.verify(credential.clone(), password).await;
+    Ok(is_right.map_err(Refusal::TooMany)? && known.is_some())
 }
 
 /// Name and password. Source: RFC 7617 section 2.
@@ -87,7 +93,7 @@ fn parse(field: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 mod tests {
     use super::*;
 
-    fn check(logins: &Logins, limiter: &Limiter, field: Option<&str>, expected: Result<(), Refusal>) {
+    async fn check(logins: &Logins, bounds: &Bounds, field: Option<&str>, expected: Result<(), Refusal>) {
         let credentials =
             [Credential::new("alice", b"se:cret", [1; 16]), Credential::new("bob", b"x", [2; 16])];
         let field = field.map(|text| match text.split_once(' ') {
@@ -95,15 +101,15 @@ mod tests {
             None => text.to_owned(),
         });
         let client = [192, 0, 2, 1].into();
-        let checked = logins.check(&credentials, field.as_ref().map(String::as_bytes), client, limiter);
+        let checked = logins.check(&credentials, field.as_ref().map(String::as_bytes), client, bounds).await;
         assert_eq!(checked, expected, "{field:?}");
     }
 
-    #[test]
-    fn a_name_and_its_password_let_in() {
-        let (logins, limiter) = (Logins::default(), Limiter::default());
-        check(&logins, &limiter, Some("Basic alice:se:cret"), Ok(()));
-        check(&logins, &limiter, Some("basic bob:x"), Ok(()));
+    #[tokio::test]
+    async fn a_name_and_its_password_let_in() {
+        let (logins, bounds) = (Logins::default(), Bounds::new(1));
+        check(&logins, &bounds, Some("Basic alice:se:cret"), Ok(())).await;
+        check(&logins, &bounds, Some("basic bob:x"), Ok(())).await;
         for wrong in [
             None,
             Some("Basic alice:x"),
@@ -112,19 +118,23 @@ mod tests {
             Some("Basic bob"),
             Some(""),
         ] {
-            check(&logins, &limiter, wrong, Err(Refusal::Unauthorized));
+            check(&logins, &bounds, wrong, Err(Refusal::Unauthorized)).await;
         }
     }
 
-    #[test]
-    fn guessing_is_slowed_down_and_those_who_are_known_are_not() {
-        let (logins, limiter) = (Logins::default(), Limiter::default());
-        check(&logins, &limiter, Some("Basic bob:x"), Ok(()));
-        let guess = |number: u32| {
+    #[tokio::test]
+    async fn guessing_is_slowed_down_and_those_who_are_known_are_not() {
+        let (logins, bounds) = (Logins::default(), Bounds::new(1));
+        check(&logins, &bounds, Some("Basic bob:x"), Ok(())).await;
+        let guess = async |number: u32| {
             let field = format!("Basic {}", STANDARD.encode(format!("bob:{number}")));
-            logins.check(&[], Some(field.as_bytes()), [192, 0, 2, 1].into(), &limiter)
+            logins.check(&[], Some(field.as_bytes()), [192, 0, 2, 1].into(), &bounds).await
         };
-        assert!((0..1000).any(|number| matches!(guess(number), Err(Refusal::TooMany(_)))));
-        check(&logins, &limiter, Some("Basic bob:x"), Ok(()));
+        let mut number = 0;
+        while !matches!(guess(number).await, Err(Refusal::TooMany(_))) {
+            number += 1;
+            assert!(number < 1000);
+        }
+        check(&logins, &bounds, Some("Basic bob:x"), Ok(())).await;
     }
 }
