@@ -5,7 +5,7 @@
 //! it comes back when its pause is over.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed, Ordering::SeqCst};
 
 use crate::clock::Millis;
 use crate::endpoint::Endpoint;
@@ -41,7 +41,7 @@ impl Ejection {
         let was_in = !self.is_out(now);
         let times = self.times.fetch_add(1, Relaxed).min(16);
         let pause = (FIRST_PAUSE << times).min(LONGEST_PAUSE);
-        self.until.store(now + pause, Relaxed);
+        self.until.store(now + pause, SeqCst);
         was_in
     }
 
@@ -57,8 +57,8 @@ impl Ejection {
         if self.until.load(Relaxed) == 0 {
             return false;
         }
-        self.is_probed.store(false, Relaxed);
-        self.until.swap(0, Relaxed) != 0
+        self.is_probed.store(false, SeqCst);
+        self.until.swap(0, SeqCst) != 0
     }
 
     /// The endpoint brought an answer.
@@ -80,17 +80,26 @@ impl Ejection {
 
     /// A prober takes charge of it. Whether none had.
     pub(crate) fn claim(&self) -> bool {
-        !self.is_probed.swap(true, Relaxed)
+        !self.is_probed.swap(true, SeqCst)
     }
 
     /// The prober lets go of it: it comes back when its pause is over.
     pub(crate) fn unclaim(&self) {
-        self.is_probed.store(false, Relaxed);
+        self.is_probed.store(false, SeqCst);
+    }
+
+    /// The same for a prober that found it in. Whether it is out again, and the prober's to go on with.
+    ///
+    /// Whoever takes it out meanwhile finds it claimed and leaves it to the prober. Unclaiming first and asking second,
+    /// with `eject` and `claim` the other way round and all in one order, makes sure that one of the two sees it.
+    pub(crate) fn hand_back(&self) -> bool {
+        self.unclaim();
+        self.until() != 0 && self.claim()
     }
 
     /// When its pause ends; 0 when it is not out.
     pub(crate) fn until(&self) -> Millis {
-        self.until.load(Relaxed)
+        self.until.load(SeqCst)
     }
 
     /// Whether it is out at this time.
@@ -132,6 +141,19 @@ mod tests {
         assert!(ejection.is_out(1_000_000));
         assert!(ejection.readmit() && !ejection.readmit());
         assert!(!ejection.is_out(2));
+    }
+
+    #[test]
+    fn an_endpoint_that_is_out_again_stays_with_its_prober() {
+        let ejection = Ejection::default();
+        ejection.eject(1);
+        assert!(ejection.claim());
+        ejection.readmit();
+        // Another core takes it out after the prober looked.
+        ejection.eject(2);
+        assert!(ejection.hand_back() && !ejection.claim());
+        ejection.readmit();
+        assert!(!ejection.hand_back() && ejection.claim());
     }
 
     #[test]

@@ -48,6 +48,16 @@ impl Prober {
 
 async fn probe(endpoint: Arc<Endpoint>, clock: Clock, patience: Duration) {
     loop {
+        reach(&endpoint, clock, patience).await;
+        if !endpoint.ejection.hand_back() || endpoint.is_retired() {
+            return;
+        }
+    }
+}
+
+/// Ends when `endpoint` has been reached, by this or by a request, or has left the table.
+async fn reach(endpoint: &Endpoint, clock: Clock, patience: Duration) {
+    loop {
         let pause = endpoint.ejection.until().saturating_sub(clock.now());
         tokio::select! {
             () = endpoint.leaving().cancelled() => return,
@@ -97,6 +107,21 @@ mod tests {
         let (clock, (endpoint, _listener)) = (Clock::start(), endpoint().await);
         endpoint.ejection.eject(clock.now());
         prober(clock).watch(&endpoint);
+        until(|| !endpoint.ejection.is_out(0)).await;
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_requests_let_in_is_probed_when_it_is_out_again() {
+        let (clock, (endpoint, _listener)) = (Clock::start(), endpoint().await);
+        let prober = prober(clock);
+        endpoint.ejection.eject(clock.now());
+        prober.watch(&endpoint);
+        endpoint.ejection.readmit();
+        // Another core took it out just before, and claims it just after it was let in.
+        assert!(endpoint.ejection.claim());
+        until(|| prober.places.available_permits() == PROBES).await;
+        endpoint.ejection.eject(clock.now());
+        prober.watch(&endpoint);
         until(|| !endpoint.ejection.is_out(0)).await;
     }
 
