@@ -172,7 +172,8 @@ impl Attempt<'_> {
             ExchangeError::Lost(_) => Setback::Lost,
             ExchangeError::Garbled(_) => Setback::Garbled,
             ExchangeError::Unsent(_) => Setback::Unsent,
-            ExchangeError::Unanswered(_) => Setback::Unanswered { is_new },
+            ExchangeError::Untaken(_) if !upload.is_touched() => Setback::Unsent,
+            ExchangeError::Untaken(_) | ExchangeError::Unanswered(_) => Setback::Unanswered { is_new },
         };
         let may_repeat = may_repeat(is_idempotent(&self.order.head.method), upload.is_touched());
         self.course.failed(endpoint, setback, may_repeat)

@@ -48,6 +48,9 @@ pub(crate) enum ExchangeError {
     /// The connection was closed before anything was sent.
     #[error("the connection was closed before the request was sent")]
     Unsent(#[source] hyper::Error),
+    /// The endpoint says that it did not begin with the request.
+    #[error("the endpoint did not take the request")]
+    Untaken(#[source] hyper::Error),
     /// The connection ended after the request was, or may have been, sent.
     #[error("the connection ended before an answer")]
     Unanswered(#[source] hyper::Error),

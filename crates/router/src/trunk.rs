@@ -11,12 +11,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed, O
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use h2::Reason;
 use http::header::{CONNECTION, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::time::{Instant, timeout_at};
 
 use deis_api::client;
 
@@ -48,8 +50,11 @@ pub(crate) struct Trunks {
 /// Those of one core.
 #[derive(Default)]
 struct Shelf {
-    /// Held while one is opened: requests that come meanwhile shall use it too.
-    opening: tokio::sync::Mutex<()>,
+    /// Held while one is opened: requests that come meanwhile shall use it too. Why the last could not be opened, as
+    /// the system numbers such errors.
+    opening: tokio::sync::Mutex<Option<i32>>,
+    /// How many could not be opened.
+    failures: AtomicU64,
     open: Mutex<Vec<Arc<Trunk>>>,
 }
 
@@ -67,24 +72,17 @@ struct Trunk {
 pub(crate) struct Lane(Arc<Trunk>);
 
 impl Trunks {
-    /// A place for one more request, over a new connection to `address` if need be.
+    /// A place for one more request, over a new connection to `address` if need be, which may take as long as `timeout`
+    /// together with those that are opened first.
     pub(crate) async fn take(&self, address: SocketAddr, timeout: Duration) -> io::Result<Lane> {
+        let deadline = Instant::now() + timeout;
         let seat = Seat::current();
         let shelves = self.shelves.get_or_init(|| (0..seat.count).map(|_| Shelf::default()).collect());
         let shelf = &shelves[seat.index % shelves.len()];
         if let Some(lane) = shelf.lane() {
             return Ok(lane);
         }
-        let _opening = shelf.opening.lock().await;
-        if let Some(lane) = shelf.lane() {
-            return Ok(lane);
-        }
-        let trunk = tokio::time::timeout(timeout, Trunk::open(address)).await??;
-        let lane = Lane(Arc::clone(&trunk));
-        if !self.is_closed.load(SeqCst) {
-            shelf.lock().push(trunk);
-        }
-        Ok(lane)
+        shelf.open(&self.is_closed, deadline, || Trunk::open(address)).await
     }
 
     /// Closes those that broke, and those over which nothing has been under way since `longest` before `now`.
@@ -111,6 +109,38 @@ impl Trunks {
 }
 
 impl Shelf {
+    /// A place over a connection that `open` makes, or that another request made meanwhile. If that failed, this fails
+    /// likewise: of all that wait, one tries.
+    async fn open<T>(
+        &self,
+        is_closed: &AtomicBool,
+        deadline: Instant,
+        open: impl FnOnce() -> T,
+    ) -> io::Result<Lane>
+    where
+        T: Future<Output = io::Result<Arc<Trunk>>>,
+    {
+        let failures = self.failures.load(SeqCst);
+        let mut cause = timeout_at(deadline, self.opening.lock()).await?;
+        if let Some(lane) = self.lane() {
+            return Ok(lane);
+        }
+        if self.failures.load(SeqCst) != failures {
+            let refused = || io::ErrorKind::ConnectionRefused.into();
+            return Err(cause.map_or_else(refused, io::Error::from_raw_os_error));
+        }
+        let opened = timeout_at(deadline, open()).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
+        let trunk = opened.inspect_err(|error| {
+            *cause = error.raw_os_error();
+            self.failures.fetch_add(1, SeqCst);
+        })?;
+        let lane = Lane(Arc::clone(&trunk));
+        if !is_closed.load(SeqCst) {
+            self.lock().push(trunk);
+        }
+        Ok(lane)
+    }
+
     /// A place over the least busy connection that has one.
     fn lane(&self) -> Option<Lane> {
         let mut open = self.lock();
@@ -210,6 +240,56 @@ fn classify(error: hyper::Error, was_sent: bool) -> ExchangeError {
     match error {
         error if !was_sent => ExchangeError::Unsent(error),
         error if is_lost(&error) => ExchangeError::Lost(error),
+        error if is_untaken(&error) => ExchangeError::Untaken(error),
         error => ExchangeError::Unanswered(error),
+    }
+}
+
+/// Whether the endpoint says that it has not begun with the request, which is safe to send again whatever it is.
+/// Source: RFC 9113 section 8.7.
+fn is_untaken(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let said = causes.find_map(|cause| cause.downcast_ref::<h2::Error>()).filter(|error| error.is_remote());
+    said.is_some_and(|error| match error.reason() {
+        Some(Reason::REFUSED_STREAM) => error.is_reset(),
+        // It answers those that it began with before it goes.
+        Some(Reason::NO_ERROR) => error.is_go_away(),
+        _ => false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::future::join_all;
+
+    #[tokio::test]
+    async fn of_requests_that_wait_for_a_connection_one_tries_to_open_it() {
+        let (shelf, tries) = (Shelf::default(), AtomicUsize::new(0));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let is_closed = AtomicBool::new(false);
+        let open = || async {
+            tries.fetch_add(1, SeqCst);
+            tokio::task::yield_now().await;
+            Err(io::Error::from_raw_os_error(111))
+        };
+        for round in 1..=2 {
+            // All begin before the first has failed.
+            let opened = join_all((0..20).map(|_| shelf.open(&is_closed, deadline, open))).await;
+            assert!(
+                opened
+                    .iter()
+                    .all(|opened| opened.as_ref().is_err_and(|error| error.raw_os_error() == Some(111)))
+            );
+            assert_eq!(tries.load(SeqCst), round);
+        }
+    }
+
+    #[tokio::test]
+    async fn waiting_for_others_counts_as_waiting() {
+        let (shelf, is_closed) = (Shelf::default(), AtomicBool::new(false));
+        let _opening = shelf.opening.lock().await;
+        let opened = shelf.open(&is_closed, Instant::now(), std::future::pending).await;
+        assert!(opened.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
     }
 }

@@ -17,7 +17,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::support::h2::{DATA, END_HEADERS, Frames, H2, HEADERS, Outgoing, RST_STREAM, fields};
+use crate::support::h2::{
+    DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, H2, HEADERS, Outgoing, RST_STREAM, fields,
+};
 use crate::support::{Authority, Client, Scene, Visitor, until};
 
 type Body = BoxBody<Bytes, hyper::Error>;
@@ -101,6 +103,10 @@ fn status() -> http::HeaderName {
 
 /// A router over TLS with an app that is `servers`.
 async fn scene(servers: &[&Server]) -> (Scene, Authority) {
+    scene_at(&addresses(servers)).await
+}
+
+async fn scene_at(addresses: &[SocketAddr]) -> (Scene, Authority) {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let scene = Scene::with(|config| {
         config.https = Some(any);
@@ -108,14 +114,21 @@ async fn scene(servers: &[&Server]) -> (Scene, Authority) {
     })
     .await;
     let authority = Authority::new();
-    route(&scene, 2, servers).await;
+    route_to(&scene, 2, addresses).await;
     scene.certify("chat", &[authority.certify(&["chat.example.com"])]).await;
     (scene, authority)
 }
 
 async fn route(scene: &Scene, release: u32, servers: &[&Server]) {
-    let addresses: Vec<_> = servers.iter().map(|server| server.address).collect();
-    scene.controller.route("chat", release, &addresses);
+    route_to(scene, release, &addresses(servers)).await;
+}
+
+fn addresses(servers: &[&Server]) -> Vec<SocketAddr> {
+    servers.iter().map(|server| server.address).collect()
+}
+
+async fn route_to(scene: &Scene, release: u32, addresses: &[SocketAddr]) {
+    scene.controller.route("chat", release, addresses);
     let generation = scene.controller.reroute("chat", |route| {
         route.settings.insert("protocol".to_owned(), "h2c".to_owned());
     });
@@ -247,6 +260,32 @@ async fn an_app_that_went_away_and_came_back_is_found() {
     let back = tokio::spawn(accept(listener, 100, Arc::clone(&server.counts)));
     assert_eq!(client.ask(call(Full::from("hi").boxed())).await.unwrap().status, 200);
     back.abort();
+}
+
+#[tokio::test]
+async fn a_call_that_the_app_did_not_take_is_made_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let serving = tokio::spawn(async move {
+        let mut frames = Frames::accept(listener.accept().await.unwrap().0).await;
+        while frames.next().await.expect("the call comes").kind != HEADERS {}
+        let refused_stream = 7_u32.to_be_bytes();
+        frames.send(RST_STREAM, 0, 1, &refused_stream).await;
+        while frames.next().await.expect("the call comes again").kind != HEADERS {}
+        // What came after the first one has not been begun with.
+        let (last, no_error) = (1_u32.to_be_bytes(), 0_u32.to_be_bytes());
+        frames.send(GOAWAY, 0, 0, &[last, no_error].concat()).await;
+        let mut next = Frames::accept(listener.accept().await.unwrap().0).await;
+        while next.next().await.expect("the call comes over another connection").kind != HEADERS {}
+        next.send(HEADERS, END_HEADERS | END_STREAM, 1, &fields(&[(":status", b"200")])).await;
+        next.rest().await;
+    });
+    let (scene, authority) = scene_at(&[address]).await;
+    // Nothing of its body has been sent when it is refused.
+    let (_sender, body) = Channel::<Bytes, Infallible>::new(1);
+    let answer = client(&scene, &authority).await.begin(call(body.boxed())).await.unwrap();
+    assert_eq!(answer.status(), 200);
+    serving.abort();
 }
 
 #[tokio::test]

@@ -103,6 +103,15 @@ pub(crate) struct Frame {
 }
 
 impl Frames {
+    /// Begins as the server of `stream`.
+    pub(crate) async fn accept(mut stream: TcpStream) -> Self {
+        let mut preface = [0; 24];
+        stream.read_exact(&mut preface).await.unwrap();
+        let mut frames = Self { stream };
+        frames.send(4, 0, 0, &[]).await;
+        frames
+    }
+
     /// Connects and sends what a connection begins with.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let mut frames = Self { stream: TcpStream::connect(address).await.unwrap() };
