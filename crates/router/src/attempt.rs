@@ -13,6 +13,7 @@ use crate::endpoint::Flight;
 use crate::host::Host;
 use crate::link::{ExchangeError, Link};
 use crate::page::Failure;
+use crate::reach::reach;
 use crate::shared::Shared;
 use crate::upload::Upload;
 
@@ -79,7 +80,7 @@ impl Attempt<'_> {
 
     /// Over a connection of its own.
     async fn send_alone(&mut self, place: Place) -> Result<Option<Answer>, Failure> {
-        let Some(mut link) = self.link(&place).await else { return Ok(None) };
+        let Some(mut link) = self.link(&place).await? else { return Ok(None) };
         let (is_new, flight) = (!link.is_used, place.flight);
         match tokio::time::timeout(place.answer, link.exchange(self.request())).await {
             Ok(Ok(response)) => {
@@ -94,15 +95,8 @@ impl Attempt<'_> {
     /// Along with others over one connection.
     async fn send_along(&mut self, place: Place) -> Result<Option<Answer>, Failure> {
         let endpoint = place.flight.endpoint();
-        let lane = match endpoint.trunks.take(endpoint.address, place.connect).await {
-            Ok(lane) => lane,
-            Err(error) => {
-                tracing::debug!(address = %endpoint.address, %error, "an endpoint does not accept connections");
-                self.course.refused(endpoint);
-                return Ok(None);
-            }
-        };
-        self.course.accepted(endpoint);
+        let take = || endpoint.trunks.take(endpoint.address, place.connect);
+        let Some(lane) = reach(self.shared, &mut self.course, endpoint, take).await? else { return Ok(None) };
         let flight = place.flight;
         match tokio::time::timeout(place.answer, lane.exchange(self.request())).await {
             Ok(Ok(response)) => {
@@ -126,27 +120,19 @@ impl Attempt<'_> {
     }
 
     /// A connection to the endpoint, kept or new; none if it accepts none.
-    async fn link(&mut self, place: &Place) -> Option<Link> {
+    async fn link(&mut self, place: &Place) -> Result<Option<Link>, Failure> {
         let endpoint = place.flight.endpoint();
         if let Some(longest) = self.course.longest_idle().filter(|_| !self.order.is_upgrade)
             && let Some(link) = endpoint.pool.take(self.shared.clock.now(), longest).await
         {
-            return Some(link);
+            return Ok(Some(link));
         }
-        match Link::connect(endpoint.address, endpoint.tls.as_ref(), place.connect).await {
-            Ok(mut link) => {
-                self.course.accepted(endpoint);
-                if self.order.is_upgrade {
-                    link.let_go_for_upgrade();
-                }
-                Some(link)
-            }
-            Err(error) => {
-                tracing::debug!(address = %endpoint.address, %error, "an endpoint does not accept connections");
-                self.course.refused(endpoint);
-                None
-            }
+        let open = || Link::connect(endpoint.address, endpoint.tls.as_ref(), place.connect);
+        let mut link = reach(self.shared, &mut self.course, endpoint, open).await?;
+        if let Some(link) = link.as_mut().filter(|_| self.order.is_upgrade) {
+            link.let_go_for_upgrade();
         }
+        Ok(link)
     }
 
     fn request(&self) -> Request<Upload> {

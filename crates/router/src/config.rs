@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use deis_api::client::Peers;
+use rustix::process::{Resource, getrlimit};
 
 use crate::Cidr;
 
@@ -72,6 +73,9 @@ pub struct Limits {
     pub buffered_bytes: usize,
     /// Idle connections kept to each endpoint. Default 128.
     pub idle_links: usize,
+    /// Idle connections kept to all endpoints together; further ones are closed. Default a quarter of the files that
+    /// this process may open, and at least 256.
+    pub idle_links_total: usize,
 }
 
 /// How long each thing may take.
@@ -146,8 +150,14 @@ impl Default for Limits {
             body_bytes: 1024 * 1024,
             buffered_bytes: 64 * 1024 * 1024,
             idle_links: 128,
+            idle_links_total: a_quarter_of_the_files().max(256),
         }
     }
+}
+
+fn a_quarter_of_the_files() -> usize {
+    let files = getrlimit(Resource::Nofile).current;
+    files.and_then(|files| usize::try_from(files / 4).ok()).unwrap_or(usize::MAX)
 }
 
 impl Default for Timeouts {

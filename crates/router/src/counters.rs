@@ -49,6 +49,8 @@ pub(crate) struct Gauges {
     pub(crate) controller_age: Option<f64>,
     /// Connections and tunnels that are being served.
     pub(crate) tasks: usize,
+    /// Idle connections that are kept to endpoints.
+    pub(crate) kept_links: usize,
     /// Memory that the process holds, in bytes.
     pub(crate) memory: Option<u64>,
     /// Lines of access logs that came faster than they could be written; only grows.
@@ -83,6 +85,7 @@ impl Counters {
         page.add("deis_router_log_lines_dropped_total", "counter", gauges.log_lines_dropped);
         page.gauge("requests_in_flight", gauges.in_flight);
         page.gauge("connections_open", gauges.tasks);
+        page.gauge("links_idle", gauges.kept_links);
         page.gauge("apps", gauges.apps);
         page.gauge("endpoints", gauges.endpoints);
         page.gauge("table_generation", gauges.generation);
@@ -155,6 +158,7 @@ mod tests {
             generation: 7,
             controller_age: Some(1.5),
             tasks: 9,
+            kept_links: 4,
             memory: None,
             log_lines_dropped: 0,
         });
@@ -165,6 +169,7 @@ mod tests {
             "deis_router_requests_total{protocol=\"2\"} 1",
             "deis_router_retries_total 1",
             "deis_router_requests_in_flight 3",
+            "deis_router_links_idle 4",
             "deis_router_table_generation 7",
             "deis_router_controller_heard_seconds 1.5",
         ] {

@@ -3,6 +3,7 @@
 //! | what happens | then |
 //! |---|---|
 //! | connection refused or timed out | that endpoint is out until a probe reaches it; another is tried, each once |
+//! | the router's system has no room for one more connection | 503 at once: no endpoint is to blame |
 //! | an endpoint's host is lost before it answers | the same, if the request can be repeated; else 502 |
 //! | all tried, or too much was tried again of late | a wait for one that accepts, up to `timeouts.reach`; then 502 |
 //! | no endpoint, though the app is to have one | a wait for one, up to the app's `queue/wait`; then 503 |
@@ -15,6 +16,7 @@
 //! Whoever has a request asks for a [`Course::place`], tries it there and tells what came of it: [`Course::accepted`],
 //! [`Course::refused`], [`Course::failed`], [`Course::late`] or [`Course::answered`]. Nothing here sends or connects.
 
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +34,7 @@ use crate::metrics::Event;
 use crate::page::Failure;
 use crate::queue::Ticket;
 use crate::reserve::Reserve;
+use crate::room::is_full;
 use crate::service::Service;
 use crate::shared::Shared;
 
@@ -248,8 +251,18 @@ impl<'a> Course<'a> {
         endpoint.readmit(self.shared.clock.now());
     }
 
-    /// `endpoint` accepted no connection: it is out, and not tried again soon.
-    pub(crate) fn refused(&mut self, endpoint: &Arc<Endpoint>) {
+    /// No connection to `endpoint` came about, by `error`: it is out, and not tried again soon, unless the router has no
+    /// room for one more.
+    pub(crate) fn refused(&mut self, endpoint: &Arc<Endpoint>, error: &io::Error) -> Result<(), Failure> {
+        if is_full(error) {
+            return Err(Failure::NoRoom);
+        }
+        self.lose(endpoint);
+        Ok(())
+    }
+
+    /// `endpoint` is not there: it is out, and not tried again soon.
+    fn lose(&mut self, endpoint: &Arc<Endpoint>) {
         let now = self.shared.clock.now();
         self.note_ejection(endpoint, endpoint.ejection.eject(now));
         self.tried.add(endpoint.address);
@@ -311,7 +324,7 @@ impl<'a> Course<'a> {
         self.shared.counters.endpoint_failures.add();
         match setback {
             Setback::Lost => {
-                self.refused(endpoint);
+                self.lose(endpoint);
                 endpoint.reap(self.shared.clock.now(), 0);
                 if may_repeat { Ok(()) } else { Err(Failure::NoAnswer) }
             }

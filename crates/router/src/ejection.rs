@@ -19,6 +19,9 @@ const LONG: u32 = 6;
 /// The longest pause.
 const LONGEST_PAUSE: Millis = 5_000;
 
+/// How long to wait with a probe that the router has no room for.
+const PUT_OFF: Millis = 1_000;
+
 /// How many requests in a row may bring no answer before the endpoint is out.
 const STRIKES: u32 = 5;
 
@@ -49,6 +52,12 @@ impl Ejection {
     pub(crate) fn eject_for_long(&self, now: Millis) -> bool {
         self.times.fetch_max(LONG, Relaxed);
         self.eject(now)
+    }
+
+    /// Makes the pause of one that is out longer, without counting it: nothing new is known of the endpoint.
+    pub(crate) fn put_off(&self, now: Millis) {
+        // In vain if it has been let in meanwhile.
+        let _ = self.until.fetch_update(SeqCst, SeqCst, |until| (until != 0).then_some(now + PUT_OFF));
     }
 
     /// Lets the endpoint in: it was reached. Whether it was out. How often it was out counts on until it answers.
@@ -141,6 +150,18 @@ mod tests {
         assert!(ejection.is_out(1_000_000));
         assert!(ejection.readmit() && !ejection.readmit());
         assert!(!ejection.is_out(2));
+    }
+
+    #[test]
+    fn a_probe_that_is_put_off_counts_for_nothing() {
+        let ejection = Ejection::default();
+        ejection.put_off(1_000);
+        assert_eq!(ejection.until(), 0);
+        ejection.eject(1_000);
+        ejection.put_off(1_000);
+        assert_eq!(ejection.until(), 1_000 + PUT_OFF);
+        ejection.eject(3_000);
+        assert_eq!(ejection.until(), 3_050);
     }
 
     #[test]

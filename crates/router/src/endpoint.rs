@@ -17,6 +17,7 @@ use crate::link::Link;
 use crate::metrics::Tally;
 use crate::pool::Pool;
 use crate::reserve::Reserve;
+use crate::room::Room;
 use crate::standing::{Failures, Ramp};
 use crate::trunk::Trunks;
 
@@ -83,6 +84,11 @@ impl Endpoint {
     /// The same, reached over TLS if `tls` says how.
     pub(crate) fn secured(self, tls: Option<Arc<ClientConfig>>) -> Self {
         Self { tls, ..self }
+    }
+
+    /// The same, which keeps idle connections as far as `room` has any.
+    pub(crate) fn within(self, room: &Arc<Room>) -> Self {
+        Self { pool: self.pool.within(room), wires: self.wires.within(room), ..self }
     }
 
     /// The same, whose requests are counted in `tally`.

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::metrics::Tallies;
 use crate::reserve::Reserve;
+use crate::room::Room;
 use crate::routes::{Changes, Routes};
 use crate::rules::Gate;
 use crate::service::Service;
@@ -33,6 +34,8 @@ pub(crate) struct Maker {
     drained: Arc<Notify>,
     /// Idle connections kept to each endpoint.
     idle_links: usize,
+    /// What all endpoints share to keep them in.
+    pub(crate) room: Arc<Room>,
     /// What holds for the mesh where nobody has set anything.
     defaults: MeshSettings,
     /// Certificates that have been read.
@@ -49,6 +52,7 @@ impl Maker {
             marker: Marker::new(&config.internal_key),
             drained,
             idle_links: config.limits.idle_links,
+            room: Room::new(config.limits.idle_links_total, config.cores).into(),
             defaults: defaults(config),
             cache: Cache::default(),
             controller_tls: config.controllers.tls().cloned(),
@@ -252,7 +256,7 @@ impl Group<'_> {
         let endpoint =
             Endpoint::new(address, container.cloned(), maker.idle_links, Arc::clone(&maker.drained));
         let mark = maker.marker.mark(container, address);
-        Arc::new(endpoint.secured(tls).counted(tally).awaited(mark, self.reserve))
+        Arc::new(endpoint.within(&maker.room).secured(tls).counted(tally).awaited(mark, self.reserve))
     }
 }
 

@@ -51,6 +51,11 @@ pub(crate) enum Failure {
     /// No endpoint accepts a connection.
     #[error("the app does not accept connections; if it is yours, see `deis logs`")]
     Unreachable,
+    /// The router's system has no room for one more connection to an endpoint.
+    #[error(
+        "this router has no room for one more connection; try again in a moment; its operator raises the limit of open files"
+    )]
+    NoRoom,
     /// No controller accepts a connection, and it was one that was asked for.
     #[error(
         "the platform's controller does not answer; apps are served meanwhile; its operator finds the cause with `deisctl status`"
@@ -93,7 +98,7 @@ impl Failure {
             Self::Refused(refusal) => refusal.status(),
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,
             Self::UnknownHost | Self::Private => StatusCode::NOT_FOUND,
-            Self::NoEndpoints | Self::Starting | Self::Crowded | Self::NoController => {
+            Self::NoEndpoints | Self::Starting | Self::Crowded | Self::NoRoom | Self::NoController => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Unreachable | Self::NoAnswer | Self::Garbled | Self::NotUpgraded => StatusCode::BAD_GATEWAY,
@@ -105,7 +110,7 @@ impl Failure {
     fn side(&self) -> &'static str {
         match (self, self.status().as_u16()) {
             (Self::NoController, _) => "platform",
-            (_, 404) => "router",
+            (Self::NoRoom, _) | (_, 404) => "router",
             (_, 300..500) => "request",
             _ => "app",
         }
@@ -136,7 +141,7 @@ impl Failure {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.insert(&X_REQUEST_ID, request_id.clone());
-        if matches!(self, Self::Starting | Self::Crowded) {
+        if matches!(self, Self::Starting | Self::Crowded | Self::NoRoom) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("5"));
         }
         headers.extend(refusal.and_then(Refusal::field));
@@ -236,6 +241,12 @@ mod tests {
             "*/*",
             "text/plain; charset=utf-8",
             &["404 Not Found", "failed: router", "r1"],
+        );
+        check(
+            Failure::NoRoom,
+            "*/*",
+            "text/plain; charset=utf-8",
+            &["503 Service Unavailable", "failed: router"],
         );
         check(
             Failure::TimedOut,

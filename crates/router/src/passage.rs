@@ -15,6 +15,8 @@ use crate::balance::{Moment, Tried, pick, pick_out};
 use crate::clock::millis;
 use crate::endpoint::Flight;
 use crate::farewell::Farewell;
+use crate::reach;
+use crate::room::is_full;
 use crate::rules::Refusal;
 use crate::service::Service;
 use crate::shared::Shared;
@@ -99,11 +101,14 @@ async fn connect(shared: &Shared, service: &Service, tried: &mut Tried) -> Optio
         let has_others = tried.leave_several(&service.endpoints);
         let longest = service.rules.timeouts.connect;
         let others = shared.config.timeouts.connect_if_others.min(longest);
-        match open(endpoint.address, if has_others { others } else { longest }).await {
+        let patience = if has_others { others } else { longest };
+        match reach::connect(shared, || open(endpoint.address, patience)).await {
             Ok(container) => {
                 endpoint.ejection.readmit();
                 return Some((flight, container));
             }
+            // That says nothing of the container.
+            Err(error) if is_full(&error) => return None,
             Err(error) => {
                 tracing::debug!(address = %endpoint.address, %error, "a container does not accept connections");
                 endpoint.ejection.eject(shared.clock.now());

@@ -5,11 +5,12 @@
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use crate::clock::Millis;
 use crate::cores::Seat;
+use crate::room::Room;
 
 /// A connection that can be kept.
 pub(crate) trait Keep {
@@ -23,6 +24,8 @@ pub(crate) trait Keep {
 /// Idle connections to one endpoint.
 pub(crate) struct Pool<L> {
     limit: usize,
+    /// What all pools share.
+    room: Arc<Room>,
     /// Whether the endpoint is retired: what comes back then is closed.
     is_closed: AtomicBool,
     /// By core; made when the first one is kept.
@@ -41,7 +44,13 @@ struct Idle<L> {
 impl<L: Keep> Pool<L> {
     /// A pool that keeps at most `limit`, evenly by core; the rest is closed.
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, is_closed: AtomicBool::new(false), shelves: OnceLock::new() }
+        Self { limit, room: Arc::default(), is_closed: AtomicBool::new(false), shelves: OnceLock::new() }
+    }
+
+    /// The same, as far as `room` has any; to be said before anything is kept.
+    pub(crate) fn within(mut self, room: &Arc<Room>) -> Self {
+        self.room = Arc::clone(room);
+        self
     }
 
     /// A connection that is alive as far as can be known and has been idle for at most `longest`.
@@ -60,8 +69,9 @@ impl<L: Keep> Pool<L> {
         let seat = Seat::current();
         let shelves = self.shelves.get_or_init(|| (0..seat.count).map(|_| Shelf::default()).collect());
         let limit = self.limit.div_ceil(shelves.len());
-        let mut shelf = lock(&shelves[seat.index % shelves.len()]);
-        if shelf.len() < limit && !self.is_closed.load(SeqCst) {
+        let core = seat.index % shelves.len();
+        let mut shelf = lock(&shelves[core]);
+        if shelf.len() < limit && !self.is_closed.load(SeqCst) && self.room.take(core) {
             shelf.push(Idle { link, since: now, expires });
         } else {
             // Closing is a system call: not under the lock.
@@ -73,34 +83,46 @@ impl<L: Keep> Pool<L> {
     /// Closes those that have been idle for longer than `longest` or that the container is about to close.
     pub(crate) fn reap(&self, now: Millis, longest: Millis) {
         let is_stale = |idle: &mut Idle<L>| idle.expires <= now || now.saturating_sub(idle.since) > longest;
-        for shelf in self.shelves.get().into_iter().flatten() {
+        for (core, shelf) in self.shelves.get().into_iter().flatten().enumerate() {
             let stale: Vec<_> = lock(shelf).extract_if(.., is_stale).collect();
+            self.room.give_back(core, stale.len());
             drop(stale);
-        }
-    }
-
-    /// Closes all, now and from now on.
-    pub(crate) fn close(&self) {
-        self.is_closed.store(true, SeqCst);
-        for shelf in self.shelves.get().into_iter().flatten() {
-            let idle = std::mem::take(&mut *lock(shelf));
-            drop(idle);
         }
     }
 
     fn pop(&self, now: Millis, longest: Millis) -> Option<L> {
         let shelves = self.shelves.get()?;
-        let mut shelf = lock(&shelves[Seat::current().index % shelves.len()]);
+        let core = Seat::current().index % shelves.len();
+        let mut shelf = lock(&shelves[core]);
         loop {
             // The last one in is the freshest: if it is too old, so are all.
             if now.saturating_sub(shelf.last()?.since) > longest {
                 return None;
             }
             let candidate = shelf.pop()?;
+            self.room.give_back(core, 1);
             if candidate.expires > now {
                 return Some(candidate.link);
             }
         }
+    }
+}
+
+impl<L> Pool<L> {
+    /// Closes all, now and from now on.
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, SeqCst);
+        for (core, shelf) in self.shelves.get().into_iter().flatten().enumerate() {
+            let idle = std::mem::take(&mut *lock(shelf));
+            self.room.give_back(core, idle.len());
+            drop(idle);
+        }
+    }
+}
+
+impl<L> Drop for Pool<L> {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -166,6 +188,21 @@ mod tests {
         put(1, 1);
         put(0, 2);
         assert_eq!((take(&pool, 2).await, take(&pool, 2).await), (Some(2), None));
+    }
+
+    #[tokio::test]
+    async fn pools_keep_no_more_together_than_there_is_room_for() {
+        let room = Arc::new(Room::new(3, 1));
+        let (first, second) = (Pool::new(8).within(&room), Pool::new(8).within(&room));
+        (0..2).for_each(|number| first.put(Wire(number), 1));
+        (2..4).for_each(|number| second.put(Wire(number), 1));
+        assert_eq!((take(&second, 2).await, take(&second, 2).await), (Some(2), None));
+        second.put(Wire(7), 1);
+        assert_eq!(room.kept(), 3);
+        second.reap(100, 50);
+        assert_eq!(room.kept(), 2);
+        drop(first);
+        assert_eq!(room.kept(), 0);
     }
 
     #[tokio::test]

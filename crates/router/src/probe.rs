@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::endpoint::Endpoint;
+use crate::room::is_full;
 
 /// How many endpoints are probed at a time. Further ones come back when their pause is over.
 const PROBES: usize = 1_000;
@@ -69,12 +70,11 @@ async fn reach(endpoint: &Endpoint, clock: Clock, patience: Duration) {
             until if until > clock.now() => continue,
             _ => {}
         }
-        let connected = tokio::time::timeout(patience, TcpStream::connect(endpoint.address)).await;
-        if matches!(connected, Ok(Ok(_))) {
-            endpoint.readmit(clock.now());
-            return;
+        match tokio::time::timeout(patience, TcpStream::connect(endpoint.address)).await {
+            Ok(Ok(_)) => return endpoint.readmit(clock.now()),
+            Ok(Err(error)) if is_full(&error) => endpoint.ejection.put_off(clock.now()),
+            _ => _ = endpoint.ejection.eject(clock.now()),
         }
-        endpoint.ejection.eject(clock.now());
     }
 }
 

@@ -1,5 +1,6 @@
 //! What every part of one router shares.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -158,6 +159,24 @@ impl Shared {
         }
     }
 
+    /// Closes all idle connections to endpoints, as there is no room for others by `error`.
+    pub(crate) fn make_room(&self, error: &io::Error) {
+        let now = self.clock.now();
+        if !self.maker.room.may_clear(now) {
+            return;
+        }
+        tracing::warn!(%error, "no room for one more connection to a container; raise the limit of open files");
+        for endpoint in self.table.load().endpoints() {
+            // Those too that have been so since this very millisecond.
+            endpoint.reap(now + 1, 0);
+        }
+    }
+
+    /// How many idle connections to endpoints are kept.
+    pub(crate) fn kept_links(&self) -> usize {
+        self.maker.room.kept()
+    }
+
     /// Notes that the controller answered.
     pub(crate) fn hear_controller(&self) {
         self.controller_heard.store(self.clock.now(), Relaxed);
@@ -184,6 +203,7 @@ impl Shared {
             generation: table.generation,
             controller_age: (heard != 0).then(|| now.saturating_sub(heard) as f64 / 1000.0),
             tasks: self.tasks.len(),
+            kept_links: self.kept_links(),
             memory: resident_bytes(),
             log_lines_dropped: self.access.dropped.value(),
         }

@@ -21,6 +21,7 @@ use crate::h1::session::{Ask, Session};
 use crate::h1::wire::Wire;
 use crate::h1::{date, request};
 use crate::page::Failure;
+use crate::reach::reach;
 use crate::shared::Shared;
 use crate::stream::is_lost;
 
@@ -97,20 +98,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             Some(longest) => endpoint.wires.take(self.shared.clock.now(), longest).await,
             None => None,
         };
-        let mut wire = match kept {
-            Some(wire) => wire,
-            None => match Wire::connect(endpoint.address, endpoint.tls.as_ref(), connect).await {
-                Ok(wire) => {
-                    course.accepted(endpoint);
-                    wire
-                }
-                Err(error) => {
-                    tracing::debug!(address = %endpoint.address, %error, "an endpoint does not accept connections");
-                    course.refused(endpoint);
-                    return Ok(None);
-                }
-            },
+        let open = || Wire::connect(endpoint.address, endpoint.tls.as_ref(), connect);
+        let wire = match kept {
+            Some(wire) => Some(wire),
+            None => reach(self.shared, course, endpoint, open).await?,
         };
+        let Some(mut wire) = wire else { return Ok(None) };
         self.pulse.until(self.shared.clock.now(), patience);
         match self.exchange(ask, &mut wire).await {
             Ok(arrived) => {
