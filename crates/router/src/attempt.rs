@@ -98,6 +98,7 @@ impl Attempt<'_> {
         let take = || endpoint.trunks.take(endpoint.address, place.connect);
         let Some(lane) = reach(self.shared, &mut self.course, endpoint, take).await? else { return Ok(None) };
         let flight = place.flight;
+        self.order.upload.allow_streams();
         match tokio::time::timeout(place.answer, lane.exchange(self.request())).await {
             Ok(Ok(response)) => {
                 self.course.answered(flight.endpoint(), response.status());
@@ -150,6 +151,9 @@ impl Attempt<'_> {
         tracing::debug!(address = %endpoint.address, ?error, is_new, "an exchange failed");
         if upload.is_too_large() {
             return Err(Failure::TooLarge);
+        }
+        if upload.is_slow() {
+            return Err(Failure::SlowBody);
         }
         if upload.is_broken() {
             return Err(Failure::BrokenBody);

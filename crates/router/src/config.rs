@@ -68,6 +68,9 @@ pub struct Limits {
     /// A request's body where no setting says otherwise; larger ones are answered 413. Bytes, default 1 MiB, as in the
     /// original.
     pub body_bytes: u64,
+    /// Bytes of a request's body that a client sends at least for each second in which it is waited for, on average and
+    /// after [`Timeouts::body`]; slower ones are answered 408. Default 240.
+    pub body_pace: u64,
     /// What all requests' bodies together may take that are taken in before a container is asked; further ones are passed
     /// on as they come. Bytes, default 64 MiB.
     pub buffered_bytes: usize,
@@ -81,12 +84,19 @@ pub struct Limits {
 /// How long each thing may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// A client to send a request's head, from its first byte; then the connection is closed. Default 60 s.
+    /// A client to send a request's head, from its first byte, then the connection is closed; and any byte of its body
+    /// for which the router waits, then the answer is 408. Default 60 s.
     pub head: Duration,
+    /// A client to send a request's body before it must keep to [`Limits::body_pace`]. Only what the router waits for
+    /// the client counts. Default 30 s.
+    pub body: Duration,
     /// A client to set up TLS; then the connection is closed. Default 15 s.
     pub handshake: Duration,
     /// A client's connection on which nothing moves; must exceed that of a load balancer in front. Default 1310 s.
     pub client_idle: Duration,
+    /// The same, or a client that does not go on with a request's body, while as many are connected as may be.
+    /// Default 5 s.
+    pub crowded_idle: Duration,
     /// A container to accept a connection. Default 5 s.
     pub connect: Duration,
     /// The same while there is another one to try; also of builders. Default 1 s.
@@ -148,6 +158,7 @@ impl Default for Limits {
             passages: 10_000,
             head_bytes: 32 * 1024,
             body_bytes: 1024 * 1024,
+            body_pace: 240,
             buffered_bytes: 64 * 1024 * 1024,
             idle_links: 128,
             idle_links_total: a_quarter_of_the_files().max(256),
@@ -165,8 +176,10 @@ impl Default for Timeouts {
         let minutes = |count: u64| Duration::from_secs(count * 60);
         Self {
             head: minutes(1),
+            body: Duration::from_secs(30),
             handshake: Duration::from_secs(15),
             client_idle: Duration::from_secs(1310),
+            crowded_idle: Duration::from_secs(5),
             connect: Duration::from_secs(5),
             connect_if_others: Duration::from_secs(1),
             answer: Duration::from_secs(1300),

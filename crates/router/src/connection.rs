@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::service::service_fn;
@@ -23,9 +22,6 @@ use crate::rewound::Rewound;
 use crate::shared::Shared;
 use crate::speech::{self, Speech};
 use crate::tls::{HandshakeError, Secured};
-
-/// How long a connection may stay idle when as many clients are connected as may be.
-const IDLE_WHEN_CROWDED: Duration = Duration::from_secs(5);
 
 /// Serves one client, who may speak HTTP/1 or, without being asked, HTTP/2.
 pub(crate) async fn serve(shared: Arc<Shared>, mut stream: TcpStream, peer: SocketAddr, place: Place) {
@@ -196,7 +192,7 @@ fn is_to_leave(shared: &Shared, watch: &Watch) -> bool {
         return false;
     }
     if !shared.closing.is_cancelled() {
-        return watch.is_idle_for(IDLE_WHEN_CROWDED);
+        return watch.is_idle_for(shared.config.timeouts.crowded_idle);
     }
     watch.speaks_http_2() || watch.is_idle_for(shared.config.timeouts.shutdown_idle)
 }

@@ -47,6 +47,7 @@ mod listener;
 mod maker;
 mod metrics;
 mod names;
+mod pace;
 mod page;
 mod passage;
 mod passthrough;

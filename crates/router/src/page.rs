@@ -24,6 +24,9 @@ pub(crate) enum Failure {
     /// The client stopped sending the body.
     #[error("the request's body broke off")]
     BrokenBody,
+    /// The client sends it too slowly.
+    #[error("the request's body came too slowly")]
+    SlowBody,
     /// The body is over the limit.
     #[error("the request's body is larger than this router allows")]
     TooLarge,
@@ -94,6 +97,7 @@ impl Failure {
             Self::Malformed(_) | Self::BadHost(_) | Self::NotForwarded | Self::BrokenBody => {
                 StatusCode::BAD_REQUEST
             }
+            Self::SlowBody => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Refused(refusal) => refusal.status(),
             Self::Misdirected => StatusCode::MISDIRECTED_REQUEST,

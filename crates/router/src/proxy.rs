@@ -69,7 +69,7 @@ pub(crate) async fn serve(
     let (mut head, body) = request.into_parts();
     let origin = Origin::of(&head.headers, &client.peer, &shared.table.load().mesh.trusted);
     let request_id = request_id::ensure(&mut head.headers, origin.is_trusted);
-    let upload = Upload::new(body);
+    let upload = Upload::new(body, shared);
     let mut visit = Visit::begin(&upload);
     let found = admit(shared, client, &mut head).and_then(|host| find(shared, host, &head));
     let found = check(judged, found);
@@ -166,7 +166,8 @@ async fn forward(
     gate.judge(&shared.bounds, &arrival, head).await?;
     upload.limit(gate.rules.body_bytes);
     if !take_in(shared, upload, gate.rules.buffer_bytes).await {
-        return Err(Failure::BrokenBody.into());
+        let failure = if upload.is_slow() { Failure::SlowBody } else { Failure::BrokenBody };
+        return Err(failure.into());
     }
     rewrite(&mut head.headers, errand, gate.rules.request_start);
     gate.change_request(&mut head.headers);

@@ -111,7 +111,10 @@ pub(crate) fn refuse(failure: &Failure, pending: Pending<'_>) -> Response<Conten
         response.headers_mut().insert(CONTENT_LENGTH, length.into());
     }
     let mut response = response.map(|text| page(text, busy));
-    let is_unclear = matches!(failure, Failure::Malformed(_) | Failure::BrokenBody | Failure::TooLarge);
+    let is_unclear = matches!(
+        failure,
+        Failure::Malformed(_) | Failure::BrokenBody | Failure::SlowBody | Failure::TooLarge
+    );
     if is_unclear && head.version <= Version::HTTP_11 {
         // Where the next request would begin is not sure, or far away.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

@@ -1,4 +1,7 @@
 //! A request's body on its way to a container: streamed, and kept only as far as its app wants it taken in before.
+//!
+//! Whoever sends it too slowly is given up, see `pace`: except while the app answers already, as both may then wait for
+//! each other, and except streams of any length to apps that speak HTTP/2, whose messages come when there are any.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -6,14 +9,27 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Sleep;
+
+use crate::clock::millis;
+use crate::pace::{Demand, Pace};
+use crate::shared::Shared;
+
+/// How often a client that is waited for is judged: a fraction of the shortest limit, within bounds.
+const FRACTION: u32 = 4;
+const SHORTEST: Duration = Duration::from_millis(10);
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// Longer than any body.
 const UNLIMITED: u64 = u64::MAX;
+
+type Received = Poll<Option<Result<Frame<Bytes>, hyper::Error>>>;
 
 /// A request's body. Clones share it: a try that never touched it leaves it to the next.
 #[derive(Clone)]
@@ -21,6 +37,7 @@ pub(crate) struct Upload(Option<Arc<Source>>);
 
 struct Source {
     body: Mutex<Held>,
+    patience: Patience,
     /// How many bytes are allowed in all.
     limit: AtomicU64,
     /// How many bytes are still allowed.
@@ -29,6 +46,16 @@ struct Source {
     ended: AtomicBool,
     too_large: AtomicBool,
     broken: AtomicBool,
+    slow: AtomicBool,
+}
+
+/// How long its client is waited for.
+struct Patience {
+    shared: Arc<Shared>,
+    /// Whether the app answers.
+    is_answering: AtomicBool,
+    /// Whether it may come as slowly as it likes.
+    is_stream: AtomicBool,
 }
 
 /// A body, and what was taken in of it before anybody wanted it.
@@ -38,6 +65,9 @@ struct Held {
     taken_bytes: u64,
     /// Room for what was taken in.
     room: Option<OwnedSemaphorePermit>,
+    pace: Pace,
+    /// Ends when the pace is to be judged again; none before anything was waited for.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 /// Why a body cannot be passed on.
@@ -49,22 +79,27 @@ pub(crate) enum UploadError {
     /// It is larger than allowed.
     #[error("the request's body is larger than this router allows")]
     TooLarge,
+    /// The client sends it too slowly.
+    #[error("the request's body came too slowly")]
+    TooSlow,
 }
 
 impl Upload {
     /// Passes on `body`, of any length until a limit is known.
-    pub(crate) fn new(body: Incoming) -> Self {
+    pub(crate) fn new(body: Incoming, shared: &Arc<Shared>) -> Self {
         if body.is_end_stream() {
             return Self(None);
         }
         Self(Some(Arc::new(Source {
-            body: Mutex::new(Held { rest: body, taken: VecDeque::new(), taken_bytes: 0, room: None }),
+            body: Mutex::new(Held::new(body)),
+            patience: Patience::new(shared),
             limit: AtomicU64::new(UNLIMITED),
             left: AtomicU64::new(UNLIMITED),
             touched: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             too_large: AtomicBool::new(false),
             broken: AtomicBool::new(false),
+            slow: AtomicBool::new(false),
         })))
     }
 
@@ -77,12 +112,12 @@ impl Upload {
     }
 
     /// Takes in as much as `room` is for, or all if that is less: a slow client then costs no container anything. What was
-    /// taken in is as good as not touched. Whether the client did not stop meanwhile.
+    /// taken in is as good as not touched. Whether the client did not stop meanwhile, and was not too slow.
     pub(crate) async fn take_in(&self, room: OwnedSemaphorePermit) -> bool {
         let Some(source) = &self.0 else { return true };
         let limit = room.num_permits() as u64;
         source.lock().room = Some(room);
-        poll_fn(|context| source.lock().poll_take_in(context, limit)).await
+        poll_fn(|context| source.poll_take_in(context, limit)).await
     }
 
     /// Whether there is a body at all.
@@ -112,6 +147,26 @@ impl Upload {
         self.0.as_ref().is_some_and(|source| source.too_large.load(Relaxed))
     }
 
+    /// Whether the client sent it too slowly.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.0.as_ref().is_some_and(|source| source.slow.load(Relaxed))
+    }
+
+    /// Whether an answer is under way.
+    pub(crate) fn set_answering(&self, is_answering: bool) {
+        if let Some(source) = &self.0 {
+            source.patience.is_answering.store(is_answering, Relaxed);
+        }
+    }
+
+    /// Lets it come as slowly as it likes, if nobody said how long it is.
+    pub(crate) fn allow_streams(&self) {
+        if let Some(source) = &self.0 {
+            let is_stream = source.lock().size_hint().exact().is_none();
+            source.patience.is_stream.store(is_stream, Relaxed);
+        }
+    }
+
     /// Whether the client stopped sending it.
     pub(crate) fn is_broken(&self) -> bool {
         self.0.as_ref().is_some_and(|source| source.broken.load(Relaxed))
@@ -121,7 +176,12 @@ impl Upload {
 impl Source {
     fn poll_frame(&self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, UploadError>>> {
         let mut body = self.lock();
-        let frame = ready!(body.poll_frame(context));
+        let Poll::Ready(frame) = body.poll_frame(context, &self.patience) else {
+            ready!(body.poll_overdue(context, &self.patience));
+            self.touched.store(true, Relaxed);
+            self.slow.store(true, Relaxed);
+            return Poll::Ready(Some(Err(UploadError::TooSlow)));
+        };
         self.touched.store(true, Relaxed);
         let result = match frame {
             None => None,
@@ -135,6 +195,16 @@ impl Source {
             self.ended.store(true, Relaxed);
         }
         Poll::Ready(result)
+    }
+
+    fn poll_take_in(&self, context: &mut Context<'_>, limit: u64) -> Poll<bool> {
+        let mut body = self.lock();
+        if let Poll::Ready(is_whole) = body.poll_take_in(context, limit, &self.patience) {
+            return Poll::Ready(is_whole);
+        }
+        ready!(body.poll_overdue(context, &self.patience));
+        self.slow.store(true, Relaxed);
+        Poll::Ready(false)
     }
 
     fn count(&self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, UploadError> {
@@ -155,10 +225,35 @@ impl Source {
     }
 }
 
+impl Patience {
+    fn new(shared: &Arc<Shared>) -> Self {
+        let (is_answering, is_stream) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { shared: Arc::clone(shared), is_answering, is_stream }
+    }
+
+    /// What is asked of the client at this moment.
+    fn demand(&self) -> Demand {
+        let config = &self.shared.config;
+        let patient = self.shared.table.load().mesh.clients.head;
+        let is_crowded = self.shared.places.are_taken();
+        let silence = if is_crowded { patient.min(config.timeouts.crowded_idle) } else { patient };
+        Demand {
+            silence: millis(silence),
+            grace: millis(config.timeouts.body),
+            rate: config.limits.body_pace,
+        }
+    }
+}
+
 impl Held {
-    fn poll_take_in(&mut self, context: &mut Context<'_>, limit: u64) -> Poll<bool> {
+    fn new(body: Incoming) -> Self {
+        let (taken, pace) = (VecDeque::new(), Pace::default());
+        Self { rest: body, taken, taken_bytes: 0, room: None, pace, alarm: None }
+    }
+
+    fn poll_take_in(&mut self, context: &mut Context<'_>, limit: u64, patience: &Patience) -> Poll<bool> {
         while self.taken_bytes < limit {
-            match ready!(Pin::new(&mut self.rest).poll_frame(context)) {
+            match ready!(self.poll_rest(context, patience)) {
                 Some(Ok(frame)) => {
                     self.taken_bytes += length(&frame);
                     self.taken.push_back(frame);
@@ -170,13 +265,39 @@ impl Held {
         Poll::Ready(true)
     }
 
-    fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    fn poll_frame(&mut self, context: &mut Context<'_>, patience: &Patience) -> Received {
         let Some(frame) = self.taken.pop_front() else {
             self.room = None;
-            return Pin::new(&mut self.rest).poll_frame(context);
+            return self.poll_rest(context, patience);
         };
         self.taken_bytes -= length(&frame);
         Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn poll_rest(&mut self, context: &mut Context<'_>, patience: &Patience) -> Received {
+        let frame = ready!(Pin::new(&mut self.rest).poll_frame(context));
+        let bytes = frame.as_ref().and_then(|frame| frame.as_ref().ok()).map_or(0, length);
+        self.pace.rest(patience.shared.clock.now(), bytes);
+        Poll::Ready(frame)
+    }
+
+    /// Waits until the client, which is waited for, is too slow.
+    fn poll_overdue(&mut self, context: &mut Context<'_>, patience: &Patience) -> Poll<()> {
+        while !patience.is_stream.load(Relaxed) {
+            let (now, demand) = (patience.shared.clock.now(), patience.demand());
+            match patience.is_answering.load(Relaxed) {
+                true => self.pace.forgive(),
+                false => self.pace.wait(now),
+            }
+            if self.pace.is_too_slow(now, demand) {
+                return Poll::Ready(());
+            }
+            let pause = Duration::from_millis(demand.silence.min(demand.grace)) / FRACTION;
+            let alarm = || Box::pin(tokio::time::sleep(pause.clamp(SHORTEST, LONGEST)));
+            ready!(self.alarm.get_or_insert_with(alarm).as_mut().poll(context));
+            self.alarm = None;
+        }
+        Poll::Pending
     }
 
     fn is_end_stream(&self) -> bool {

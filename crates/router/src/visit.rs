@@ -69,6 +69,7 @@ impl Visit {
 
     /// The head of the answer is there; `note` leaves lines in the access log at the end.
     pub(crate) fn answered(&mut self, status: StatusCode, note: Option<Note>) {
+        self.upload.set_answering(true);
         self.status = status;
         self.first_byte = self.started.elapsed();
         self.note = note.map(Box::new);
@@ -122,6 +123,7 @@ fn field<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a [u8] {
 
 impl Drop for Visit {
     fn drop(&mut self) {
+        self.upload.set_answering(false);
         let exchange = self.exchange();
         if let Some(tally) = &self.tally {
             tally.record(&exchange);

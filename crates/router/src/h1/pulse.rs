@@ -12,9 +12,6 @@ use crate::clock::{Millis, millis};
 use crate::cores::Seat;
 use crate::shared::Shared;
 
-/// How long a connection may stay idle when as many clients are connected as may be.
-const IDLE_WHEN_CROWDED: Duration = Duration::from_secs(5);
-
 /// How often connections are looked through: a fraction of the shortest limit, within bounds.
 const FRACTION: u32 = 4;
 const SHORTEST: Duration = Duration::from_millis(10);
@@ -129,8 +126,8 @@ impl Beat {
         if idle_since == 0 || !shared.wants_connections_closed() {
             return false;
         }
-        let closing = shared.closing.is_cancelled();
-        let longest = if closing { shared.config.timeouts.shutdown_idle } else { IDLE_WHEN_CROWDED };
+        let (closing, timeouts) = (shared.closing.is_cancelled(), &shared.config.timeouts);
+        let longest = if closing { timeouts.shutdown_idle } else { timeouts.crowded_idle };
         now.saturating_sub(idle_since) >= millis(longest)
     }
 }

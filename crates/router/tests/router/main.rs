@@ -39,6 +39,7 @@ mod routing;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod slowness;
 mod spreading;
 #[cfg(test)]
 pub(crate) mod support;
