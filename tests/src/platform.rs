@@ -249,6 +249,16 @@ impl Platform {
         format!("http://deis.localhost:{}", self.http.port())
     }
 
+    /// What visitors who trust `root`, PEM, get of `host` over HTTPS; the error if that fails.
+    pub fn get_over_tls(&self, host: &str, root: &str) -> Result<String, String> {
+        let https = self.variables["DEIS_HTTPS"].parse::<SocketAddr>().expect("it was an address");
+        let root = reqwest::Certificate::from_pem(root.as_bytes()).map_err(|error| error.to_string())?;
+        let client = reqwest::blocking::Client::builder().no_proxy().tls_certs_only([root]);
+        let client = client.resolve(host, https).timeout(Duration::from_secs(30)).build();
+        let asked = client.and_then(|client| client.get(format!("https://{host}:{}/", https.port())).send());
+        asked.and_then(reqwest::blocking::Response::text).map_err(|error| format!("{error:?}"))
+    }
+
     /// A steady load on `app`.
     pub fn load(&self, app: &str) -> Load {
         Load::start(self.http, &format!("{app}.localhost"), 8)

@@ -55,7 +55,8 @@ pub trait Site {
 
 /// What the router at `router` answers for `host`: status and body; 0 and the error if nothing.
 pub(crate) fn get(router: SocketAddr, host: &str, path: &str) -> (u16, String) {
-    let client = reqwest::blocking::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build();
+    let client = reqwest::blocking::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    let client = client.timeout(Duration::from_secs(30)).build();
     let client = client.expect("a plain client always builds");
     match client.get(format!("http://{router}{path}")).header("Host", host).send() {
         Ok(response) => (response.status().as_u16(), response.text().unwrap_or_default()),
