@@ -40,6 +40,7 @@ mod routing;
 mod rules;
 #[cfg(test)]
 mod slowness;
+#[cfg(test)]
 mod spreading;
 #[cfg(test)]
 pub(crate) mod support;
