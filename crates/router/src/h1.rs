@@ -1,11 +1,12 @@
 //! The common request's short way: HTTP/1.1 read and written here, without a library's request and answer in between.
 //!
 //! It does for plain requests to apps what `proxy` and `attempt` do for all, with less work: a `session` reads a client's
-//! requests, `request` says which of them are common, `onward` is how the app sees one, `exchange` sends it on over a
+//! requests, `request` and `ask` say which of them are common, `onward` is how the app sees one, `exchange` sends it on over a
 //! `wire` on its course, `answer` and `relay` bring back what the app says. Anything out of the common is left, with
 //! all that has been read of it, to the other way, which serves the connection from then on.
 
 mod answer;
+mod ask;
 mod buffer;
 mod chunks;
 mod date;

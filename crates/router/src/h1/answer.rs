@@ -13,11 +13,11 @@ const FIELDS: usize = 100;
 
 /// An answer that no reader should believe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Garbled;
+pub(crate) struct Garbled;
 
 /// Where the body of an answer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(crate) enum Extent {
     /// After so many bytes.
     Length(u64),
     /// After its last chunk.
@@ -28,31 +28,31 @@ pub(super) enum Extent {
 
 /// The head of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// 200 to 999.
-    pub(super) status: u16,
+    pub(crate) status: u16,
     /// The length of the head and of all interim ones before it.
-    pub(super) head_bytes: usize,
+    pub(crate) head_bytes: usize,
     /// Where its body ends.
-    pub(super) extent: Extent,
+    pub(crate) extent: Extent,
     /// Whether the connection may carry another request.
-    pub(super) is_reusable: bool,
+    pub(crate) is_reusable: bool,
     /// How long the container said it keeps the connection open when idle.
-    pub(super) keep_alive: Option<Millis>,
+    pub(crate) keep_alive: Option<Millis>,
 }
 
 /// What is asked of an answer.
 #[derive(Clone, Copy)]
-pub(super) struct Wish {
+pub(crate) struct Wish {
     /// Only its head.
-    pub(super) is_head: bool,
+    pub(crate) is_head: bool,
     /// To say that it is the last one on the visitor's connection.
-    pub(super) is_last: bool,
+    pub(crate) is_last: bool,
 }
 
 impl Answer {
     /// Reads the head that `bytes` begin with and writes it to `text` as `wish` says; none if it is not all there.
-    pub(super) fn read(bytes: &[u8], wish: Wish, text: &mut Vec<u8>) -> Result<Option<Self>, Garbled> {
+    pub(crate) fn read(bytes: &[u8], wish: Wish, text: &mut Vec<u8>) -> Result<Option<Self>, Garbled> {
         let mut start = 0;
         loop {
             let mut room = [const { MaybeUninit::uninit() }; FIELDS];

@@ -30,7 +30,7 @@ struct Free {
 }
 
 /// A piece of memory that is filled at its end and emptied at its beginning.
-pub(super) struct Buffer {
+pub(crate) struct Buffer {
     bytes: Box<[u8]>,
     start: usize,
     end: usize,
@@ -38,12 +38,12 @@ pub(super) struct Buffer {
 
 impl Buffer {
     /// One for requests.
-    pub(super) fn small() -> Self {
+    pub(crate) fn small() -> Self {
         Self::new(FREE.with_borrow_mut(|free| free.small.pop()), SMALL_BYTES)
     }
 
     /// One for answers.
-    pub(super) fn large() -> Self {
+    pub(crate) fn large() -> Self {
         Self::new(FREE.with_borrow_mut(|free| free.large.pop()), LARGE_BYTES)
     }
 
@@ -53,22 +53,22 @@ impl Buffer {
     }
 
     /// What is in it.
-    pub(super) fn filled(&self) -> &[u8] {
+    pub(crate) fn filled(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
 
     /// Whether nothing is in it.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
     /// Whether nothing more can be read into it.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.end == self.bytes.len()
     }
 
     /// Forgets the first `count` bytes.
-    pub(super) fn consume(&mut self, count: usize) {
+    pub(crate) fn consume(&mut self, count: usize) {
         self.start = (self.start + count).min(self.end);
         if self.is_empty() {
             (self.start, self.end) = (0, 0);
@@ -76,7 +76,7 @@ impl Buffer {
     }
 
     /// Moves what is in it to the beginning, which makes room at the end.
-    pub(super) fn compact(&mut self) {
+    pub(crate) fn compact(&mut self) {
         if self.start > 0 {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
@@ -84,7 +84,7 @@ impl Buffer {
     }
 
     /// Reads from `source` what is there, up to what there is room for; 0 at its end. Must not be full.
-    pub(super) fn poll_fill<R: AsyncRead + Unpin>(
+    pub(crate) fn poll_fill<R: AsyncRead + Unpin>(
         &mut self,
         context: &mut Context<'_>,
         source: &mut R,
@@ -110,11 +110,11 @@ impl Drop for Buffer {
 }
 
 /// Text that is being put together.
-pub(super) struct Text(Vec<u8>);
+pub(crate) struct Text(Vec<u8>);
 
 impl Text {
     /// An empty one.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(FREE.with_borrow_mut(|free| free.texts.pop()).unwrap_or_else(|| Vec::with_capacity(2048)))
     }
 }

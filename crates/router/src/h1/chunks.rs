@@ -8,11 +8,11 @@ const LONGEST_TRAILERS: usize = 16 * 1024;
 
 /// A body that is not chunked as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BadChunk;
+pub(crate) struct BadChunk;
 
 /// Where in a chunked body one is.
 #[derive(Debug)]
-pub(super) struct Chunks {
+pub(crate) struct Chunks {
     state: State,
     /// Bytes of the present line so far.
     line: usize,
@@ -47,17 +47,17 @@ enum State {
 
 impl Chunks {
     /// At the beginning of a body.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { state: State::Size { size: 0, has_digits: false }, line: 0, trailers: 0 }
     }
 
     /// Whether the body has ended.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
     /// Goes on over `bytes`; how many of them belong to the body, fewer than all only at its end.
-    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<usize, BadChunk> {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<usize, BadChunk> {
         let mut at = 0;
         while at < bytes.len() && !self.is_done() {
             if let State::Data { left } = self.state {

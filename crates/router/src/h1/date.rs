@@ -15,7 +15,7 @@ struct Line {
 }
 
 /// Writes the field to `text`.
-pub(super) fn write(text: &mut Vec<u8>) {
+pub(crate) fn write(text: &mut Vec<u8>) {
     let now = SystemTime::now();
     let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     LINE.with_borrow_mut(|line| {

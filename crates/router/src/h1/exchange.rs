@@ -13,16 +13,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::course::{Boarding, Course, Place, Setback, may_repeat};
 use crate::endpoint::Flight;
 use crate::h1::answer::{Answer, Garbled, Wish};
+use crate::h1::ask::Ask;
 use crate::h1::buffer::{Buffer, Text};
 use crate::h1::record::Record;
 use crate::h1::relay::Relay;
 use crate::h1::send::{SendError, send};
-use crate::h1::session::{Ask, Session};
+use crate::h1::session::Session;
 use crate::h1::wire::Wire;
 use crate::h1::{date, request};
 use crate::page::Failure;
 use crate::reach::reach;
-use crate::shared::Shared;
 use crate::stream::is_lost;
 
 /// What becomes of a client's connection after a request.
@@ -60,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     pub(super) async fn answer(&mut self, ask: &Ask) -> Flow {
         let (shared, started) = (self.shared, Instant::now());
         let mut course = Course::new(shared, ask.host.as_str(), ask.is_idempotent);
-        let mut first = match first_place(&mut course, shared, ask) {
+        let mut first = match ask.first_place(&mut course, shared) {
             Some(Boarding::Place(place)) => Some(place),
             Some(Boarding::Nowhere | Boarding::Left) => None,
             None => return Flow::Odd,
@@ -259,19 +259,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
 
 fn setback(error: &io::Error, otherwise: Setback) -> Setback {
     if is_lost(error) { Setback::Lost } else { otherwise }
-}
-
-/// A place for `ask` at an app that wants nothing special; none if it is for the other path.
-fn first_place(course: &mut Course<'_>, shared: &Shared, ask: &Ask) -> Option<Boarding> {
-    let table = shared.table.load();
-    let service = table.find(ask.host.as_str())?;
-    let rules = &service.rules;
-    let may_be_compressed = ask.takes_compressed && !rules.compression.encodings.is_empty();
-    let is_too_long = rules.body_bytes.is_some_and(|longest| ask.body_bytes as u64 > longest);
-    if service.endpoints.is_empty() || !service.is_plain() || may_be_compressed || is_too_long {
-        return None;
-    }
-    Some(course.place_at(service))
 }
 
 fn write_page(text: &mut Text, page: &Response<String>, is_last: bool) {

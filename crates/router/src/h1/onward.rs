@@ -9,7 +9,7 @@ use crate::h1::request::{Kind, Request};
 use crate::request_id::RequestId;
 
 /// Writes the head of `request`, which came from `peer`, to `text`: without what ends here, with what the app is told.
-pub(super) fn write(
+pub(crate) fn write(
     text: &mut Vec<u8>,
     request: &Request<'_, '_>,
     peer: &Peer,
@@ -54,7 +54,7 @@ pub(super) fn write(
 }
 
 /// Where `request`, which came from `peer`, comes from in truth.
-pub(super) fn origin(request: &Request<'_, '_>, peer: &Peer, trusted: &[Cidr]) -> Origin {
+pub(crate) fn origin(request: &Request<'_, '_>, peer: &Peer, trusted: &[Cidr]) -> Origin {
     let values = |said| {
         let kind = match said {
             Said::For => Kind::ForwardedFor,

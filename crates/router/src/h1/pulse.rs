@@ -45,7 +45,7 @@ impl Pulses {
     }
 
     /// One more, of the task that `context` wakes.
-    pub(super) fn begin(&self, context: &Context<'_>) -> Pulse {
+    pub(crate) fn begin(&self, context: &Context<'_>) -> Pulse {
         let beat = Arc::new(Beat::default());
         beat.deadline.store(Millis::MAX, Relaxed);
         let _ = beat.waker.set(context.waker().clone());
@@ -80,23 +80,23 @@ impl Pulses {
 
 impl Pulse {
     /// It waits for a request, since `now`.
-    pub(super) fn rest(&self, now: Millis, longest: Duration) {
+    pub(crate) fn rest(&self, now: Millis, longest: Duration) {
         self.0.idle_since.store(now, Relaxed);
         self.until(now, longest);
     }
 
     /// It does something else from now on.
-    pub(super) fn work(&self) {
+    pub(crate) fn work(&self) {
         self.0.idle_since.store(0, Relaxed);
     }
 
     /// What it does now may take until `longest` after `now`.
-    pub(super) fn until(&self, now: Millis, longest: Duration) {
+    pub(crate) fn until(&self, now: Millis, longest: Duration) {
         self.0.deadline.store(now.saturating_add(millis(longest)), Relaxed);
     }
 
     /// Whether it must give up what it does.
-    pub(super) fn is_overdue(&self, shared: &Shared) -> bool {
+    pub(crate) fn is_overdue(&self, shared: &Shared) -> bool {
         self.0.is_due.load(Relaxed) && self.judge(shared)
     }
 

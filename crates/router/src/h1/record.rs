@@ -18,9 +18,9 @@ use crate::shared::Shared;
 const OWN: usize = 16;
 
 /// A request that is being answered; counted when dropped, which is when its answer has ended or broken off.
-pub(super) struct Record {
+pub(crate) struct Record {
     /// Bytes of the answer's body so far.
-    pub(super) sent: u64,
+    pub(crate) sent: u64,
     tally: Arc<Tally>,
     started: Instant,
     status: StatusCode,
@@ -41,14 +41,14 @@ struct Note {
 
 impl Record {
     /// Of a request that began at `started`, brought `received` bytes and is answered with `status` from now on.
-    pub(super) fn begin(tally: &Arc<Tally>, started: Instant, status: StatusCode, received: u64) -> Self {
+    pub(crate) fn begin(tally: &Arc<Tally>, started: Instant, status: StatusCode, received: u64) -> Self {
         let (tally, first_byte) = (Arc::clone(tally), started.elapsed());
         Self { sent: 0, tally, started, status, first_byte, received, note: None }
     }
 
     /// The same, which leaves a line in the access log if it is to: about the request with the head `onward`, of `peer`,
     /// that `endpoint` answered. Apps that want lines of their own are not served on this path.
-    pub(super) fn noted(
+    pub(crate) fn noted(
         mut self,
         shared: &Shared,
         onward: &[u8],

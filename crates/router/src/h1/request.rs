@@ -10,33 +10,33 @@ use httparse::{Header, Status};
 use crate::host::Host;
 
 /// The most fields of a common request.
-pub(super) const FIELDS: usize = 64;
+pub(crate) const FIELDS: usize = 64;
 
 /// Room for the fields of a request.
-pub(super) type Room<'b> = [MaybeUninit<Header<'b>>; FIELDS];
+pub(crate) type Room<'b> = [MaybeUninit<Header<'b>>; FIELDS];
 
 /// Something that is for others to judge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Odd;
+pub(crate) struct Odd;
 
 /// A common request: HTTP/1.1, one host, a body of known length or none, no wish to change anything.
-pub(super) struct Request<'h, 'b> {
+pub(crate) struct Request<'h, 'b> {
     /// One of [`METHODS`].
-    pub(super) method: &'b str,
+    pub(crate) method: &'b str,
     /// A path, and perhaps a query.
-    pub(super) target: &'b str,
+    pub(crate) target: &'b str,
     /// Names are tokens; values hold no control characters.
     fields: &'h [Header<'b>],
     /// What each of them is.
     kinds: [Kind; FIELDS],
     /// The host it is for.
-    pub(super) host: Host,
+    pub(crate) host: Host,
     /// The length of its head.
-    pub(super) head_bytes: usize,
+    pub(crate) head_bytes: usize,
     /// The length of its body.
-    pub(super) body_bytes: u64,
+    pub(crate) body_bytes: u64,
     /// Whether the client wants to send more on the same connection.
-    pub(super) keeps_alive: bool,
+    pub(crate) keeps_alive: bool,
 }
 
 /// Methods of the common request, and whether they are idempotent. Source: RFC 9110 section 9.
@@ -52,7 +52,7 @@ const METHODS: [(&str, bool); 7] = [
 
 /// What a field is to this router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// The app's business alone.
     Plain,
     /// `Host`.
@@ -85,7 +85,7 @@ pub(super) enum Kind {
 
 impl<'h, 'b> Request<'h, 'b> {
     /// Reads the first request in `bytes`; none if they are the beginning of its head.
-    pub(super) fn read(bytes: &'b [u8], room: &'h mut Room<'b>) -> Result<Option<Self>, Odd> {
+    pub(crate) fn read(bytes: &'b [u8], room: &'h mut Room<'b>) -> Result<Option<Self>, Odd> {
         // Whether anything may stand before a request line is for others to say.
         if matches!(bytes.first(), Some(b'\r' | b'\n')) {
             return Err(Odd);
@@ -132,23 +132,23 @@ impl<'h, 'b> Request<'h, 'b> {
     }
 
     /// Whether it asks for a head only.
-    pub(super) fn is_head(&self) -> bool {
+    pub(crate) fn is_head(&self) -> bool {
         self.method == "HEAD"
     }
 
     /// Whether sending it twice is the same as once.
-    pub(super) fn is_idempotent(&self) -> bool {
+    pub(crate) fn is_idempotent(&self) -> bool {
         METHODS.iter().any(|(method, is_idempotent)| *method == self.method && *is_idempotent)
     }
 
     /// All fields and what they are.
-    pub(super) fn fields(&self) -> impl DoubleEndedIterator<Item = (Kind, &Header<'b>)> {
+    pub(crate) fn fields(&self) -> impl DoubleEndedIterator<Item = (Kind, &Header<'b>)> {
         let kinds = self.kinds[..self.fields.len()].iter().copied();
         kinds.zip(self.fields)
     }
 
     /// The values of all fields of a kind.
-    pub(super) fn values(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &'b [u8]> {
+    pub(crate) fn values(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &'b [u8]> {
         let found = self.fields().filter(move |(found, _)| *found == kind);
         found.map(|(_, field)| field.value)
     }
@@ -156,7 +156,7 @@ impl<'h, 'b> Request<'h, 'b> {
 
 impl Kind {
     /// Of a field of this name.
-    pub(super) fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         match name.len() {
             2 if is("te") => Self::Odd,
@@ -186,7 +186,7 @@ impl Kind {
 }
 
 /// The first value of the field `name` in `head`, which has been read before.
-pub(super) fn first_value<'b>(head: &'b [u8], name: &str) -> Option<&'b [u8]> {
+pub(crate) fn first_value<'b>(head: &'b [u8], name: &str) -> Option<&'b [u8]> {
     let mut room = [const { MaybeUninit::uninit() }; FIELDS];
     let mut read = httparse::Request::new(&mut []);
     read.parse_with_uninit_headers(head, &mut room).ok()?;

@@ -11,7 +11,7 @@ use crate::h1::pulse::Pulse;
 use crate::shared::Shared;
 
 /// Why not everything was sent.
-pub(super) enum SendError {
+pub(crate) enum SendError {
     /// It took too long.
     Overdue,
     /// The connection broke.
@@ -19,7 +19,7 @@ pub(super) enum SendError {
 }
 
 /// Sends all of `parts` over `stream`, for as long as `pulse` allows; says in `count` how much was taken.
-pub(super) async fn send<W: AsyncWrite + Unpin>(
+pub(crate) async fn send<W: AsyncWrite + Unpin>(
     stream: &mut W,
     mut parts: &mut [IoSlice<'_>],
     pulse: &Pulse,

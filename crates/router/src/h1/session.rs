@@ -10,13 +10,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::forwarded::Peer;
-use crate::h1::buffer::{Buffer, Text};
-use crate::h1::onward;
+use crate::h1::ask::Ask;
+use crate::h1::buffer::Buffer;
 use crate::h1::pulse::Pulse;
-use crate::h1::request::{FIELDS, Kind, Odd, Request};
+use crate::h1::request::{FIELDS, Odd, Request};
 use crate::h1::send::{SendError, send};
 use crate::host::Host;
-use crate::request_id::RequestId;
 use crate::shared::Shared;
 
 /// In how many pieces the head of a common request may arrive.
@@ -49,24 +48,6 @@ impl From<Odd> for Leave {
     fn from(_: Odd) -> Self {
         Self::Odd
     }
-}
-
-/// A common request, ready to be sent on.
-pub(super) struct Ask {
-    /// The service.
-    pub(super) host: Host,
-    /// The head as the app shall see it.
-    pub(super) onward: Text,
-    /// The length of the head as it came, at the beginning of what is incoming.
-    pub(super) head_bytes: usize,
-    /// The length of the body, which follows it there.
-    pub(super) body_bytes: usize,
-    pub(super) is_head: bool,
-    pub(super) is_idempotent: bool,
-    pub(super) keeps_alive: bool,
-    /// Whether the client understands any compression.
-    pub(super) takes_compressed: bool,
-    pub(super) id: RequestId,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
@@ -105,33 +86,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         }
     }
 
-    /// None if it is common in its form only.
+    /// None if it is common in its form only, or its body is not there yet: such are streamed by others.
     fn ask(&self, bytes: &[u8], request: &Request<'_, '_>) -> Option<Ask> {
-        let config = &self.shared.config;
-        let body_bytes = usize::try_from(request.body_bytes).ok()?;
-        // A body that is not there yet is streamed by others.
-        let is_whole = bytes.len() - request.head_bytes >= body_bytes;
-        let is_allowed =
-            request.head_bytes <= config.limits.head_bytes && request.body_bytes <= config.limits.body_bytes;
-        let is_at_home = self.secured_for.is_none_or(|host| host.as_str() == request.host.as_str());
-        if !is_whole || !is_allowed || !is_at_home || is_reserved(request.target) {
-            return None;
-        }
-        let origin = onward::origin(request, &self.peer, &self.shared.table.load().mesh.trusted);
-        let id = RequestId::choose(request.values(Kind::Id).next(), origin.is_trusted);
-        let mut onward = Text::new();
-        onward::write(&mut onward, request, &self.peer, &origin, &id);
-        Some(Ask {
-            host: request.host,
-            onward,
-            head_bytes: request.head_bytes,
-            body_bytes,
-            is_head: request.is_head(),
-            is_idempotent: request.is_idempotent(),
-            keeps_alive: request.keeps_alive,
-            takes_compressed: request.values(Kind::AcceptEncoding).next().is_some(),
-            id,
-        })
+        let is_whole = (bytes.len() - request.head_bytes) as u64 >= request.body_bytes;
+        if is_whole { Ask::of(self.shared, &self.peer, self.secured_for.as_ref(), request) } else { None }
     }
 
     /// Lets go of the present request.
@@ -189,9 +147,4 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         })
         .await;
     }
-}
-
-/// Whether a path may be the router's own to answer, whichever the app: certificate authorities ask there.
-fn is_reserved(target: &str) -> bool {
-    target.starts_with("/.well-known/")
 }

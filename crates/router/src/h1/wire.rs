@@ -16,16 +16,16 @@ use crate::stream::{Haste, Stream};
 /// One connection to an endpoint.
 pub(crate) struct Wire {
     /// Breaks when the endpoint's host is lost.
-    pub(super) stream: Stream,
+    pub(crate) stream: Stream,
     /// How long the container said it keeps it open when idle.
-    pub(super) keep_alive: Option<Millis>,
+    pub(crate) keep_alive: Option<Millis>,
     /// Whether it has carried a request before.
-    pub(super) is_used: bool,
+    pub(crate) is_used: bool,
 }
 
 impl Wire {
     /// Connects to `address`; with `tls`, to whom that expects.
-    pub(super) async fn connect(
+    pub(crate) async fn connect(
         address: SocketAddr,
         tls: Option<&Arc<ClientConfig>>,
         timeout: Duration,
