@@ -11,6 +11,7 @@ mod controller;
 mod deis;
 mod haproxy;
 mod load;
+mod newcomers;
 mod nginx;
 mod place;
 mod proxy;
@@ -24,9 +25,11 @@ use std::process::{Child, Command, Stdio};
 use case::{CASES, Case};
 use certificate::Certificate;
 use controller::Controller;
-use place::{Place, free_address};
+use place::Place;
 use proxy::{Kind, Proxy};
 use report::{Report, Round};
+
+use deis_tests::free_address;
 
 use crate::process::{processor_seconds, resident_megabytes};
 
@@ -63,9 +66,9 @@ fn round(kind: Kind, case: &Case, upstream: SocketAddr) -> Round {
     let (place, _controller) = place(case.apps, upstream, directory.path());
     let proxy = Proxy::start(kind, &place);
     let address = if case.is_tls { proxy.tls } else { proxy.plain };
-    load::ask(case, address, WARM_UP_SECONDS, directory.path());
+    load::ask(case, address, WARM_UP_SECONDS, &place);
     let before = seconds(&proxy);
-    let seen = load::ask(case, address, SECONDS, directory.path());
+    let seen = load::ask(case, address, SECONDS, &place);
     let used = seconds(&proxy) - before;
     let memory = proxy.processes().into_iter().map(resident_megabytes).sum();
     Round { used_per_100_000: used / seen.requests * 1e5, memory, seen }

@@ -40,6 +40,7 @@ pub use lab_host::Host;
 pub use load::{Load, Tally};
 pub use pebble::Pebble;
 pub use platform::{Options, Platform};
+pub use ports::free_address;
 pub use private_engine::PrivateEngine;
 pub use repository::Repository;
 pub use site::Site;

@@ -14,7 +14,7 @@ const PER_PROCESS: u32 = 50;
 static SEEN: AtomicU32 = AtomicU32::new(0);
 
 /// An address on loopback that nobody listens on, and that nobody is given who asks for any.
-pub(crate) fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     let first = std::process::id().wrapping_mul(PER_PROCESS);
     let mut candidates = (0..COUNT).map(|_| {
         let number = first.wrapping_add(SEEN.fetch_add(1, Relaxed)) % COUNT;

@@ -50,8 +50,8 @@ fn once(kind: Kind, upstream: SocketAddr) -> Change {
     let proxy = Proxy::start(kind, &place);
     let address = proxy.plain;
     let case = CASES.iter().find(|case| case.apps == APPS).expect("there is one");
-    let path = directory.path().to_owned();
-    let load = std::thread::spawn(move || load::ask(case, address, LOAD_SECONDS, &path));
+    let visited = place.clone();
+    let load = std::thread::spawn(move || load::ask(case, address, LOAD_SECONDS, &visited));
     std::thread::sleep(Duration::from_secs(2));
     let before = proxy.processes().into_iter().map(resident_megabytes).sum();
     let started = Instant::now();

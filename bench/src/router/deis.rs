@@ -6,9 +6,10 @@ use std::process::Command;
 
 use deis_api::internal::PlatformRoutes;
 use deis_model::{AppId, AppRoute, ContainerName, Endpoint};
+use deis_tests::free_address;
 
 use super::certificate::Certificate;
-use super::place::{Place, free_address};
+use super::place::Place;
 
 /// How it is started.
 pub(super) fn command(place: &Place) -> Command {

@@ -27,7 +27,7 @@ fn settings(place: &Place) -> String {
     format!(
         "global
   nbthread 2
-  maxconn 20000
+  maxconn 8192
   stats socket {directory}/admin level admin
 defaults
   mode http

@@ -1,10 +1,12 @@
-//! Visitors: what a load generator saw of a router. wrk for HTTP/1.1, h2load for HTTP/2.
+//! Visitors: what a load generator saw of a router. wrk for HTTP/1.1, h2load for HTTP/2, newcomers of our own for TLS that is
+//! set up from nothing each time, as both of them resume it.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::process::Command;
 
 use super::case::Case;
+use super::newcomers;
+use super::place::Place;
 
 /// What visitors saw.
 pub(super) struct Seen {
@@ -21,22 +23,22 @@ pub(super) struct Seen {
 }
 
 /// Asks the router at `address` by the rules of `case`, for `seconds`.
-pub(super) fn ask(case: &Case, address: SocketAddr, seconds: u32, directory: &Path) -> Seen {
+pub(super) fn ask(case: &Case, address: SocketAddr, seconds: u32, place: &Place) -> Seen {
     if case.is_http_2 {
-        ask_with_h2load(case, address, seconds, directory)
+        ask_with_h2load(case, address, seconds, place)
+    } else if case.is_tls && case.is_new_each_time && !case.is_resumed {
+        newcomers::ask(case, address, seconds, &place.certificate)
     } else {
-        ask_with_wrk(case, address, seconds, directory)
+        ask_with_wrk(case, address, seconds, place)
     }
 }
 
-fn ask_with_wrk(case: &Case, address: SocketAddr, seconds: u32, directory: &Path) -> Seen {
+fn ask_with_wrk(case: &Case, address: SocketAddr, seconds: u32, place: &Place) -> Seen {
     let scheme = if case.is_tls { "https" } else { "http" };
     let mut command = Command::new("wrk");
     command.args(["--latency", "-t1", &format!("-c{}", case.connections), &format!("-d{seconds}s")]);
-    if case.apps > 1 {
-        let script = directory.join("hosts.lua");
-        std::fs::write(&script, hosts_script(case)).expect("the directory is writable");
-        command.arg("-s").arg(script);
+    if case.asked > 1 {
+        command.arg("-s").arg(place.write("hosts.lua", &hosts_script(case)));
     } else {
         command.args(["-H", &format!("Host: {}", super::host(0))]);
     }
@@ -62,14 +64,15 @@ fn ask_with_wrk(case: &Case, address: SocketAddr, seconds: u32, directory: &Path
     }
 }
 
-/// Requests for every app in turn, in an order that is far from that of the table.
+/// Requests for the apps that are asked, in turn; they are spread over all that there are.
 fn hosts_script(case: &Case) -> String {
     format!(
-        "local at = 0\nlocal heads = {{}}\nfunction init()\n for i = 0, {last} do\n  wrk.headers['Host'] = 'app-' .. i .. '.example.com'\n  \
-         heads[i] = wrk.format('GET', '{path}')\n end\nend\nfunction request()\n at = (at + 7919) % {apps}\n return heads[at]\nend\n",
-        last = case.apps - 1,
-        apps = case.apps,
+        "local at = 0\nlocal heads = {{}}\nfunction init()\n for i = 0, {last} do\n  wrk.headers['Host'] = 'app-' .. i * {step} .. '.example.com'\n  \
+         heads[i] = wrk.format('GET', '{path}')\n end\nend\nfunction request()\n at = (at + 1) % {asked}\n return heads[at]\nend\n",
+        last = case.asked - 1,
+        step = case.apps / case.asked,
         path = case.path,
+        asked = case.asked,
     )
 }
 
@@ -86,8 +89,8 @@ fn figure(said: &str, name: &str) -> Option<f64> {
     digits.parse::<f64>().ok().map(|number| number * scale)
 }
 
-fn ask_with_h2load(case: &Case, address: SocketAddr, seconds: u32, directory: &Path) -> Seen {
-    let log = directory.join("h2load.log");
+fn ask_with_h2load(case: &Case, address: SocketAddr, seconds: u32, place: &Place) -> Seen {
+    let log = place.directory.join("h2load.log");
     // It appends.
     let _ = std::fs::remove_file(&log);
     let mut command = Command::new("h2load");

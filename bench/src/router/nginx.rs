@@ -39,7 +39,7 @@ http {{
   upstream app {{ server {upstream}; keepalive 128; keepalive_requests 100000000; }}
   server {{
     listen {plain} backlog=4096; listen {tls} ssl http2 backlog=4096; http2_max_requests 100000000;
-    ssl_certificate chain.pem; ssl_certificate_key key.pem; ssl_session_cache shared:tls:10m;
+    ssl_certificate chain.pem; ssl_certificate_key key.pem; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:tls:10m;
     location / {{
       if ($upstream = \"\") {{ return 404; }}
       proxy_pass http://$upstream; proxy_http_version 1.1; proxy_set_header Connection \"\";

@@ -1,12 +1,13 @@
 //! What one router is given: addresses, a certificate, a directory, the app behind it and how many apps there are.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use super::certificate::Certificate;
 
 /// What one router is given.
+#[derive(Clone)]
 pub(super) struct Place {
     /// For its files; empty.
     pub(super) directory: PathBuf,
@@ -34,12 +35,15 @@ impl Place {
 
     /// Where it says what it has to say.
     pub(super) fn log(&self, name: &str) -> File {
-        File::create(self.directory.join(format!("{name}.log"))).expect("the directory is writable")
+        File::create(self.log_path(name)).expect("the directory is writable")
     }
-}
 
-/// An address that nobody listened on a moment ago.
-pub(crate) fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address")
+    /// What it has said so far.
+    pub(super) fn said(&self, name: &str) -> String {
+        std::fs::read_to_string(self.log_path(name)).unwrap_or_default()
+    }
+
+    fn log_path(&self, name: &str) -> PathBuf {
+        self.directory.join(format!("{name}.log"))
+    }
 }

@@ -71,9 +71,9 @@ impl Proxy {
         while !proxy.answers(&last) {
             assert!(
                 Instant::now() < until,
-                "{} does not answer; see {}",
+                "{} does not answer; it said: {}",
                 kind.name(),
-                place.directory.display()
+                place.said(kind.name())
             );
             std::thread::sleep(Duration::from_millis(50));
         }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
 use deis_model::{AppId, ContainerName};
+use deis_tests::free_address;
 
 use super::hosts::Hosts;
 
@@ -156,10 +157,4 @@ fn deisd() -> PathBuf {
 
 fn log(directory: &Path, name: &str) -> File {
     File::create(directory.join(format!("{name}.log"))).expect("a file can be made")
-}
-
-/// An address that nobody listened on a moment ago.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address")
 }
