@@ -11,8 +11,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::announced;
+use crate::arriving::Arriving;
 use crate::forwarded::Peer;
 use crate::h1;
+use crate::http2;
 use crate::inspect::{Inspected, Watch};
 use crate::passage;
 use crate::passthrough;
@@ -112,21 +114,20 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             read
         }
     };
-    let io = TokioIo::new(Rewound::new(beginning, stream));
+    let stream = Rewound::new(beginning, stream);
+    if is_http_2 {
+        let client = Client { peer, watch, secured };
+        // Boxed, as it is large and most connections are none of these.
+        return Box::pin(http2::serve(shared, &client, stream)).await;
+    }
     let client = Arc::new(Client { peer, watch: Arc::clone(&watch), secured });
     let service = service_fn(|request| {
         let (shared, client) = (Arc::clone(shared), Arc::clone(&client));
-        async move { proxy::serve(&shared, &client, request).await }
+        async move { proxy::serve(&shared, &client, request.map(Arriving::Http1)).await }
     });
-    let limits = &shared.config.limits;
-    let ended = if is_http_2 {
-        // Boxed, as it is large and most connections are none of these.
-        let mut served = Box::pin(speech::http_2(limits).serve_connection(io, service));
-        attend(shared, &watch, served.as_mut(), |served| leave(|| served.graceful_shutdown())).await
-    } else {
-        let served = pin!(speech::http_1(limits).serve_connection(io, service).with_upgrades());
-        attend(shared, &watch, served, |served| leave(|| served.graceful_shutdown())).await
-    };
+    let server = speech::http_1(&shared.config.limits);
+    let served = pin!(server.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    let ended = attend(shared, &watch, served, |served| leave(|| served.graceful_shutdown())).await;
     if let Some(Err(error)) = ended {
         tracing::debug!(%error, "a client's connection broke");
     }
@@ -185,14 +186,11 @@ async fn pause(shared: &Shared) {
     }
 }
 
-/// Whether a client is to be told to leave. Over HTTP/1 only an idle one is, and a busy one hears of it with its
-/// answer; over HTTP/2 requests under way go on meanwhile.
+/// Whether a client is to be told to leave: only an idle one is, and a busy one hears of it with its answer.
 fn is_to_leave(shared: &Shared, watch: &Watch) -> bool {
     if !shared.wants_connections_closed() {
         return false;
     }
-    if !shared.closing.is_cancelled() {
-        return watch.is_idle_for(shared.config.timeouts.crowded_idle);
-    }
-    watch.speaks_http_2() || watch.is_idle_for(shared.config.timeouts.shutdown_idle)
+    let (closing, timeouts) = (shared.closing.is_cancelled(), &shared.config.timeouts);
+    watch.is_idle_for(if closing { timeouts.shutdown_idle } else { timeouts.crowded_idle })
 }

@@ -30,15 +30,19 @@ pub(crate) fn check(headers: &mut HeaderMap, target: &Uri) -> Result<(), Fault> 
     Ok(())
 }
 
-/// HTTP/2 may send cookies in several fields, HTTP/1.1 only in one. Source: RFC 9113 section 8.2.3.
 fn join_cookies(headers: &mut HeaderMap) {
-    if headers.get_all(COOKIE).iter().nth(1).is_none() {
-        return;
+    if let Some(joined) = joined_cookies(headers) {
+        headers.insert(COOKIE, joined);
     }
+}
+
+/// All cookies in one value, if they are in several: HTTP/2 may send them so, HTTP/1.1 only in one. Source: RFC 9113
+/// section 8.2.3.
+pub(crate) fn joined_cookies(headers: &HeaderMap) -> Option<HeaderValue> {
+    headers.get_all(COOKIE).iter().nth(1)?;
     let crumbs: Vec<&[u8]> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
-    let joined =
-        HeaderValue::from_bytes(&crumbs.join(&b"; "[..])).expect("its parts are values and so is `; `");
-    headers.insert(COOKIE, joined);
+    let joined = HeaderValue::from_bytes(&crumbs.join(&b"; "[..]));
+    Some(joined.expect("its parts are values and so is `; `"))
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! The common request's short way: HTTP/1.1 read and written here, without a library's request and answer in between.
 //!
 //! It does for plain requests to apps what `proxy` and `attempt` do for all, with less work: a `session` reads a client's
-//! requests, `request` and `ask` say which of them are common, `onward` is how the app sees one, `exchange` sends it on over a
-//! `wire` on its course, `answer` and `relay` bring back what the app says. Anything out of the common is left, with
+//! requests, `request` and `ask` say which of them are common, `onward` is how the app sees one, `exchange` and
+//! `call` send it on over a `wire` on its course, `answer` and `relay` bring back what the app says. Anything out of the common is left, with
 //! all that has been read of it, to the other way, which serves the connection from then on.
 
 mod answer;
 mod ask;
 mod buffer;
+mod call;
 mod chunks;
-mod date;
+pub(crate) mod date;
 mod exchange;
 mod onward;
 mod pulse;
@@ -30,10 +31,17 @@ use crate::forwarded::Peer;
 use crate::host::Host;
 use crate::shared::Shared;
 
+pub(crate) use answer::{Answer, Extent, Garbled, Outline, Wish, ends_here};
+pub(crate) use ask::Ask;
+pub(crate) use buffer::Buffer;
+pub(crate) use call::{Arrived, Break, Call, Caller, Unanswered};
+pub(crate) use chunks::{Chunks, Part};
 pub(crate) use pulse::Pulses;
+pub(crate) use record::Record;
+pub(crate) use request::{FIELDS, Request};
+pub(crate) use send::{SendError, send};
 pub(crate) use wire::Wire;
 
-use buffer::Buffer;
 use exchange::Flow;
 use session::{Leave, Session};
 

@@ -80,7 +80,12 @@ impl Watch {
 
     /// Whether the connection is between requests and has been for `longest`.
     pub(crate) fn is_idle_for(&self, longest: Duration) -> bool {
-        self.busy.load(Relaxed) == 0 && self.still_for(self.clock.now()) >= millis(longest)
+        self.busy.load(Relaxed) == 0 && self.is_still_for(longest)
+    }
+
+    /// Whether nothing has moved for `longest`.
+    pub(crate) fn is_still_for(&self, longest: Duration) -> bool {
+        self.still_for(self.clock.now()) >= millis(longest)
     }
 
     fn still_for(&self, now: Millis) -> Millis {

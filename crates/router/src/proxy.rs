@@ -11,10 +11,10 @@ use http::header::{CONNECTION, EXPECT, HeaderMap, HeaderValue, STRICT_TRANSPORT_
 use http::request::Parts;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
-use hyper::body::Incoming;
 
 use crate::access::Wanted;
 use crate::admission::{Refusal, admit};
+use crate::arriving::Arriving;
 use crate::attempt::{Answer, Order, attempt};
 use crate::forwarded::{self, Origin, Peer};
 use crate::framing::Fault;
@@ -62,7 +62,7 @@ struct Errand<'a> {
 pub(crate) async fn serve(
     shared: &Arc<Shared>,
     client: &Client,
-    mut request: Request<Incoming>,
+    mut request: Request<Arriving>,
 ) -> Result<Response<Served>, Infallible> {
     let (busy, judged) = client.watch.begin();
     let upgrade = Upgrade::of(&mut request);

@@ -4,19 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
+use h2::ext::Protocol;
 use http::header::{SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY};
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use tokio::sync::oneshot;
 
+use crate::arriving::Arriving;
 use crate::attempt::Answer;
 use crate::endpoint::{Endpoint, Flight};
 use crate::farewell::Farewell;
 use crate::hop;
+use crate::http2::Tube;
 use crate::inspect::Busy;
 use crate::page::Failure;
 use crate::shared::Shared;
@@ -28,11 +30,19 @@ const WEBSOCKET: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// How long before its end a tunnel is closed politely; half of the time that there is, if that is less.
 const GOODBYE: Duration = Duration::from_secs(5);
 
+/// A client's end of what its connection, or a part of it, turns into.
+enum End {
+    /// All of a connection.
+    Http1(OnUpgrade),
+    /// A stream of one.
+    Http2(oneshot::Receiver<Tube>),
+}
+
 /// A client that asks to change the protocol.
 pub(crate) struct Upgrade {
     /// To what.
     pub(crate) protocol: HeaderValue,
-    client: OnUpgrade,
+    client: End,
     /// What the app must answer to a key of the router's own; none if the client sent its own.
     acceptance: Option<HeaderValue>,
 }
@@ -41,7 +51,7 @@ impl Upgrade {
     /// What `request` asks for, if it asks properly.
     ///
     /// Never over HTTP/1.0, which has no upgrades. Source: RFC 9110 section 7.8. Never to HTTP/2: its requests would pass unseen by this router's rules.
-    pub(crate) fn of(request: &mut Request<Incoming>) -> Option<Self> {
+    pub(crate) fn of(request: &mut Request<Arriving>) -> Option<Self> {
         if request.version() == Version::HTTP_2 {
             return Self::of_connect(request);
         }
@@ -51,23 +61,25 @@ impl Upgrade {
         let protocol = hop::upgrade(request.headers())?.clone();
         let is_http_2 = protocol.to_str().is_ok_and(|text| text.to_ascii_lowercase().contains("h2"));
         let client = hyper::upgrade::on(request);
-        (!is_http_2).then_some(Self { protocol, client, acceptance: None })
+        (!is_http_2).then_some(Self { protocol, client: End::Http1(client), acceptance: None })
     }
 
     /// What a `CONNECT` over HTTP/2 asks for, and makes it what HTTP/1.1 asks with. Source: RFC 8441 section 5.
-    fn of_connect(request: &mut Request<Incoming>) -> Option<Self> {
+    fn of_connect(request: &mut Request<Arriving>) -> Option<Self> {
         let protocol = request.extensions().get::<Protocol>()?;
         if request.method() != Method::CONNECT || protocol.as_str() != "websocket" {
             return None;
         }
         let key = BASE64_STANDARD.encode(rand::random::<[u8; 16]>());
         let acceptance = acceptance(&key);
-        let client = hyper::upgrade::on(&mut *request);
+        let Arriving::Tunnel(client) = std::mem::replace(request.body_mut(), Arriving::Nothing) else {
+            return None;
+        };
         *request.method_mut() = Method::GET;
         let key = HeaderValue::try_from(key).expect("Base64 is valid in a header");
         request.headers_mut().insert(SEC_WEBSOCKET_KEY, key);
         let protocol = HeaderValue::from_static("websocket");
-        Some(Self { protocol, client, acceptance: Some(acceptance) })
+        Some(Self { protocol, client: End::Http2(client), acceptance: Some(acceptance) })
     }
 
     /// Whether it was asked for over HTTP/2, where agreeing is answering with success.
@@ -125,7 +137,7 @@ struct Tunnel {
 }
 
 impl Tunnel {
-    async fn run(self, client: OnUpgrade, endpoint: OnUpgrade) {
+    async fn run(self, client: End, endpoint: OnUpgrade) {
         let leaving = leaving(Arc::clone(&self.shared), Arc::clone(self.flight.endpoint()));
         let (told, over) = oneshot::channel();
         let leaving = async {
@@ -134,9 +146,20 @@ impl Tunnel {
             let _ = told.send(goodbye);
         };
         let carry = async {
-            let (client, endpoint) = tokio::try_join!(client, endpoint)?;
-            let endpoint = Farewell::new(TokioIo::new(endpoint), self.is_websocket, leaving);
-            tunnel::run(TokioIo::new(client), endpoint, self.idle).await;
+            let farewell = |endpoint| Farewell::new(TokioIo::new(endpoint), self.is_websocket, leaving);
+            match client {
+                End::Http1(client) => {
+                    let (client, endpoint) = tokio::try_join!(client, endpoint)?;
+                    tunnel::run(TokioIo::new(client), farewell(endpoint), self.idle).await;
+                }
+                End::Http2(client) => {
+                    let endpoint = endpoint.await?;
+                    // Nothing comes if the client is gone by now.
+                    if let Ok(client) = client.await {
+                        tunnel::run(client, farewell(endpoint), self.idle).await;
+                    }
+                }
+            }
             Ok::<_, hyper::Error>(())
         };
         tokio::select! {

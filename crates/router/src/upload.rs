@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
+use crate::arriving::{Arriving, ArrivingError};
 use crate::clock::millis;
 use crate::pace::{Demand, Pace};
 use crate::shared::Shared;
@@ -29,7 +29,7 @@ const LONGEST: Duration = Duration::from_secs(1);
 /// Longer than any body.
 const UNLIMITED: u64 = u64::MAX;
 
-type Received = Poll<Option<Result<Frame<Bytes>, hyper::Error>>>;
+type Received = Poll<Option<Result<Frame<Bytes>, ArrivingError>>>;
 
 /// A request's body. Clones share it: a try that never touched it leaves it to the next.
 #[derive(Clone)]
@@ -60,7 +60,7 @@ struct Patience {
 
 /// A body, and what was taken in of it before anybody wanted it.
 struct Held {
-    rest: Incoming,
+    rest: Arriving,
     taken: VecDeque<Frame<Bytes>>,
     taken_bytes: u64,
     /// Room for what was taken in.
@@ -75,7 +75,7 @@ struct Held {
 pub(crate) enum UploadError {
     /// The client stopped or garbled it.
     #[error("failed to read the request's body")]
-    Broken(#[source] hyper::Error),
+    Broken(#[source] ArrivingError),
     /// It is larger than allowed.
     #[error("the request's body is larger than this router allows")]
     TooLarge,
@@ -86,7 +86,7 @@ pub(crate) enum UploadError {
 
 impl Upload {
     /// Passes on `body`, of any length until a limit is known.
-    pub(crate) fn new(body: Incoming, shared: &Arc<Shared>) -> Self {
+    pub(crate) fn new(body: Arriving, shared: &Arc<Shared>) -> Self {
         if body.is_end_stream() {
             return Self(None);
         }
@@ -246,7 +246,7 @@ impl Patience {
 }
 
 impl Held {
-    fn new(body: Incoming) -> Self {
+    fn new(body: Arriving) -> Self {
         let (taken, pace) = (VecDeque::new(), Pace::default());
         Self { rest: body, taken, taken_bytes: 0, room: None, pace, alarm: None }
     }

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use httparse::{Header, Status};
 
 use crate::clock::Millis;
+use crate::h1::buffer::Text;
 use crate::h1::date;
 use crate::link::keep_alive;
 
@@ -51,8 +52,12 @@ pub(crate) struct Wish {
 }
 
 impl Answer {
-    /// Reads the head that `bytes` begin with and writes it to `text` as `wish` says; none if it is not all there.
-    pub(crate) fn read(bytes: &[u8], wish: Wish, text: &mut Vec<u8>) -> Result<Option<Self>, Garbled> {
+    /// Reads the head that `bytes` begin with and writes it to `outline` as `wish` says; none if it is not all there.
+    pub(crate) fn read<O: Outline>(
+        bytes: &[u8],
+        wish: Wish,
+        outline: &mut O,
+    ) -> Result<Option<Self>, Garbled> {
         let mut start = 0;
         loop {
             let mut room = [const { MaybeUninit::uninit() }; FIELDS];
@@ -68,12 +73,49 @@ impl Answer {
                     let fields = Fields::of(head.headers)?;
                     let answer = fields.judge(status, head.version == Some(1), start, wish)?;
                     let reason = head.reason.unwrap_or_default();
-                    fields.write(text, status, reason, &answer, wish);
+                    fields.write(outline, status, reason, &answer, wish)?;
                     return Ok(Some(answer));
                 }
                 _ => return Err(Garbled),
             }
         }
+    }
+}
+
+/// Where the head of an answer is written to, in the form that the visitor's protocol has for it.
+pub(crate) trait Outline {
+    /// What comes first.
+    fn begin(&mut self, status: u16, reason: &str);
+    /// One field after the other.
+    fn field(&mut self, name: &str, value: &[u8]) -> Result<(), Garbled>;
+    /// The date, which the app did not tell.
+    fn date(&mut self);
+    /// There are no further fields.
+    fn end(&mut self, extent: Extent, wish: Wish);
+}
+
+impl Outline for Text {
+    fn begin(&mut self, status: u16, reason: &str) {
+        let digits = [status / 100, status / 10 % 10, status % 10];
+        self.extend_from_slice(b"HTTP/1.1 ");
+        self.extend(digits.map(|digit| b'0' + u8::try_from(digit).unwrap_or_default()));
+        put(self, &[b" ", reason.as_bytes(), b"\r\n"]);
+    }
+
+    fn field(&mut self, name: &str, value: &[u8]) -> Result<(), Garbled> {
+        put(self, &[name.as_bytes(), b": ", value, b"\r\n"]);
+        Ok(())
+    }
+
+    fn date(&mut self) {
+        date::write(self);
+    }
+
+    fn end(&mut self, extent: Extent, wish: Wish) {
+        if matches!(extent, Extent::Chunked | Extent::Connection) {
+            self.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+        }
+        self.extend_from_slice(if wish.is_last { b"Connection: close\r\n\r\n" } else { b"\r\n" });
     }
 }
 
@@ -116,6 +158,11 @@ impl Kind {
             _ => Self::Plain,
         }
     }
+}
+
+/// Whether a field of this name is never passed on as a trailer: it ends here, or concerns the body's form.
+pub(crate) fn ends_here(name: &str) -> bool {
+    !matches!(Kind::of(name), Kind::Plain | Kind::Date)
 }
 
 impl<'h, 'b> Fields<'h, 'b> {
@@ -183,11 +230,15 @@ impl<'h, 'b> Fields<'h, 'b> {
         Ok(Answer { status, head_bytes, extent, is_reusable, keep_alive: self.keep_alive })
     }
 
-    fn write(&self, text: &mut Vec<u8>, status: u16, reason: &str, answer: &Answer, wish: Wish) {
-        let digits = [status / 100, status / 10 % 10, status % 10];
-        text.extend_from_slice(b"HTTP/1.1 ");
-        text.extend(digits.map(|digit| b'0' + u8::try_from(digit).unwrap_or_default()));
-        put(text, &[b" ", reason.as_bytes(), b"\r\n"]);
+    fn write<O: Outline>(
+        &self,
+        outline: &mut O,
+        status: u16,
+        reason: &str,
+        answer: &Answer,
+        wish: Wish,
+    ) -> Result<(), Garbled> {
+        outline.begin(status, reason);
         let mut has_length = false;
         for field in self.all {
             let is_kept = match Kind::of(field.name) {
@@ -200,16 +251,14 @@ impl<'h, 'b> Fields<'h, 'b> {
                 Kind::Encoding | Kind::Connection | Kind::KeepAlive | Kind::Hop => false,
             };
             if is_kept {
-                put(text, &[field.name.as_bytes(), b": ", field.value, b"\r\n"]);
+                outline.field(field.name, field.value)?;
             }
         }
         if !self.has_date {
-            date::write(text);
+            outline.date();
         }
-        if matches!(answer.extent, Extent::Chunked | Extent::Connection) {
-            text.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
-        }
-        text.extend_from_slice(if wish.is_last { b"Connection: close\r\n\r\n" } else { b"\r\n" });
+        outline.end(answer.extent, wish);
+        Ok(())
     }
 
     /// Whether `Connection` says that it ends here.
@@ -238,9 +287,9 @@ mod tests {
     const WISH: Wish = Wish { is_head: false, is_last: false };
 
     fn read(head: &str, wish: Wish) -> Result<Option<(Answer, String)>, Garbled> {
-        let mut text = Vec::new();
+        let mut text = Text::new();
         let answer = Answer::read(head.as_bytes(), wish, &mut text)?;
-        Ok(answer.map(|answer| (answer, String::from_utf8(text).unwrap())))
+        Ok(answer.map(|answer| (answer, String::from_utf8(text.to_vec()).unwrap())))
     }
 
     #[track_caller]

@@ -1,10 +1,12 @@
 //! A common request that somebody common asks of an app that wants nothing special.
 
+use http::header::{ACCEPT, HeaderMap, HeaderValue};
+
 use crate::course::{Boarding, Course};
 use crate::forwarded::Peer;
 use crate::h1::buffer::Text;
 use crate::h1::onward;
-use crate::h1::request::{Kind, Request};
+use crate::h1::request::{Kind, Request, first_value};
 use crate::host::Host;
 use crate::request_id::RequestId;
 use crate::shared::Shared;
@@ -61,6 +63,13 @@ impl Ask {
             takes_compressed: request.values(Kind::AcceptEncoding).next().is_some(),
             id,
         })
+    }
+
+    /// What a page has to know of its fields.
+    pub(crate) fn accept(&self) -> HeaderMap {
+        let accept =
+            first_value(&self.onward, "accept").and_then(|value| HeaderValue::from_bytes(value).ok());
+        accept.into_iter().map(|value| (ACCEPT, value)).collect()
     }
 
     /// A place at an app that wants nothing special; none if the request is for the other way.

@@ -10,6 +10,9 @@ use tokio::io::{AsyncRead, ReadBuf};
 /// Bytes for a request's head: a longer one is out of the common.
 const SMALL_BYTES: usize = 8 * 1024;
 
+/// Bytes for parts of answers: as many as most frames hold, and a head.
+const MEDIUM_BYTES: usize = 18 * 1024;
+
 /// Bytes for answers: 64 KiB and a head.
 const LARGE_BYTES: usize = 66 * 1024;
 
@@ -20,13 +23,29 @@ const KEPT: usize = 32;
 const KEPT_TEXT_BYTES: usize = 16 * 1024;
 
 thread_local! {
-    static FREE: RefCell<Free> = const { RefCell::new(Free { small: Vec::new(), large: Vec::new(), texts: Vec::new() }) };
+    static FREE: RefCell<Free> = const { RefCell::new(Free::new()) };
 }
 
 struct Free {
     small: Vec<Box<[u8]>>,
+    medium: Vec<Box<[u8]>>,
     large: Vec<Box<[u8]>>,
     texts: Vec<Vec<u8>>,
+}
+
+impl Free {
+    const fn new() -> Self {
+        Self { small: Vec::new(), medium: Vec::new(), large: Vec::new(), texts: Vec::new() }
+    }
+
+    /// Those as large as one of `length`.
+    fn like(&mut self, length: usize) -> &mut Vec<Box<[u8]>> {
+        match length {
+            SMALL_BYTES => &mut self.small,
+            MEDIUM_BYTES => &mut self.medium,
+            _ => &mut self.large,
+        }
+    }
 }
 
 /// A piece of memory that is filled at its end and emptied at its beginning.
@@ -39,15 +58,21 @@ pub(crate) struct Buffer {
 impl Buffer {
     /// One for requests.
     pub(crate) fn small() -> Self {
-        Self::new(FREE.with_borrow_mut(|free| free.small.pop()), SMALL_BYTES)
+        Self::of(SMALL_BYTES)
     }
 
     /// One for answers.
     pub(crate) fn large() -> Self {
-        Self::new(FREE.with_borrow_mut(|free| free.large.pop()), LARGE_BYTES)
+        Self::of(LARGE_BYTES)
     }
 
-    fn new(kept: Option<Box<[u8]>>, size: usize) -> Self {
+    /// One for parts of answers that may have to wait.
+    pub(crate) fn medium() -> Self {
+        Self::of(MEDIUM_BYTES)
+    }
+
+    fn of(size: usize) -> Self {
+        let kept = FREE.with_borrow_mut(|free| free.like(size).pop());
         let bytes = kept.unwrap_or_else(|| vec![0; size].into_boxed_slice());
         Self { bytes, start: 0, end: 0 }
     }
@@ -65,6 +90,18 @@ impl Buffer {
     /// Whether nothing more can be read into it.
     pub(crate) fn is_full(&self) -> bool {
         self.end == self.bytes.len()
+    }
+
+    /// The same with room for more; none if it is full and there are no larger ones.
+    pub(crate) fn with_room(self) -> Option<Self> {
+        if !self.is_full() {
+            return Some(self);
+        }
+        let mut larger = Self::large();
+        let filled = self.filled();
+        larger.end = filled.len();
+        larger.bytes.get_mut(..larger.end)?.copy_from_slice(filled);
+        Some(larger).filter(|larger| !larger.is_full())
     }
 
     /// Forgets the first `count` bytes.
@@ -101,7 +138,7 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
         FREE.with_borrow_mut(|free| {
-            let list = if bytes.len() == SMALL_BYTES { &mut free.small } else { &mut free.large };
+            let list = free.like(bytes.len());
             if list.len() < KEPT {
                 list.push(bytes);
             }
@@ -116,6 +153,12 @@ impl Text {
     /// An empty one.
     pub(crate) fn new() -> Self {
         Self(FREE.with_borrow_mut(|free| free.texts.pop()).unwrap_or_else(|| Vec::with_capacity(2048)))
+    }
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -1,4 +1,6 @@
-//! Follows a chunked body to its end without changing it. Source: RFC 9112 section 7.1.
+//! Follows a chunked body to its end. Source: RFC 9112 section 7.1.
+
+use std::ops::Range;
 
 /// The longest line of a chunk's size with its extensions, and of a trailer.
 const LONGEST_LINE: usize = 4 * 1024;
@@ -9,6 +11,15 @@ const LONGEST_TRAILERS: usize = 16 * 1024;
 /// A body that is not chunked as it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct BadChunk;
+
+/// A part of a chunked body without its marks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Data, at this place among the bytes that were fed.
+    Data(Range<usize>),
+    /// One byte more of the trailers, which end with an empty line.
+    Trailer(u8),
+}
 
 /// Where in a chunked body one is.
 #[derive(Debug)]
@@ -45,6 +56,12 @@ enum State {
     Done,
 }
 
+impl State {
+    fn is_trailer(self) -> bool {
+        matches!(self, Self::TrailerStart | Self::Trailer | Self::TrailerEnd | Self::LastEnd)
+    }
+}
+
 impl Chunks {
     /// At the beginning of a body.
     pub(crate) fn new() -> Self {
@@ -58,15 +75,25 @@ impl Chunks {
 
     /// Goes on over `bytes`; how many of them belong to the body, fewer than all only at its end.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<usize, BadChunk> {
+        self.read(bytes, |_| {})
+    }
+
+    /// The same; tells `take` all parts.
+    pub(crate) fn read(&mut self, bytes: &[u8], mut take: impl FnMut(Part)) -> Result<usize, BadChunk> {
         let mut at = 0;
         while at < bytes.len() && !self.is_done() {
             if let State::Data { left } = self.state {
                 let available = (bytes.len() - at) as u64;
                 let taken = left.min(available);
+                let start = at;
                 at += usize::try_from(taken).map_err(|_| BadChunk)?;
+                take(Part::Data(start..at));
                 self.state =
                     if taken == left { State::DataReturn } else { State::Data { left: left - taken } };
             } else {
+                if self.state.is_trailer() {
+                    take(Part::Trailer(bytes[at]));
+                }
                 self.state = self.step(bytes[at])?;
                 at += 1;
             }
@@ -144,6 +171,22 @@ mod tests {
         check("5\r\nhello\r\n0\r\n\r\nHTTP/1.1", Ok(Some(15)));
         check("A;name=\"x y\"\r\n0123456789\r\n000\r\nEtag: 1\r\nX: y\r\n\r\n", Ok(Some(48)));
         check("1\r\n\n\r\n0\r\n\r\n", Ok(Some(11)));
+    }
+
+    #[test]
+    fn data_and_trailers_are_told_apart_from_the_marks() {
+        let text = b"5;x=y\r\nhello\r\n1\r\n!\r\n0\r\nEtag: 1\r\n\r\nnext";
+        for size in [text.len(), 1, 3] {
+            let (mut chunks, mut data, mut trailers) = (Chunks::new(), Vec::new(), Vec::new());
+            for bytes in text.chunks(size) {
+                let take = |part| match part {
+                    Part::Data(place) => data.extend_from_slice(&bytes[place]),
+                    Part::Trailer(byte) => trailers.push(byte),
+                };
+                chunks.read(bytes, take).unwrap();
+            }
+            assert_eq!((&data[..], &trailers[..]), (&b"hello!"[..], &b"Etag: 1\r\n\r\n"[..]), "{size}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A request of this path as metrics and the access log see it.
+//! A common request as metrics and the access log see it.
 
 use std::mem::MaybeUninit;
 use std::net::SocketAddr;
@@ -8,14 +8,11 @@ use std::time::{Duration, Instant};
 use http::{StatusCode, Version};
 use time::OffsetDateTime;
 
-use super::request::FIELDS;
+use super::request::{FIELDS, OWN_FIELDS};
 use crate::access::{AccessLog, Line, Wanted};
 use crate::forwarded::Peer;
 use crate::metrics::{Exchange, Tally};
 use crate::shared::Shared;
-
-/// How many fields are added to those that a client may send, and more.
-const OWN: usize = 16;
 
 /// A request that is being answered; counted when dropped, which is when its answer has ended or broken off.
 pub(crate) struct Record {
@@ -36,6 +33,7 @@ struct Note {
     /// The request's head as the app saw it, which says who asked.
     onward: Vec<u8>,
     endpoint: Option<SocketAddr>,
+    version: Version,
     tls: &'static str,
 }
 
@@ -46,14 +44,15 @@ impl Record {
         Self { sent: 0, tally, started, status, first_byte, received, note: None }
     }
 
-    /// The same, which leaves a line in the access log if it is to: about the request with the head `onward`, of `peer`,
-    /// that `endpoint` answered. Apps that want lines of their own are not served on this path.
+    /// The same, which leaves a line in the access log if it is to: about the request with the head `onward`, of `peer`
+    /// over this version of HTTP, that `endpoint` answered. Apps that want lines of their own are not served on this path.
     pub(crate) fn noted(
         mut self,
         shared: &Shared,
         onward: &[u8],
         peer: &Peer,
         endpoint: Option<SocketAddr>,
+        version: Version,
     ) -> Self {
         let wanted = Wanted::choose(&shared.table.load().mesh.access_log, None, self.status);
         self.note = (!wanted.is_nothing()).then(|| Note {
@@ -61,6 +60,7 @@ impl Record {
             log: Arc::clone(&shared.access),
             onward: onward.to_vec(),
             endpoint,
+            version,
             tls: peer.tls,
         });
         self
@@ -79,7 +79,7 @@ impl Record {
 
 impl Note {
     fn leave(&self, exchange: &Exchange, tally: &Tally) {
-        let mut room = [const { MaybeUninit::uninit() }; FIELDS + OWN];
+        let mut room = [const { MaybeUninit::uninit() }; FIELDS + OWN_FIELDS];
         let mut head = httparse::Request::new(&mut []);
         if head.parse_with_uninit_headers(&self.onward, &mut room).is_err() {
             return;
@@ -94,7 +94,7 @@ impl Note {
             authorization: field("authorization"),
             method: head.method.unwrap_or_default().as_bytes(),
             target: head.path.unwrap_or_default().as_bytes(),
-            version: Version::HTTP_11,
+            version: self.version,
             exchange,
             referer: field("referer"),
             agent: field("user-agent"),

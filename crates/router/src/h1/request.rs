@@ -12,6 +12,9 @@ use crate::host::Host;
 /// The most fields of a common request.
 pub(crate) const FIELDS: usize = 64;
 
+/// How many fields are added to those that a client may send, and more.
+pub(crate) const OWN_FIELDS: usize = 16;
+
 /// Room for the fields of a request.
 pub(crate) type Room<'b> = [MaybeUninit<Header<'b>>; FIELDS];
 
@@ -99,17 +102,23 @@ impl<'h, 'b> Request<'h, 'b> {
     }
 
     fn judge(head: httparse::Request<'h, 'b>, bytes: &'b [u8], head_bytes: usize) -> Option<Self> {
-        let (method, target) = (head.method?, head.path?);
-        let is_plain = head.version == Some(1)
-            && METHODS.iter().any(|(known, _)| *known == method)
-            && is_path(target)
-            && every_line_ends_properly(&bytes[..head_bytes]);
-        if !is_plain {
+        let is_plain = head.version == Some(1) && every_line_ends_properly(&bytes[..head_bytes]);
+        if is_plain { Self::of(head.method?, head.path?, head.headers, head_bytes) } else { None }
+    }
+
+    /// One with these `fields`, which are well formed, the host among them; none if it is not common.
+    pub(crate) fn of(
+        method: &'b str,
+        target: &'b str,
+        fields: &'h [Header<'b>],
+        head_bytes: usize,
+    ) -> Option<Self> {
+        if !METHODS.iter().any(|(known, _)| *known == method) || !is_path(target) {
             return None;
         }
         let (mut host, mut length, mut connection) = (None, None, None);
         let mut kinds = [Kind::Plain; FIELDS];
-        for (field, kind) in head.headers.iter().zip(&mut kinds) {
+        for (field, kind) in fields.iter().zip(&mut kinds) {
             *kind = Kind::of(field.name);
             match kind {
                 Kind::Odd => return None,
@@ -122,7 +131,7 @@ impl<'h, 'b> Request<'h, 'b> {
         Some(Self {
             method,
             target,
-            fields: head.headers,
+            fields,
             kinds,
             host: host?,
             head_bytes,
@@ -187,7 +196,7 @@ impl Kind {
 
 /// The first value of the field `name` in `head`, which has been read before.
 pub(crate) fn first_value<'b>(head: &'b [u8], name: &str) -> Option<&'b [u8]> {
-    let mut room = [const { MaybeUninit::uninit() }; FIELDS];
+    let mut room = [const { MaybeUninit::uninit() }; FIELDS + OWN_FIELDS];
     let mut read = httparse::Request::new(&mut []);
     read.parse_with_uninit_headers(head, &mut room).ok()?;
     read.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)

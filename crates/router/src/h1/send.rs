@@ -7,9 +7,6 @@ use std::task::{Context, Poll};
 
 use tokio::io::AsyncWrite;
 
-use crate::h1::pulse::Pulse;
-use crate::shared::Shared;
-
 /// Why not everything was sent.
 pub(crate) enum SendError {
     /// It took too long.
@@ -18,19 +15,18 @@ pub(crate) enum SendError {
     Broken(io::Error),
 }
 
-/// Sends all of `parts` over `stream`, for as long as `pulse` allows; says in `count` how much was taken.
+/// Sends all of `parts` over `stream`, unless it `is_overdue` meanwhile; says in `count` how much was taken.
 pub(crate) async fn send<W: AsyncWrite + Unpin>(
     stream: &mut W,
     mut parts: &mut [IoSlice<'_>],
-    pulse: &Pulse,
-    shared: &Shared,
+    mut is_overdue: impl FnMut(&mut Context<'_>) -> bool,
     count: &mut usize,
 ) -> Result<(), SendError> {
     // Leaves out pieces without content.
     IoSlice::advance_slices(&mut parts, 0);
     while !parts.is_empty() {
         let taken = poll_fn(|context| match poll_write(stream, context, parts) {
-            Poll::Pending if pulse.is_overdue(shared) => Poll::Ready(Err(SendError::Overdue)),
+            Poll::Pending if is_overdue(context) => Poll::Ready(Err(SendError::Overdue)),
             polled => polled.map_err(SendError::Broken),
         });
         let taken = taken.await?;
@@ -41,7 +37,7 @@ pub(crate) async fn send<W: AsyncWrite + Unpin>(
         IoSlice::advance_slices(&mut parts, taken);
     }
     poll_fn(|context| match Pin::new(&mut *stream).poll_flush(context) {
-        Poll::Pending if pulse.is_overdue(shared) => Poll::Ready(Err(SendError::Overdue)),
+        Poll::Pending if is_overdue(context) => Poll::Ready(Err(SendError::Overdue)),
         polled => polled.map_err(SendError::Broken),
     })
     .await

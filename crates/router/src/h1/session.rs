@@ -131,7 +131,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     pub(super) async fn send(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
         let longest = self.shared.table.load().mesh.clients;
         self.pulse.until(self.shared.clock.now(), longest.idle);
-        match send(&mut self.stream, parts, &self.pulse, self.shared, &mut 0).await {
+        let is_overdue = |_: &mut Context<'_>| self.pulse.is_overdue(self.shared);
+        match send(&mut self.stream, parts, is_overdue, &mut 0).await {
             Ok(()) => Ok(()),
             Err(SendError::Overdue) => Err(io::ErrorKind::TimedOut.into()),
             Err(SendError::Broken(error)) => Err(error),

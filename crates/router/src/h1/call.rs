@@ -1,0 +1,208 @@
+//! One request sent on over a wire, as far as the head of its answer, whatever its visitor speaks.
+
+use std::future::poll_fn;
+use std::io;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::course::{Boarding, Course, Place, Setback, may_repeat};
+use crate::endpoint::Flight;
+use crate::h1::answer::{Answer, Garbled, Outline, Wish};
+use crate::h1::ask::Ask;
+use crate::h1::buffer::Buffer;
+use crate::h1::send::SendError;
+use crate::h1::wire::Wire;
+use crate::page::Failure;
+use crate::reach::reach;
+use crate::shared::Shared;
+use crate::stream::is_lost;
+
+/// Who waits for an answer.
+pub(crate) trait Caller {
+    /// The head of an answer as the visitor shall see it.
+    type Head: Outline + Default;
+
+    /// What is asked of the answer.
+    fn wish(&self, ask: &Ask) -> Wish;
+
+    /// Memory for the beginning of the answer.
+    fn buffer(&self) -> Buffer;
+
+    /// What happens from now on may take so long.
+    fn allow(&mut self, longest: Duration);
+
+    /// Sends head and body of the request over `wire`; says in `count` how much was taken.
+    async fn send_on(&mut self, ask: &Ask, wire: &mut Wire, count: &mut usize) -> Result<(), SendError>;
+
+    /// Why it is no use to wait any longer, if so. Asked whenever nothing moves.
+    fn poll_break(&mut self, context: &mut Context<'_>) -> Option<Break>;
+}
+
+/// Why a try ended early.
+pub(crate) enum Break {
+    /// The client is gone.
+    Client,
+    /// See there.
+    Endpoint(Setback),
+    /// The endpoint did not answer in time.
+    Late,
+}
+
+/// Why there is no answer.
+pub(crate) enum Unanswered {
+    /// Nobody waits for one any more.
+    Gone,
+    /// See there.
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for Unanswered {
+    fn from(failure: E) -> Self {
+        Self::Failed(failure.into())
+    }
+}
+
+/// The beginning of an answer.
+pub(crate) struct Arrived<H> {
+    /// What it is.
+    pub(crate) answer: Answer,
+    /// The same as a number of its own kind.
+    pub(crate) status: StatusCode,
+    /// The head as the visitor shall see it.
+    pub(crate) head: H,
+    /// What came of the body.
+    pub(crate) buffer: Buffer,
+    /// What it comes over.
+    pub(crate) wire: Wire,
+    /// Counts the request.
+    pub(crate) flight: Flight,
+}
+
+/// A request on its way.
+pub(crate) struct Call<'a, C> {
+    /// See there.
+    pub(crate) shared: &'a Shared,
+    /// Who waits.
+    pub(crate) caller: &'a mut C,
+    /// For what.
+    pub(crate) ask: &'a Ask,
+}
+
+impl<C: Caller> Call<'_, C> {
+    /// Tries one place after the other on `course`, `first` first.
+    pub(crate) async fn run(
+        mut self,
+        course: &mut Course<'_>,
+        first: Boarding,
+    ) -> Result<Arrived<C::Head>, Unanswered> {
+        let mut first = if let Boarding::Place(place) = first { Some(place) } else { None };
+        loop {
+            let place = match first.take() {
+                Some(place) => Some(place),
+                None => course.place()?,
+            };
+            match place {
+                Some(place) => {
+                    if let Some(arrived) = self.try_at(course, place).await? {
+                        return Ok(arrived);
+                    }
+                }
+                None => course.wait().await?,
+            }
+        }
+    }
+
+    /// Tries one place. None if another is to be tried.
+    async fn try_at(
+        &mut self,
+        course: &mut Course<'_>,
+        place: Place,
+    ) -> Result<Option<Arrived<C::Head>>, Unanswered> {
+        let Place { flight, connect, answer: patience, .. } = place;
+        let endpoint = flight.endpoint();
+        let kept = match course.longest_idle() {
+            Some(longest) => endpoint.wires.take(self.shared.clock.now(), longest).await,
+            None => None,
+        };
+        let open = || Wire::connect(endpoint.address, endpoint.tls.as_ref(), connect);
+        let wire = match kept {
+            Some(wire) => Some(wire),
+            None => reach(self.shared, course, endpoint, open).await?,
+        };
+        let Some(mut wire) = wire else { return Ok(None) };
+        self.caller.allow(patience);
+        match self.exchange(&mut wire).await {
+            Ok((answer, head, buffer)) => {
+                let status = StatusCode::from_u16(answer.status).map_err(|_| Failure::Garbled)?;
+                course.answered(endpoint, status);
+                Ok(Some(Arrived { answer, status, head, buffer, wire, flight }))
+            }
+            Err(Break::Client) => Err(Unanswered::Gone),
+            Err(Break::Late) if self.shared.ending.is_cancelled() => Err(Unanswered::Gone),
+            Err(Break::Late) => Err(course.late(endpoint).into()),
+            Err(Break::Endpoint(setback)) => {
+                tracing::debug!(address = %endpoint.address, ?setback, "an exchange failed");
+                // The body, if any, is at hand.
+                course.failed(endpoint, setback, may_repeat(self.ask.is_idempotent, false))?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The answer's head, and what came after it.
+    async fn exchange(&mut self, wire: &mut Wire) -> Result<(Answer, C::Head, Buffer), Break> {
+        let is_new = !std::mem::replace(&mut wire.is_used, true);
+        let unanswered = Setback::Unanswered { is_new };
+        let mut count = 0;
+        match self.caller.send_on(self.ask, wire, &mut count).await {
+            Ok(()) => {}
+            Err(SendError::Overdue) => return Err(Break::Late),
+            Err(SendError::Broken(error)) => {
+                let otherwise = if count == 0 { Setback::Unsent } else { unanswered };
+                return Err(Break::Endpoint(setback(&error, otherwise)));
+            }
+        }
+        let (wish, mut head, mut buffer) = (self.caller.wish(self.ask), C::Head::default(), None);
+        loop {
+            match poll_fn(|context| self.poll_answer(context, wire, &mut buffer)).await? {
+                Ok(1..) => {}
+                Ok(_) => return Err(Break::Endpoint(unanswered)),
+                Err(error) => return Err(Break::Endpoint(setback(&error, unanswered))),
+            }
+            let Some(mut arrived) = buffer.take() else { continue };
+            match Answer::read(arrived.filled(), wish, &mut head) {
+                Ok(Some(answer)) => {
+                    arrived.consume(answer.head_bytes);
+                    return Ok((answer, head, arrived));
+                }
+                Ok(None) => buffer = Some(arrived.with_room().ok_or(Break::Endpoint(Setback::Garbled))?),
+                Err(Garbled) => return Err(Break::Endpoint(Setback::Garbled)),
+            }
+        }
+    }
+
+    /// Reads from the endpoint; meanwhile takes note of a client that leaves.
+    fn poll_answer(
+        &mut self,
+        context: &mut Context<'_>,
+        wire: &mut Wire,
+        buffer: &mut Option<Buffer>,
+    ) -> Poll<Result<io::Result<usize>, Break>> {
+        let mut arriving = buffer.take().unwrap_or_else(|| self.caller.buffer());
+        let polled = arriving.poll_fill(context, &mut wire.stream);
+        *buffer = Some(arriving).filter(|arriving| !arriving.is_empty());
+        match polled {
+            Poll::Ready(read) => Poll::Ready(Ok(read)),
+            Poll::Pending => match self.caller.poll_break(context) {
+                Some(reason) => Poll::Ready(Err(reason)),
+                None => Poll::Pending,
+            },
+        }
+    }
+}
+
+fn setback(error: &io::Error, otherwise: Setback) -> Setback {
+    if is_lost(error) { Setback::Lost } else { otherwise }
+}

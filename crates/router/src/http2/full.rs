@@ -1,0 +1,125 @@
+//! Any request's way: through the same rules as over HTTP/1, and back.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use h2::Reason;
+use h2::server::SendResponse;
+use http::header::{CONTENT_LENGTH, DATE, HeaderValue};
+use http::request::Parts;
+use http::{Method, Request, Response};
+use http_body::Body;
+use tokio::sync::oneshot;
+
+use super::delivery::{Delivery, Undelivered};
+use super::streamed::Streamed;
+use super::tube::Tube;
+use crate::arriving::Arriving;
+use crate::h1::date;
+use crate::proxy::{self, Client};
+use crate::served::Served;
+use crate::shared::Shared;
+
+/// Answers the request with this `head` and `body`.
+pub(super) async fn answer(
+    shared: &Arc<Shared>,
+    client: &Client,
+    head: Parts,
+    body: Streamed,
+    mut respond: SendResponse<Bytes>,
+) {
+    // One that is to become a tunnel has no body that a length could be told of.
+    if head.method == Method::CONNECT && head.headers.contains_key(CONTENT_LENGTH) {
+        return respond.send_reset(Reason::PROTOCOL_ERROR);
+    }
+    let (arriving, tunnel) = if head.method == Method::CONNECT {
+        let (give, take) = oneshot::channel();
+        (Arriving::Tunnel(take), Some((give, body)))
+    } else {
+        (Arriving::Http2(body), None)
+    };
+    let request = Request::from_parts(head, arriving);
+    let Some(mut response) = until_left(proxy::serve(shared, client, request), &mut respond).await else {
+        return;
+    };
+    let headers = response.headers_mut();
+    headers.entry(DATE).or_insert_with(date::value);
+    // Of no meaning in an answer, and not allowed here. Source: RFC 9113 section 8.2.2.
+    headers.remove(http::header::TE);
+    match tunnel {
+        Some((give, body)) if response.status().is_success() => {
+            response.headers_mut().remove(CONTENT_LENGTH);
+            let (head, _served) = response.into_parts();
+            if let Ok(stream) = respond.send_response(Response::from_parts(head, ()), false) {
+                // Whoever wanted it has given up if it is not taken, and then the stream is reset.
+                drop(give.send(Tube::new(stream, body.into_stream())));
+            }
+        }
+        _ => {
+            let longest = shared.table.load().mesh.clients.idle;
+            if let Err(error) = deliver(response, respond, longest).await {
+                tracing::debug!(%error, "an answer broke off");
+            }
+        }
+    }
+}
+
+/// What `serving` brings, unless the client leaves before.
+async fn until_left<T, E>(
+    serving: impl Future<Output = Result<T, E>>,
+    respond: &mut SendResponse<Bytes>,
+) -> Option<T> {
+    let mut serving = pin!(serving);
+    poll_fn(|context| match serving.as_mut().poll(context) {
+        Poll::Ready(served) => Poll::Ready(served.ok()),
+        Poll::Pending => respond.poll_reset(context).map(|_| None),
+    })
+    .await
+}
+
+async fn deliver(
+    response: Response<Served>,
+    mut respond: SendResponse<Bytes>,
+    longest: std::time::Duration,
+) -> Result<(), Undelivered> {
+    let (mut head, mut body) = response.into_parts();
+    let is_over = body.is_end_stream();
+    if let Some(length) = body.size_hint().exact().filter(|_| !is_over) {
+        head.headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    let stream = respond.send_response(Response::from_parts(head, ()), is_over)?;
+    if is_over {
+        return Ok(());
+    }
+    let mut delivery = Delivery::new(stream, longest);
+    loop {
+        let frame = poll_fn(|context| match Pin::new(&mut body).poll_frame(context) {
+            Poll::Pending if delivery.is_left(context) => Poll::Ready(Err(Undelivered::Left)),
+            polled => polled.map(Ok),
+        });
+        match frame.await? {
+            None => return delivery.data(Bytes::new(), true).await,
+            Some(Err(error)) => {
+                tracing::debug!(%error, "an answer broke off");
+                delivery.break_off();
+                return Ok(());
+            }
+            Some(Ok(frame)) => match frame.into_data() {
+                Ok(data) => {
+                    let is_last = body.is_end_stream();
+                    delivery.data(data, is_last).await?;
+                    if is_last {
+                        return Ok(());
+                    }
+                }
+                Err(frame) => {
+                    let trailers = frame.into_trailers().unwrap_or_default();
+                    return delivery.trailers(trailers);
+                }
+            },
+        }
+    }
+}
