@@ -10,6 +10,7 @@ use deis_runtime::proxy_protocol::{self, Origin, Version};
 
 use crate::forwarded::Peer;
 use crate::shared::Shared;
+use crate::socket::Socket;
 
 /// The ends of a client's connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,11 +42,11 @@ impl Ends {
 }
 
 /// The visitor behind `peer`. None if the connection has no right to stay, as it should be announced and is not.
-pub(crate) async fn client(shared: &Shared, stream: &mut TcpStream, peer: SocketAddr) -> Option<Peer> {
+pub(crate) async fn client(shared: &Shared, socket: &mut Socket, peer: SocketAddr) -> Option<Peer> {
     if !shared.table.load().mesh.proxy_protocol {
         return Some(Peer::new(peer.ip()));
     }
-    ends(shared, stream, peer).await.map(Ends::peer)
+    ends(shared, socket.watch().ok()?, peer).await.map(Ends::peer)
 }
 
 /// The ends of a visitor's connection.

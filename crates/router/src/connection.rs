@@ -8,7 +8,6 @@ use bytes::Bytes;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 
 use crate::announced;
 use crate::arriving::Arriving;
@@ -22,28 +21,21 @@ use crate::places::Place;
 use crate::proxy::{self, Client};
 use crate::rewound::Rewound;
 use crate::shared::Shared;
+use crate::socket::Socket;
 use crate::speech::{self, Speech};
 use crate::tls::{HandshakeError, Secured};
 
 /// Serves one client, who may speak HTTP/1 or, without being asked, HTTP/2.
-pub(crate) async fn serve(shared: Arc<Shared>, mut stream: TcpStream, peer: SocketAddr, place: Place) {
-    let Some(peer) = announced::client(&shared, &mut stream, peer).await else { return };
-    begin(&shared, stream, peer, place, None).await;
+pub(crate) async fn serve(shared: Arc<Shared>, mut socket: Socket, peer: SocketAddr, place: Place) {
+    let Some(peer) = announced::client(&shared, &mut socket, peer).await else { return };
+    begin(&shared, socket, peer, place, None).await;
 }
 
 /// Serves one client, once TLS is set up.
-pub(crate) async fn serve_secured(
-    shared: Arc<Shared>,
-    mut stream: TcpStream,
-    peer: SocketAddr,
-    place: Place,
-) {
-    let Some(ends) = announced::ends(&shared, &mut stream, peer).await else { return };
-    if let Some(host) = passthrough::host(&shared, &stream).await {
-        return passage::serve(&shared, stream, ends, |table| passthrough::service(table, &host)).await;
-    }
+pub(crate) async fn serve_secured(shared: Arc<Shared>, socket: Socket, peer: SocketAddr, place: Place) {
+    let Some((socket, peer)) = keep(&shared, socket, peer).await else { return };
     let accepted = tokio::select! {
-        accepted = shared.tls.accept(stream) => accepted,
+        accepted = shared.tls.accept(socket) => accepted,
         () = shared.ending.cancelled() => return,
     };
     let counters = &shared.counters;
@@ -54,20 +46,33 @@ pub(crate) async fn serve_secured(
     }
     match accepted {
         Ok((stream, secured)) => {
-            let peer = ends.peer().over(secured.version);
-            begin(&shared, stream, peer, place, Some(secured)).await;
+            begin(&shared, stream, peer.over(secured.version), place, Some(secured)).await;
         }
         Err(HandshakeError::Answered) => {
-            tracing::info!(peer = %ends.client, "answered a certificate authority")
+            tracing::info!(peer = %peer.address, "answered a certificate authority")
         }
         Err(error) => {
-            tracing::debug!(peer = %ends.client, error = &error as &dyn std::error::Error, "no TLS")
+            tracing::debug!(peer = %peer.address, error = &error as &dyn std::error::Error, "no TLS")
         }
     }
 }
 
+/// A connection that is not passed on as it is, and who is at its other end. One that is has been carried by then.
+async fn keep(shared: &Arc<Shared>, mut socket: Socket, peer: SocketAddr) -> Option<(Socket, Peer)> {
+    if shared.table.load().passed_on.is_empty() {
+        let peer = announced::client(shared, &mut socket, peer).await?;
+        return Some((socket, peer));
+    }
+    let stream = socket.watch().ok()?;
+    let ends = announced::ends(shared, stream, peer).await?;
+    let Some(host) = passthrough::host(shared, stream).await else { return Some((socket, ends.peer())) };
+    let stream = socket.into_watched().ok()?;
+    passage::serve(shared, stream, ends, |table| passthrough::service(table, &host)).await;
+    None
+}
+
 /// Serves one client's common requests the short way, and from the first other one on all of them the other.
-async fn begin<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+async fn begin<S: h1::Line + Send + 'static>(
     shared: &Arc<Shared>,
     stream: S,
     peer: Peer,

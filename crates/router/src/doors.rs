@@ -131,11 +131,11 @@ impl Entrances {
     }
 
     async fn run(self, shared: &Arc<Shared>) -> io::Result<()> {
-        let plain = serve_at(self.plain, shared, |Arrival { stream, peer, place }| {
-            shared.tasks.spawn(connection::serve(Arc::clone(shared), stream, peer, place));
+        let plain = serve_at(self.plain, shared, |Arrival { socket, peer, place }| {
+            shared.tasks.spawn(connection::serve(Arc::clone(shared), socket, peer, place));
         });
-        let secured = serve_at(self.secured, shared, |Arrival { stream, peer, place }| {
-            shared.tasks.spawn(connection::serve_secured(Arc::clone(shared), stream, peer, place));
+        let secured = serve_at(self.secured, shared, |Arrival { socket, peer, place }| {
+            shared.tasks.spawn(connection::serve_secured(Arc::clone(shared), socket, peer, place));
         });
         let (plain, secured) = tokio::join!(plain, secured);
         plain.and(secured)
@@ -194,7 +194,7 @@ fn serve_health(
 async fn leave(shared: &Shared, estate: &Estate, shutdown: &Shutdown, unasked: &Shutdown) {
     shutdown.cancelled().await;
     // First this: whoever is served from now on is told to come back on another connection.
-    shared.closing.cancel();
+    shared.begin_closing();
     if !estate.was_taken() {
         tokio::time::sleep(shared.config.timeouts.notice).await;
     }

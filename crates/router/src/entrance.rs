@@ -2,22 +2,25 @@
 //!
 //! The kernel spreads new connections over sockets that share an address by a hash, which is uneven when there are few.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::pin::pin;
 
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use deis_runtime::Shutdown;
 
+use crate::backlog::Backlog;
 use crate::error::RouterError;
 use crate::listener::{NO_ROOM_PAUSE, Sockets, canonical, is_of_one_connection};
 use crate::places::{Place, Places};
+use crate::socket::Socket;
 
 /// A visitor's connection that its core begins to serve.
 pub(crate) struct Arrival {
     /// The connection.
-    pub(crate) stream: TcpStream,
+    pub(crate) socket: Socket,
     /// Its other end.
     pub(crate) peer: SocketAddr,
     /// Its place.
@@ -26,18 +29,11 @@ pub(crate) struct Arrival {
 
 /// One core's.
 pub(crate) struct Entrance {
-    listener: std::net::TcpListener,
+    listener: TcpListener,
     places: Places,
     /// To the other cores, and to this one, by number.
-    ways: Vec<mpsc::UnboundedSender<Moving>>,
-    handed_over: mpsc::UnboundedReceiver<Moving>,
-}
-
-/// A connection between two cores: no event loop watches it.
-struct Moving {
-    stream: std::net::TcpStream,
-    peer: SocketAddr,
-    place: Place,
+    ways: Vec<mpsc::UnboundedSender<Arrival>>,
+    handed_over: mpsc::UnboundedReceiver<Arrival>,
 }
 
 /// Sockets that share one address, one for each core at least.
@@ -45,7 +41,7 @@ pub(crate) fn open(
     sockets: &mut Sockets,
     address: SocketAddr,
     cores: usize,
-) -> Result<Vec<std::net::TcpListener>, RouterError> {
+) -> Result<Vec<TcpListener>, RouterError> {
     let purpose = "visitors' requests";
     let sockets = sockets.several(address, purpose, cores)?;
     for socket in &sockets {
@@ -58,7 +54,7 @@ pub(crate) fn open(
 
 impl Entrance {
     /// One for each of `listeners`, with ways between them.
-    pub(crate) fn connect(listeners: Vec<std::net::TcpListener>, places: &Places) -> Vec<Self> {
+    pub(crate) fn connect(listeners: Vec<TcpListener>, places: &Places) -> Vec<Self> {
         let (ways, inboxes): (Vec<_>, Vec<_>) = listeners.iter().map(|_| mpsc::unbounded_channel()).unzip();
         let entrance = |(listener, handed_over)| Self {
             listener,
@@ -70,9 +66,9 @@ impl Entrance {
     }
 
     /// Hands each connection to `serve`, on the core that shall serve it, until `shutdown` and no core hands over more.
-    pub(crate) async fn run(self, shutdown: &Shutdown, serve: impl Fn(Arrival)) -> std::io::Result<()> {
+    pub(crate) async fn run(self, shutdown: &Shutdown, serve: impl Fn(Arrival)) -> io::Result<()> {
         let Self { listener, places, ways, handed_over } = self;
-        let accepting = accept_all(TcpListener::from_std(listener)?, places, ways, shutdown, &serve);
+        let accepting = accept_all(listener, places, ways, shutdown, &serve);
         let (accepted, ()) = tokio::join!(accepting, take_over(handed_over, &serve));
         accepted
     }
@@ -82,36 +78,39 @@ impl Entrance {
 async fn accept_all(
     listener: TcpListener,
     places: Places,
-    ways: Vec<mpsc::UnboundedSender<Moving>>,
+    ways: Vec<mpsc::UnboundedSender<Arrival>>,
     shutdown: &Shutdown,
     serve: &impl Fn(Arrival),
-) -> std::io::Result<()> {
+) -> io::Result<()> {
+    let backlog = Backlog::watch(listener)?;
+    let mut closing = pin!(shutdown.cancelled());
     loop {
-        let (stream, peer) = tokio::select! {
-            accepted = accept(&listener) => accepted,
-            () = shutdown.cancelled() => break,
+        let (socket, peer) = tokio::select! {
+            // Asked last, as all cores share the answer. A flood of connections cannot keep it from being asked: the
+            // runtime makes every task pause.
+            biased;
+            accepted = accept(&backlog) => accepted,
+            () = &mut closing => break,
         };
         let place = tokio::select! {
             // First, as this connection is not to be lost while there is a place for it.
             biased;
             place = places.take() => place,
-            () = shutdown.cancelled() => break,
+            () = &mut closing => break,
         };
-        seat(Arrival { stream, peer, place }, &ways, serve);
+        seat(Arrival { socket, peer, place }, &ways, serve);
     }
-    let listener = listener.into_std()?;
-    while let Ok((stream, peer)) = listener.accept() {
+    while let Ok((socket, peer)) = backlog.take_now() {
         let Some(place) = places.try_take() else { break };
-        stream.set_nonblocking(true)?;
-        serve(Arrival { stream: TcpStream::from_std(stream)?, peer: canonical(peer), place });
+        serve(Arrival { socket, peer: canonical(peer), place });
     }
     Ok(())
 }
 
-async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+async fn accept(backlog: &Backlog) -> (Socket, SocketAddr) {
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => return (stream, canonical(peer)),
+        match backlog.take().await {
+            Ok((socket, peer)) => return (socket, canonical(peer)),
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
                 tracing::warn!(%error, "failed to accept a connection; raise the limit of open files");
@@ -121,23 +120,18 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-fn seat(mut arrival: Arrival, ways: &[mpsc::UnboundedSender<Moving>], serve: &impl Fn(Arrival)) {
-    let Some(way) = arrival.place.even_out().and_then(|core| ways.get(core)) else { return serve(arrival) };
-    let Arrival { stream, peer, place } = arrival;
-    match stream.into_std() {
+fn seat(mut arrival: Arrival, ways: &[mpsc::UnboundedSender<Arrival>], serve: &impl Fn(Arrival)) {
+    match arrival.place.even_out().and_then(|core| ways.get(core)) {
         // A core takes what is handed over for as long as another one can.
-        Ok(stream) => drop(way.send(Moving { stream, peer, place })),
-        Err(error) => tracing::warn!(%error, "failed to hand a connection over to another core"),
+        Some(way) => drop(way.send(arrival)),
+        None => serve(arrival),
     }
 }
 
 /// Ends when no core accepts any more.
-async fn take_over(mut handed_over: mpsc::UnboundedReceiver<Moving>, serve: &impl Fn(Arrival)) {
-    while let Some(Moving { stream, peer, place }) = handed_over.recv().await {
-        match TcpStream::from_std(stream) {
-            Ok(stream) => serve(Arrival { stream, peer, place }),
-            Err(error) => tracing::warn!(%error, "failed to take over a connection from another core"),
-        }
+async fn take_over(mut handed_over: mpsc::UnboundedReceiver<Arrival>, serve: &impl Fn(Arrival)) {
+    while let Some(arrival) = handed_over.recv().await {
+        serve(arrival);
     }
 }
 
@@ -160,8 +154,8 @@ mod tests {
         let runs = entrances.map(|entrance| entrance.run(&shutdown, |arrival| sender.send(arrival).unwrap()));
         futures::future::try_join_all(runs).await.unwrap();
         let mut count = 0;
-        while let Ok(arrival) = receiver.try_recv() {
-            assert!(arrival.stream.nodelay().unwrap());
+        while let Ok(mut arrival) = receiver.try_recv() {
+            assert!(arrival.socket.watch().unwrap().nodelay().unwrap());
             count += 1;
         }
         assert_eq!(count, clients.len());

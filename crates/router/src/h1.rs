@@ -12,6 +12,7 @@ mod call;
 mod chunks;
 pub(crate) mod date;
 mod exchange;
+mod line;
 mod onward;
 mod pulse;
 mod record;
@@ -25,7 +26,6 @@ use std::future::poll_fn;
 use std::task::Poll;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::forwarded::Peer;
 use crate::host::Host;
@@ -36,6 +36,7 @@ pub(crate) use ask::Ask;
 pub(crate) use buffer::Buffer;
 pub(crate) use call::{Arrived, Break, Call, Caller, Unanswered};
 pub(crate) use chunks::{Chunks, Part};
+pub(crate) use line::Line;
 pub(crate) use pulse::Pulses;
 pub(crate) use record::Record;
 pub(crate) use request::{FIELDS, Request};
@@ -59,7 +60,7 @@ pub(crate) struct Rest<S> {
 
 /// Serves a client's common requests; what is left when one is not. `secured_for`: the host that a client which speaks TLS
 /// named.
-pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
+pub(crate) async fn serve<S: Line>(
     shared: &Shared,
     stream: S,
     peer: Peer,
@@ -78,6 +79,10 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
             Flow::On => has_served = true,
             Flow::End => {
                 session.end().await;
+                return None;
+            }
+            Flow::Early => {
+                session.end_early().await;
                 return None;
             }
             Flow::Odd => {

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
@@ -58,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) tasks: TaskTracker,
     /// Cancelled when the router is asked to end: whoever is served is told to come back on another connection.
     pub(crate) closing: Shutdown,
+    is_closing: AtomicBool,
     /// Cancelled soon after that, when no connections are accepted any more.
     pub(crate) shut: Shutdown,
     /// Cancelled when it does end: work under way is given up.
@@ -97,6 +98,7 @@ impl Shared {
             encoders: Encoders::default(),
             tasks: TaskTracker::new(),
             closing: Shutdown::new(),
+            is_closing: AtomicBool::new(false),
             shut: Shutdown::new(),
             ending,
             prober,
@@ -146,9 +148,20 @@ impl Shared {
         }
     }
 
+    /// Tells whoever is served from now on to come back on another connection.
+    pub(crate) fn begin_closing(&self) {
+        self.is_closing.store(true, Relaxed);
+        self.closing.cancel();
+    }
+
+    /// Whether the router is asked to end. Cheaper than to ask `closing` itself, which takes a lock that all cores share.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_closing.load(Relaxed)
+    }
+
     /// Whether clients should be told to come back on another connection.
     pub(crate) fn wants_connections_closed(&self) -> bool {
-        self.closing.is_cancelled() || self.places.are_taken()
+        self.is_closing() || self.places.are_taken()
     }
 
     /// Closes connections to endpoints that nobody needs.

@@ -6,7 +6,6 @@ use std::task::Context;
 use std::time::{Duration, Instant};
 
 use http::{Response, Version};
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::course::Course;
 use crate::h1::answer::Wish;
@@ -14,6 +13,7 @@ use crate::h1::ask::Ask;
 use crate::h1::buffer::{Buffer, Text};
 use crate::h1::call::{Arrived, Break, Call, Caller, Unanswered};
 use crate::h1::date;
+use crate::h1::line::Line;
 use crate::h1::record::Record;
 use crate::h1::relay::Relay;
 use crate::h1::send::{SendError, send};
@@ -26,13 +26,15 @@ use crate::page::Failure;
 pub(super) enum Flow {
     /// It may ask for more.
     On,
-    /// It ends.
+    /// It ends, as the client expects or has to live with.
     End,
+    /// It ends while the client may be sending more.
+    Early,
     /// The request has been left alone: it is not for this path.
     Odd,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
+impl<S: Line> Session<'_, S> {
     /// Answers `ask`, which is the first that is incoming.
     pub(super) async fn answer(&mut self, ask: &Ask) -> Flow {
         let (shared, started) = (self.shared, Instant::now());
@@ -58,11 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
         let relay = Relay::new(&answer, wire, flight, self.shared.clock);
         let passed = relay.run(self, &head, buffer, &mut record.sent);
         match passed.await {
-            Ok(()) if !is_last => {
-                self.forget(ask);
-                Flow::On
-            }
-            Ok(()) => Flow::End,
+            Ok(()) => self.answered(ask, is_last),
             Err(error) => {
                 tracing::debug!(%error, "an answer broke off");
                 Flow::End
@@ -98,16 +96,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
             text.extend_from_slice(page.body().as_bytes());
         }
         match self.send(&mut [IoSlice::new(&text)]).await {
-            Ok(()) if !is_last => {
+            Ok(()) => self.answered(ask, is_last),
+            Err(_) => Flow::End,
+        }
+    }
+
+    /// The answer is out.
+    fn answered(&mut self, ask: &Ask, is_last: bool) -> Flow {
+        match is_last {
+            false => {
                 self.forget(ask);
                 Flow::On
             }
-            _ => Flow::End,
+            true if ask.keeps_alive => Flow::Early,
+            true => Flow::End,
         }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Caller for Session<'_, S> {
+impl<S: Line> Caller for Session<'_, S> {
     type Head = Text;
 
     fn wish(&self, ask: &Ask) -> Wish {

@@ -3,7 +3,7 @@
 //! The connection notes a time whenever it begins something; one task looks through all of them now and then and wakes
 //! those that are overdue. So a time limit may be kept a little late, but never early.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -20,11 +20,17 @@ const LONGEST: Duration = Duration::from_millis(500);
 /// All connections of a router that note their times.
 pub(crate) struct Pulses {
     /// By core, so that new connections do not wait for each other.
-    cores: Box<[Mutex<Vec<Arc<Beat>>>]>,
+    cores: Box<[Arc<Ward>]>,
 }
 
+/// Those of one core, in no order.
+type Ward = Mutex<Vec<Arc<Beat>>>;
+
 /// What one connection has noted. Ends its entry when dropped.
-pub(crate) struct Pulse(Arc<Beat>);
+pub(crate) struct Pulse {
+    beat: Arc<Beat>,
+    ward: Arc<Ward>,
+}
 
 #[derive(Default)]
 struct Beat {
@@ -34,14 +40,30 @@ struct Beat {
     idle_since: AtomicU64,
     /// Whether it has been found overdue; the connection judges again.
     is_due: AtomicBool,
-    is_over: AtomicBool,
+    /// Whether it waits for something that mostly takes no time: see [`Pulse::has_lasted`].
+    lasting: AtomicU8,
     waker: OnceLock<Waker>,
+    /// Where in its ward it is; changes only while that is locked.
+    place: AtomicUsize,
+}
+
+/// Nobody asks how long it lasts; somebody does; a while has gone by since.
+const UNASKED: u8 = 0;
+const ASKED: u8 = 1;
+const LASTED: u8 = 2;
+
+/// What holds for all connections at one moment.
+struct Moment {
+    now: Millis,
+    is_ending: bool,
+    /// How long one may wait for a request, if its place is wanted.
+    longest_idle: Option<Millis>,
 }
 
 impl Pulses {
     /// Of a router with so many cores.
     pub(crate) fn new(cores: usize) -> Self {
-        Self { cores: (0..cores.max(1)).map(|_| Mutex::default()).collect() }
+        Self { cores: (0..cores.max(1)).map(|_| Arc::default()).collect() }
     }
 
     /// One more, of the task that `context` wakes.
@@ -49,8 +71,12 @@ impl Pulses {
         let beat = Arc::new(Beat::default());
         beat.deadline.store(Millis::MAX, Relaxed);
         let _ = beat.waker.set(context.waker().clone());
-        lock(&self.cores[Seat::current().index % self.cores.len()]).push(Arc::clone(&beat));
-        Pulse(beat)
+        let ward = &self.cores[Seat::current().index % self.cores.len()];
+        let mut beats = lock(ward);
+        beat.place.store(beats.len(), Relaxed);
+        beats.push(Arc::clone(&beat));
+        drop(beats);
+        Pulse { beat, ward: Arc::clone(ward) }
     }
 
     /// Wakes those that are overdue now and then, for ever.
@@ -60,20 +86,15 @@ impl Pulses {
                 () = tokio::time::sleep(pause(shared)) => {}
                 () = shared.ending.cancelled(), if !shared.ending.is_cancelled() => {}
             }
-            shared.pulses.look_through(shared);
+            shared.pulses.look_through(&Moment::of(shared));
         }
     }
 
-    fn look_through(&self, shared: &Shared) {
-        let now = shared.clock.now();
-        for core in &self.cores {
-            lock(core).retain(|beat| {
-                if beat.is_overdue(shared, now) {
-                    beat.is_due.store(true, Relaxed);
-                    beat.waker.get().inspect(|waker| waker.wake_by_ref());
-                }
-                !beat.is_over.load(Relaxed)
-            });
+    fn look_through(&self, moment: &Moment) {
+        for ward in &self.cores {
+            for beat in lock(ward).iter() {
+                beat.look(moment);
+            }
         }
     }
 }
@@ -81,54 +102,86 @@ impl Pulses {
 impl Pulse {
     /// It waits for a request, since `now`.
     pub(crate) fn rest(&self, now: Millis, longest: Duration) {
-        self.0.idle_since.store(now, Relaxed);
+        self.beat.idle_since.store(now, Relaxed);
         self.until(now, longest);
     }
 
     /// It does something else from now on.
     pub(crate) fn work(&self) {
-        self.0.idle_since.store(0, Relaxed);
+        self.beat.idle_since.store(0, Relaxed);
     }
 
     /// What it does now may take until `longest` after `now`.
     pub(crate) fn until(&self, now: Millis, longest: Duration) {
-        self.0.deadline.store(now.saturating_add(millis(longest)), Relaxed);
+        self.beat.deadline.store(now.saturating_add(millis(longest)), Relaxed);
+    }
+
+    /// Whether a while has gone by since this was first asked. Whoever is told no is woken when it has.
+    pub(crate) fn has_lasted(&self) -> bool {
+        let before = self.beat.lasting.compare_exchange(UNASKED, ASKED, Relaxed, Relaxed);
+        before == Err(LASTED)
     }
 
     /// Whether it must give up what it does.
     pub(crate) fn is_overdue(&self, shared: &Shared) -> bool {
-        self.0.is_due.load(Relaxed) && self.judge(shared)
+        self.beat.is_due.load(Relaxed) && self.judge(shared)
     }
 
     /// It may have been found overdue just when it began something else.
     fn judge(&self, shared: &Shared) -> bool {
-        let is_overdue = self.0.is_overdue(shared, shared.clock.now());
-        self.0.is_due.store(is_overdue, Relaxed);
+        let is_overdue = self.beat.is_overdue(&Moment::of(shared));
+        self.beat.is_due.store(is_overdue, Relaxed);
         is_overdue
     }
 }
 
 impl Drop for Pulse {
     fn drop(&mut self) {
-        self.0.deadline.store(Millis::MAX, Relaxed);
-        self.0.is_over.store(true, Relaxed);
+        let mut beats = lock(&self.ward);
+        let place = self.beat.place.load(Relaxed);
+        let own = (place < beats.len()).then(|| beats.swap_remove(place));
+        if let Some(moved) = beats.get(place) {
+            moved.place.store(place, Relaxed);
+        }
+        drop(beats);
+        drop(own);
     }
 }
 
 impl Beat {
-    fn is_overdue(&self, shared: &Shared, now: Millis) -> bool {
-        now > self.deadline.load(Relaxed) || shared.ending.is_cancelled() || self.is_to_leave(shared, now)
+    /// Wakes its connection if that has something to judge.
+    fn look(&self, moment: &Moment) {
+        let has_lasted = self.lasting.compare_exchange(ASKED, LASTED, Relaxed, Relaxed).is_ok();
+        let is_overdue = self.is_overdue(moment);
+        if is_overdue {
+            self.is_due.store(true, Relaxed);
+        }
+        if is_overdue || has_lasted {
+            self.waker.get().inspect(|waker| waker.wake_by_ref());
+        }
+    }
+
+    fn is_overdue(&self, moment: &Moment) -> bool {
+        moment.now > self.deadline.load(Relaxed) || moment.is_ending || self.is_to_leave(moment)
     }
 
     /// Whether it waits for a request and its place is wanted.
-    fn is_to_leave(&self, shared: &Shared, now: Millis) -> bool {
+    fn is_to_leave(&self, moment: &Moment) -> bool {
         let idle_since = self.idle_since.load(Relaxed);
-        if idle_since == 0 || !shared.wants_connections_closed() {
-            return false;
-        }
-        let (closing, timeouts) = (shared.closing.is_cancelled(), &shared.config.timeouts);
-        let longest = if closing { timeouts.shutdown_idle } else { timeouts.crowded_idle };
-        now.saturating_sub(idle_since) >= millis(longest)
+        let is_over = |longest| moment.now.saturating_sub(idle_since) >= longest;
+        idle_since != 0 && moment.longest_idle.is_some_and(is_over)
+    }
+}
+
+impl Moment {
+    fn of(shared: &Shared) -> Self {
+        let timeouts = &shared.config.timeouts;
+        let longest = match shared.is_closing() {
+            true => Some(timeouts.shutdown_idle),
+            false => shared.places.are_taken().then_some(timeouts.crowded_idle),
+        };
+        let is_ending = shared.ending.is_cancelled();
+        Self { now: shared.clock.now(), is_ending, longest_idle: longest.map(millis) }
     }
 }
 
@@ -140,6 +193,6 @@ fn pause(shared: &Shared) -> Duration {
 }
 
 /// The content, also after a panic elsewhere: the list is whole between calls.
-fn lock(core: &Mutex<Vec<Arc<Beat>>>) -> MutexGuard<'_, Vec<Arc<Beat>>> {
-    core.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(ward: &Ward) -> MutexGuard<'_, Vec<Arc<Beat>>> {
+    ward.lock().unwrap_or_else(PoisonError::into_inner)
 }

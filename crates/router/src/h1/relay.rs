@@ -4,13 +4,12 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice, Write};
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
 use crate::clock::Clock;
 use crate::endpoint::Flight;
 use crate::h1::answer::{Answer, Extent};
 use crate::h1::buffer::Buffer;
 use crate::h1::chunks::Chunks;
+use crate::h1::line::Line;
 use crate::h1::session::Session;
 use crate::h1::wire::Wire;
 
@@ -46,7 +45,7 @@ impl Relay {
     }
 
     /// Sends `head`, if any, and what of the body `buffer` holds, then all that is still to come.
-    pub(super) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
+    pub(super) async fn run<S: Line>(
         mut self,
         session: &mut Session<'_, S>,
         head: &[u8],
@@ -114,12 +113,7 @@ impl Relay {
     }
 
     /// Sends a part of the answer, in a form that shows the client where it ends.
-    async fn send<S: AsyncRead + AsyncWrite + Unpin>(
-        &self,
-        session: &mut Session<'_, S>,
-        head: &[u8],
-        body: &[u8],
-    ) -> io::Result<()> {
+    async fn send<S: Line>(&self, session: &mut Session<'_, S>, head: &[u8], body: &[u8]) -> io::Result<()> {
         let Rest::Connection { has_ended } = self.rest else {
             return session.send(&mut [IoSlice::new(head), IoSlice::new(body)]).await;
         };
@@ -136,7 +130,7 @@ impl Relay {
         session.send(&mut parts.map(IoSlice::new)).await
     }
 
-    fn poll_read<S: AsyncRead + AsyncWrite + Unpin>(
+    fn poll_read<S: Line>(
         &mut self,
         context: &mut Context<'_>,
         session: &mut Session<'_, S>,

@@ -7,11 +7,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
 use crate::forwarded::Peer;
 use crate::h1::ask::Ask;
 use crate::h1::buffer::Buffer;
+use crate::h1::line::Line;
 use crate::h1::pulse::Pulse;
 use crate::h1::request::{FIELDS, Odd, Request};
 use crate::h1::send::{SendError, send};
@@ -23,6 +22,9 @@ const PIECES: u32 = 4;
 
 /// How long a client may take to hear that its connection ends.
 const GOODBYE: Duration = Duration::from_secs(5);
+
+/// How much a client may send meanwhile.
+const UNHEARD_BYTES: usize = 1024 * 1024;
 
 /// One client's connection.
 pub(super) struct Session<'a, S> {
@@ -50,7 +52,7 @@ impl From<Odd> for Leave {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
+impl<S: Line> Session<'_, S> {
     /// Waits for the next request.
     pub(super) async fn next(&mut self) -> Result<Ask, Leave> {
         let longest = self.shared.table.load().mesh.clients;
@@ -115,6 +117,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
 
     /// Whether the client has left; takes in what it sends ahead, as far as there is room.
     pub(super) fn is_client_gone(&mut self, context: &mut Context<'_>) -> bool {
+        // Most answers are there before it would be worth watching the client.
+        if !self.stream.is_watched() && !self.pulse.has_lasted() {
+            return false;
+        }
         while !self.incoming.as_ref().is_some_and(Buffer::is_full) {
             match self.poll_read(context) {
                 Poll::Pending => return false,
@@ -142,10 +148,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<'_, S> {
     /// Says goodbye, if the client listens.
     pub(super) async fn end(mut self) {
         self.pulse.until(self.shared.clock.now(), GOODBYE);
-        poll_fn(|context| match Pin::new(&mut self.stream).poll_shutdown(context) {
+        poll_fn(|context| match self.stream.poll_end(context) {
             Poll::Pending if !self.pulse.is_overdue(self.shared) => Poll::Pending,
             _ => Poll::Ready(()),
         })
         .await;
+    }
+
+    /// Says goodbye and hears what the client is still sending: to close while something is unread would be taken for a
+    /// broken connection, and the client might never see its answer. Source: RFC 9112 section 9.6.
+    pub(super) async fn end_early(mut self) {
+        self.pulse.until(self.shared.clock.now(), GOODBYE);
+        let said = poll_fn(|context| match Pin::new(&mut self.stream).poll_shutdown(context) {
+            Poll::Pending if self.pulse.is_overdue(self.shared) => {
+                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+            }
+            polled => polled,
+        });
+        let mut left = if said.await.is_ok() { UNHEARD_BYTES } else { 0 };
+        while left > 0 {
+            self.incoming = None;
+            match poll_fn(|context| self.poll_read(context)).await {
+                Ok(read @ 1..) => left = left.saturating_sub(read),
+                Ok(0) | Err(_) => break,
+            }
+        }
     }
 }
