@@ -9,8 +9,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::invocation::{self, Invocation};
 use crate::{
-    apps, auth, builds, certs, config, domains, git, groups, keys, limits, maintenance, output, perms,
-    plugin, ps, releases, routing, tags, tls, users, whitelist,
+    apps, auth, builds, canary, certs, config, domains, git, groups, keys, limits, maintenance, output,
+    perms, plugin, ps, releases, routing, tags, tls, users, whitelist,
 };
 
 /// One command line. Groups are a matter of names: to the parser every command is one of a flat list.
@@ -29,6 +29,8 @@ enum Command {
     Auth(auth::Auth),
     #[command(flatten)]
     Builds(builds::Builds),
+    #[command(flatten)]
+    Canary(canary::Canary),
     #[command(flatten)]
     Certs(certs::Certs),
     #[command(flatten)]
@@ -68,6 +70,7 @@ impl Command {
             Self::Apps(command) => return command.run().await,
             Self::Auth(command) => command.run().await,
             Self::Builds(command) => command.run().await,
+            Self::Canary(command) => command.run().await,
             Self::Certs(command) => command.run().await,
             Self::Config(command) => command.run().await,
             Self::Domains(command) => command.run().await,

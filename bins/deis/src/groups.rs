@@ -13,7 +13,7 @@ const fn group(name: &'static str, about: &'static str, lists: bool) -> Group {
 }
 
 /// Every group, in the order in which help shows them.
-pub(crate) const GROUPS: [Group; 18] = [
+pub(crate) const GROUPS: [Group; 19] = [
     group("auth", "your account: register, log in, log out", false),
     group("apps", "apps: create, look at, run commands in, destroy", true),
     group("ps", "processes of an app: list, scale, restart", true),
@@ -27,6 +27,7 @@ pub(crate) const GROUPS: [Group; 18] = [
     group("limits", "memory and CPU that processes may use", true),
     group("tags", "labels of the hosts that an app may run on", true),
     group("releases", "releases of an app; go back to one", true),
+    group("canary", "new releases on a part of the requests first", false),
     group("certs", "certificates for domains", true),
     group("keys", "your SSH keys for git push", true),
     group("perms", "who else may work on an app; administrators", true),

@@ -5,6 +5,7 @@ mod app_name;
 mod apps;
 mod auth;
 mod builds;
+mod canary;
 mod certs;
 mod cli;
 mod client;

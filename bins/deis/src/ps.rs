@@ -139,13 +139,18 @@ fn by_type(containers: Vec<Container>) -> Vec<String> {
     }
     let mut lines = Vec::new();
     for (process, mut containers) in types {
-        containers.sort_by_key(|container| container.num);
+        containers.sort_by_key(|container| (version(container), container.num));
         lines.push(format!("--- {process}:"));
         lines.extend(
             containers.iter().map(|it| format!("{process}.{} {} ({})", it.num, it.state, it.release)),
         );
     }
     lines
+}
+
+/// While a release is tried out, there are containers of two.
+fn version(container: &Container) -> Option<u32> {
+    container.release.strip_prefix('v')?.parse().ok()
 }
 
 async fn read(session: &Session, app: &str, limit: i64) -> Result<Listing> {

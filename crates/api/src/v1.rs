@@ -105,12 +105,30 @@ pub struct Release {
     pub created: String,
     /// Likewise.
     pub updated: String,
-    /// `pending`, `deployed` or `failed`; not sent by older platforms.
+    /// `pending`, `canary`, `deployed`, `failed` or `ended`; not sent by older platforms.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<String>,
-    /// Why it failed.
+    /// Why it failed or was ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+}
+
+/// How new releases of an app are tried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Canary {
+    /// How many of a hundred requests they get until they are promoted; 0: they get all at once.
+    pub weight: u8,
+    /// The release that is tried out.
+    pub release: Option<Release>,
+    /// The release that is being started, to be tried out next.
+    pub next: Option<Release>,
+}
+
+/// The release that was deployed for all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promoted {
+    /// Its number.
+    pub version: u32,
 }
 
 /// A container.

@@ -139,7 +139,13 @@ impl Launch<'_> {
     }
 
     async fn tell(&self, release: &str, released: &BuildHookResponse, output: &Output) {
-        output.detail(&format!("done, {release} deployed to Deis")).await;
+        let done = match released.canary {
+            None => format!("done, {release} deployed to Deis"),
+            Some(weight) => format!(
+                "done, {release} is tried out on {weight} % of the requests; `deis canary:promote` gives it all"
+            ),
+        };
+        output.detail(&done).await;
         output.line("").await;
         if let Some(domain) = released.domains.first() {
             let port = self.platform.settings.router_port.filter(|port| *port != 80);

@@ -3,6 +3,7 @@
 mod access;
 mod apps;
 mod build;
+mod canary;
 mod certificate;
 mod config;
 mod container;

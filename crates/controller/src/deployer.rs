@@ -74,14 +74,16 @@ impl Deploys for Deployer {
                 Err(error) => return Err(DeployError::from_database(error)),
             };
             match release.state {
-                ReleaseState::Failed => return Err(DeployError::Failed(release.failure.unwrap_or_default())),
+                ReleaseState::Failed | ReleaseState::Ended => {
+                    return Err(DeployError::Failed(release.failure.unwrap_or_default()));
+                }
                 // Routers are waited for within reason; nothing is lost when they hear of it later.
-                ReleaseState::Deployed => {
+                ReleaseState::Deployed | ReleaseState::Canary => {
                     if deployed.get_or_insert_with(Instant::now).elapsed() >= ROUTERS_TIMEOUT {
                         return Ok(());
                     }
                 }
-                ReleaseState::Pending => {}
+                ReleaseState::Pending | ReleaseState::Starting | ReleaseState::Promoted => {}
             }
             match self.ask(app, &DeployGoal::Release(version), HOLD).await {
                 Ok(DeployAnswer::Waiting(_)) => trouble = Trouble::default(),
@@ -157,7 +159,7 @@ impl Deploys for Deployer {
         let end = Instant::now() + timeout;
         loop {
             let desired = self.database.desired(app).await;
-            if desired.is_ok_and(|desired| desired.is_none_or(|desired| desired.pending.is_none())) {
+            if desired.is_ok_and(|desired| desired.is_none_or(|desired| desired.under_way().is_none())) {
                 return true;
             }
             if Instant::now() >= end {
@@ -212,8 +214,9 @@ impl Deployer {
     ) -> Result<Vec<ContainerName>, DeployError> {
         let desired = self.database.desired(app).await.map_err(DeployError::from_database)?;
         let desired = desired.ok_or(DeployError::Gone)?;
-        let Some(release) = &desired.deployed else { return Ok(Vec::new()) };
-        let workloads = intent::workloads(&desired, release, &[]);
+        let serving = desired.deployed.iter().chain(desired.tried_out());
+        let workloads = serving.flat_map(|release| intent::workloads(&desired, release, &[]));
+        let workloads: Vec<_> = workloads.collect();
         let named =
             workloads.iter().filter(|workload| process.is_none_or(|process| *process == workload.id.process));
         let all = named.flat_map(|workload| {

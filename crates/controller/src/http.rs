@@ -7,6 +7,7 @@ mod auth;
 mod body;
 mod builds;
 mod caller;
+mod canary;
 mod certificates;
 mod config;
 mod containers;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod app_state;
+mod beside;
 mod calm;
 mod deployed;
 mod failure;
@@ -13,7 +14,6 @@ mod moving;
 mod next;
 mod pass;
 mod patience;
-mod pending;
 mod restart;
 mod resync;
 mod retire;
@@ -199,7 +199,7 @@ impl Reconciler {
                 Err(error) => {
                     warn!(app = %app, error = %error, "failed to reconcile; trying again");
                     // A release has its time to become ready once it can start at all.
-                    state.memory.lock().await.pending_since = None;
+                    state.memory.lock().await.unready_since.clear();
                     state.note_outcome(Some(error.to_string()));
                     Next::after(RETRY)
                 }

@@ -5,6 +5,8 @@
 
 #[path = "reconcile/bench.rs"]
 mod bench;
+#[path = "reconcile/canary.rs"]
+mod canary;
 #[path = "reconcile/moving.rs"]
 mod moving;
 #[path = "reconcile/trouble.rs"]

@@ -27,7 +27,7 @@ impl Database {
     /// that is pending or serves.
     pub async fn images_in_use(&self, releases: u32) -> Result<Vec<(AppId, String)>, DatabaseError> {
         let select = "SELECT DISTINCT r.app AS app, b.image AS image FROM releases r JOIN builds b ON b.uuid = r.build \
-                      WHERE r.state = 'pending' \
+                      WHERE r.state IN ('pending', 'starting', 'canary', 'promoted') \
                       OR r.version > (SELECT MAX(n.version) FROM releases n WHERE n.app = r.app) - $1 \
                       OR r.version = (SELECT MAX(d.version) FROM releases d WHERE d.app = r.app AND d.state = 'deployed') \
                       ORDER BY app, image";

@@ -8,10 +8,11 @@ use crate::transaction::Transaction;
 use crate::{Database, DatabaseError};
 
 impl Database {
-    /// The config of the app's current release: the newest that did not fail.
+    /// The config of the app's current release: the newest that neither failed nor was ended.
     pub async fn config(&self, app: &AppId) -> Result<Option<Config>, DatabaseError> {
         let current = "SELECT configs.* FROM configs JOIN releases ON releases.config = configs.uuid \
-             WHERE releases.app = $1 AND releases.state <> 'failed' ORDER BY releases.version DESC LIMIT 1";
+             WHERE releases.app = $1 AND releases.state NOT IN ('failed', 'ended') \
+             ORDER BY releases.version DESC LIMIT 1";
         let row = self.row(query(current).bind(app.as_str())).await?;
         row.as_ref().map(read_config).transpose()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use deis_model::{AppId, Desired, Formation, ReleaseVersion};
+use deis_model::{AppId, Desired, Formation, ReleaseContent, ReleaseVersion};
 
 use crate::query::query;
 use crate::row::Row;
@@ -11,8 +11,10 @@ use crate::{Database, DatabaseError};
 const APPS: &str = "SELECT id, uuid, owner, formation, routing, \
                     COALESCE((SELECT version FROM releases WHERE app = apps.id AND state = 'deployed' \
                               ORDER BY version DESC LIMIT 1), 0) AS deployed, \
-                    COALESCE((SELECT version FROM releases WHERE app = apps.id AND state = 'pending'), 0) \
-                    AS pending FROM apps";
+                    COALESCE((SELECT version FROM releases WHERE app = apps.id \
+                              AND state IN ('canary', 'promoted')), 0) AS canary, \
+                    COALESCE((SELECT version FROM releases WHERE app = apps.id \
+                              AND state IN ('pending', 'starting', 'promoted')), 0) AS under_way FROM apps";
 
 /// What tells one state of [`Desired`] from another of the same app: what releases hold never changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +23,8 @@ pub struct Mark {
     owner: String,
     formation: Formation,
     deployed: Option<ReleaseVersion>,
-    pending: Option<ReleaseVersion>,
+    canary: Option<ReleaseVersion>,
+    under_way: Option<ReleaseVersion>,
     domains: Vec<String>,
     routing: i64,
 }
@@ -33,8 +36,9 @@ impl Mark {
             uuid: desired.uuid.clone(),
             owner: desired.owner.clone(),
             formation: desired.formation.clone(),
-            deployed: desired.deployed.as_ref().map(|release| release.version),
-            pending: desired.pending.as_ref().map(|release| release.version),
+            deployed: version(&desired.deployed),
+            canary: version(&desired.canary),
+            under_way: version(&desired.pending).or(version(&desired.trial)),
             domains: desired.domains.clone(),
             routing: desired.routing,
         }
@@ -46,11 +50,16 @@ impl Mark {
             owner: row.text("owner")?,
             formation: row.json("formation")?,
             deployed: ReleaseVersion::new(row.count("deployed")?),
-            pending: ReleaseVersion::new(row.count("pending")?),
+            canary: ReleaseVersion::new(row.count("canary")?),
+            under_way: ReleaseVersion::new(row.count("under_way")?),
             domains: Vec::new(),
             routing: row.number("routing")?,
         })
     }
+}
+
+fn version(release: &Option<ReleaseContent>) -> Option<ReleaseVersion> {
+    release.as_ref().map(|release| release.version)
 }
 
 impl Database {

@@ -1,12 +1,13 @@
-//! Releases: numbered pairs of build and config, at most one of an app pending.
+//! Releases: numbered pairs of build and config, at most one of an app under way.
 
 use deis_model::intent::effective_formation;
 use deis_model::{AppId, Release, ReleaseContent, ReleaseState, ReleaseVersion};
 
 use crate::app::{read_app, write_formation};
 use crate::build::find_build;
+use crate::canary::end_canaries;
 use crate::config::find_config;
-use crate::query::query;
+use crate::query::{places, query};
 use crate::row::{Row, microseconds, new_uuid, now};
 use crate::transaction::Transaction;
 use crate::{Database, DatabaseError, Listing, Slice};
@@ -42,7 +43,7 @@ impl Database {
         row.as_ref().map(read_release).transpose()
     }
 
-    /// The newest release of an app that did not fail, with what it points at.
+    /// The newest release of an app that neither failed nor was ended, with what it points at.
     pub async fn current(&self, app: &AppId) -> Result<Option<ReleaseContent>, DatabaseError> {
         self.snapshot(|mut snapshot| async move {
             match find_current(&mut snapshot, app).await? {
@@ -53,30 +54,36 @@ impl Database {
         .await
     }
 
-    /// Notes that the pending release `version` serves, and fits the formation to its build in the same step.
+    /// Notes that the pending release `version` serves, fits the formation to its build and ends another one that is
+    /// tried out, in the same step.
     ///
-    /// Does nothing if that release is not pending any more.
+    /// Does nothing if that release is not to be deployed any more.
     pub async fn mark_deployed(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DatabaseError> {
+        const PENDING: [ReleaseState; 2] = [ReleaseState::Pending, ReleaseState::Promoted];
         self.write(|mut transaction| async move {
-            if settle(&mut transaction, app, version, ReleaseState::Deployed, None).await? {
+            if settle(&mut transaction, app, version, &PENDING, ReleaseState::Deployed, None).await? {
                 fit_formation(&mut transaction, app, version).await?;
+                let reason = format!("{version} took the place of all before it");
+                end_canaries(&mut transaction, app, &[ReleaseState::Canary], &reason).await?;
             }
             transaction.commit().await
         })
         .await
     }
 
-    /// Notes that the pending release `version` will not serve, and why. The formation stays.
+    /// Notes that the release `version`, which is pending or tried out, will not serve, and why. The formation stays.
     ///
-    /// Does nothing if that release is not pending any more.
+    /// Does nothing if that release is neither any more.
     pub async fn mark_failed(
         &self,
         app: &AppId,
         version: ReleaseVersion,
         reason: &str,
     ) -> Result<(), DatabaseError> {
+        const GOING: [ReleaseState; 4] =
+            [ReleaseState::Pending, ReleaseState::Starting, ReleaseState::Canary, ReleaseState::Promoted];
         self.write(|mut transaction| async move {
-            settle(&mut transaction, app, version, ReleaseState::Failed, Some(reason)).await?;
+            settle(&mut transaction, app, version, &GOING, ReleaseState::Failed, Some(reason)).await?;
             transaction.commit().await
         })
         .await
@@ -93,13 +100,13 @@ pub(crate) async fn find_deployed(
     row.as_ref().map(read_release).transpose()
 }
 
-/// The pending release, within a larger read or change.
-pub(crate) async fn find_pending(
+/// The release that is under way, within a larger read or change.
+pub(crate) async fn find_under_way(
     transaction: &mut Transaction,
     app: &AppId,
 ) -> Result<Option<Release>, DatabaseError> {
-    let select = query("SELECT * FROM releases WHERE app = $1 AND state = 'pending'");
-    let row = transaction.row(select.bind(app.as_str())).await?;
+    let select = "SELECT * FROM releases WHERE app = $1 AND state IN ('pending', 'starting', 'promoted')";
+    let row = transaction.row(query(select).bind(app.as_str())).await?;
     row.as_ref().map(read_release).transpose()
 }
 
@@ -153,12 +160,13 @@ pub(crate) async fn insert_release(
     Ok(release)
 }
 
-/// The newest release that did not fail, within a larger read or change.
+/// The newest release that neither failed nor was ended, within a larger read or change.
 pub(crate) async fn find_current(
     transaction: &mut Transaction,
     app: &AppId,
 ) -> Result<Option<Release>, DatabaseError> {
-    let select = "SELECT * FROM releases WHERE app = $1 AND state <> 'failed' ORDER BY version DESC LIMIT 1";
+    let select = "SELECT * FROM releases WHERE app = $1 AND state NOT IN ('failed', 'ended') \
+                  ORDER BY version DESC LIMIT 1";
     let row = transaction.row(query(select).bind(app.as_str())).await?;
     row.as_ref().map(read_release).transpose()
 }
@@ -174,22 +182,27 @@ pub(crate) async fn find_release(
     row.as_ref().map(read_release).transpose()
 }
 
-/// Moves the release out of `pending`; tells whether it was.
-async fn settle(
+/// Moves the release out of one of the states `from`; tells whether it was in one.
+pub(crate) async fn settle(
     transaction: &mut Transaction,
     app: &AppId,
     version: ReleaseVersion,
+    from: &[ReleaseState],
     state: ReleaseState,
     failure: Option<&str>,
 ) -> Result<bool, DatabaseError> {
-    let update = "UPDATE releases SET state = $3, failure = $4, updated = $5 \
-                  WHERE app = $1 AND version = $2 AND state = 'pending'";
+    let update = format!(
+        "UPDATE releases SET state = $3, failure = $4, updated = $5 \
+         WHERE app = $1 AND version = $2 AND state IN ({})",
+        places(6, from.len())
+    );
     let update = query(update)
         .bind(app.as_str())
         .bind(i64::from(version.number()))
         .bind(state_text(state))
         .bind(failure)
         .bind(microseconds(now()));
+    let update = from.iter().fold(update, |update, state| update.bind(state_text(*state)));
     let settled = transaction.execute(update).await? > 0;
     if settled {
         transaction.touch(app);
@@ -231,19 +244,27 @@ pub(crate) fn read_release(row: &Row) -> Result<Release, DatabaseError> {
     })
 }
 
-fn state_text(state: ReleaseState) -> &'static str {
-    match state {
-        ReleaseState::Pending => "pending",
-        ReleaseState::Deployed => "deployed",
-        ReleaseState::Failed => "failed",
-    }
+/// Every state, as it is stored.
+const STATES: [(ReleaseState, &str); 7] = [
+    (ReleaseState::Pending, "pending"),
+    (ReleaseState::Starting, "starting"),
+    (ReleaseState::Canary, "canary"),
+    (ReleaseState::Promoted, "promoted"),
+    (ReleaseState::Deployed, "deployed"),
+    (ReleaseState::Failed, "failed"),
+    (ReleaseState::Ended, "ended"),
+];
+
+/// How a state is stored.
+pub(crate) fn state_text(state: ReleaseState) -> &'static str {
+    let found = STATES.iter().find(|(known, _)| *known == state);
+    found.expect("every state has its text").1
 }
 
 fn read_state(text: &str) -> Result<ReleaseState, DatabaseError> {
-    let states = [ReleaseState::Pending, ReleaseState::Deployed, ReleaseState::Failed];
     let unknown = || DatabaseError::Column {
         column: "state".to_owned(),
         reason: format!("{text:?} is not a state of releases"),
     };
-    states.into_iter().find(|state| state_text(*state) == text).ok_or_else(unknown)
+    STATES.iter().find(|(_, known)| *known == text).map(|(state, _)| *state).ok_or_else(unknown)
 }

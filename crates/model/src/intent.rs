@@ -7,8 +7,8 @@ use crate::formation::default_formation;
 use crate::limit::parse_memory;
 use crate::routing::AppSettings;
 use crate::{
-    AppId, AppRoute, Build, Config, Desired, Endpoint, Environment, Formation, HealthCheck, Limits,
-    ProcessType, ReleaseContent, Workload, WorkloadId,
+    AppId, AppRoute, Build, Canary, Config, Desired, Endpoint, Environment, Formation, HealthCheck, Limits,
+    ProcessType, ReleaseContent, Workload, WorkloadId, canary,
 };
 
 /// The port that apps are told to listen on where neither their image nor their config names one.
@@ -49,7 +49,10 @@ fn can_start(build: &Build, process: &ProcessType) -> bool {
 /// The workloads of one release, in the order of their process types. `exposed` are the TCP ports that its image exposes.
 pub fn workloads(desired: &Desired, release: &ReleaseContent, exposed: &[u16]) -> Vec<Workload> {
     let Some(build) = &release.build else { return Vec::new() };
-    let formation = effective_formation(&desired.formation, build);
+    let formation = match desired.is_tried_out(release.version) {
+        true => canary::formation(desired, build),
+        false => effective_formation(&desired.formation, build),
+    };
     let make = |(process, replicas)| workload(&desired.app, release, build, process, replicas, exposed);
     formation.into_iter().map(make).collect()
 }
@@ -113,7 +116,7 @@ fn health_check(config: &Config) -> HealthCheck {
     }
 }
 
-/// The route of an app on a platform with this `domain`, leading to `endpoints`.
+/// The route of an app on a platform with this `domain`, leading to `endpoints`; a canary has none yet.
 pub fn route(desired: &Desired, domain: &str, endpoints: Vec<Endpoint>) -> AppRoute {
     AppRoute {
         hosts: hosts(desired, domain),
@@ -121,6 +124,10 @@ pub fn route(desired: &Desired, domain: &str, endpoints: Vec<Endpoint>) -> AppRo
         certificates: desired.certificates.clone(),
         release: desired.deployed.as_ref().map(|release| release.version),
         endpoints,
+        canary: desired
+            .canary
+            .as_ref()
+            .map(|release| Canary { release: release.version, endpoints: Vec::new() }),
         wanted: Some(routable(desired).into_values().fold(0, u32::saturating_add)),
         ..AppRoute::new(desired.app.clone())
     }
@@ -164,7 +171,7 @@ pub fn routable(desired: &Desired) -> BTreeMap<ProcessType, u32> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::formation::tests::build;
 
@@ -175,7 +182,8 @@ mod tests {
         assert_eq!(text.join(" "), expected, "{kind} with {types:?}");
     }
 
-    fn desired(deployed: Option<ReleaseContent>) -> Desired {
+    /// What is wanted of an app without anything but perhaps a release.
+    pub(crate) fn desired(deployed: Option<ReleaseContent>) -> Desired {
         Desired {
             app: AppId::parse("blog").unwrap(),
             uuid: String::new(),
@@ -183,6 +191,8 @@ mod tests {
             formation: Formation::default(),
             deployed,
             pending: None,
+            trial: None,
+            canary: None,
             domains: Vec::new(),
             settings: BTreeMap::new(),
             certificates: Vec::new(),

@@ -6,6 +6,7 @@ pub mod acme;
 pub mod app;
 pub mod app_name;
 pub mod build;
+pub mod canary;
 pub mod certificate;
 pub mod command;
 pub mod config;

@@ -39,12 +39,32 @@ impl fmt::Display for ReleaseVersion {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReleaseState {
-    /// Written; being deployed, or waiting for its turn.
+    /// Written; being deployed.
     Pending,
+    /// Written; being started, to be tried out on a part of the requests.
+    Starting,
+    /// Is tried out on a part of the requests.
+    Canary,
+    /// Is tried out, and being deployed for all.
+    Promoted,
     /// Became healthy and took the traffic (or had nothing to run).
     Deployed,
-    /// Never became healthy; the release before it still serves.
+    /// Did not become or stay healthy; the release before it still serves.
     Failed,
+    /// Was tried out, or was about to be, and went before it was deployed for all.
+    Ended,
+}
+
+impl ReleaseState {
+    /// Whether its containers are being started: an app has at most one such release.
+    pub fn is_under_way(self) -> bool {
+        matches!(self, Self::Pending | Self::Starting | Self::Promoted)
+    }
+
+    /// Whether the release has got what it was made for.
+    pub fn serves(self) -> bool {
+        matches!(self, Self::Canary | Self::Deployed)
+    }
 }
 
 /// A release as stored.
@@ -64,7 +84,7 @@ pub struct Release {
     pub build: Option<String>,
     /// How far it has come.
     pub state: ReleaseState,
-    /// Why it failed, for its owner.
+    /// Why it failed or was ended, for its owner.
     pub failure: Option<String>,
     /// When it was written.
     pub created: time::OffsetDateTime,

@@ -40,3 +40,4 @@ pub use rules::{
 };
 pub use setting::{Scope, Setting};
 pub use tls::{TlsSettings, TlsVersions};
+pub(crate) use traffic::whole_percent;

@@ -75,6 +75,9 @@ pub struct BuildHookResponse {
     pub release: HookRelease,
     /// Hosts of the app; the first is `<app>.<platform domain>`.
     pub domains: Vec<String>,
+    /// How many of a hundred requests the release gets, if it is only tried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canary: Option<u8>,
 }
 
 /// A release's number.

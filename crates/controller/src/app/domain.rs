@@ -5,7 +5,7 @@ use std::time::Duration;
 use deis_database::{DatabaseError, Listing, Slice};
 use deis_model::domain::{host, parse_domain};
 use deis_model::permission::Action;
-use deis_model::{AppId, Domain, ReleaseState, User};
+use deis_model::{AppId, Domain, User};
 
 use super::apps::RESERVED;
 use super::{Platform, Refusal};
@@ -76,7 +76,7 @@ impl Platform {
         self.deploys.wake(app);
         let Ok(Some(current)) = self.database.current(app).await else { return };
         let release = self.database.release(app, current.version).await;
-        if release.is_ok_and(|release| release.is_some_and(|found| found.state == ReleaseState::Deployed)) {
+        if release.is_ok_and(|release| release.is_some_and(|found| found.state.serves())) {
             let routed = self.deploys.await_release(app, current.version);
             // Slow routers are no reason to refuse what is already written.
             let _ = tokio::time::timeout(ROUTERS_WAIT, routed).await;

@@ -1,9 +1,9 @@
 //! Hooks: what the builder asks and reports on behalf of the user who pushes.
 
-use deis_api::v1::hooks::{BuildHook, PushHook};
+use deis_api::v1::hooks::{BuildHook, BuildHookResponse, HookRelease, PushHook};
 use deis_database::{App, NewBuild, NewPush, Push, Slice};
 use deis_model::permission::Action;
-use deis_model::{AppId, Config, Procfile, ReleaseVersion, User};
+use deis_model::{AppId, Config, Procfile, ReleaseState, User, canary};
 
 use super::{Platform, Refusal};
 
@@ -47,14 +47,14 @@ impl Platform {
         Ok((app, config))
     }
 
-    /// Releases what the builder made and waits until it serves; returns the release and the app's hosts.
+    /// Releases what the builder made and waits until it serves, all or a part.
     ///
     /// Refuses what was pushed to an earlier app of the same name.
     pub async fn pushed_build(
         &self,
         hook: BuildHook,
         procfile: Procfile,
-    ) -> Result<(ReleaseVersion, Vec<String>), Refusal> {
+    ) -> Result<BuildHookResponse, Refusal> {
         let (user, App { id: app, uuid, .. }) = self.pusher(&hook.receive_user, &hook.receive_repo).await?;
         if !hook.app_uuid.is_empty() && hook.app_uuid != uuid {
             return Err(Refusal::NotFound);
@@ -74,7 +74,13 @@ impl Platform {
         let released = self.release_build(&app, &user, new).await?;
         let domains = self.database.domains(&app, Slice::first(LISTED_DOMAINS)).await?;
         let own = domains.items.into_iter().map(|domain| domain.domain);
-        Ok((released.release.version, std::iter::once(self.default_host(&app)).chain(own).collect()))
+        let domains = std::iter::once(self.default_host(&app)).chain(own).collect();
+        let canary = match released.release.state {
+            ReleaseState::Starting => Some(canary::weight(&self.database.app_settings(&app).await?)),
+            _ => None,
+        };
+        let release = HookRelease { version: released.release.version.number() };
+        Ok(BuildHookResponse { release, domains, canary })
     }
 
     async fn pusher(&self, username: &str, repository: &str) -> Result<(User, App), Refusal> {

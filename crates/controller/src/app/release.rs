@@ -24,6 +24,8 @@ pub(super) enum Next<'a> {
     Config(&'a ConfigChange),
     /// Build and config of an earlier release, by default of the one that served before.
     Rollback(Option<ReleaseVersion>),
+    /// The release that is tried out, for all.
+    Promotion,
 }
 
 impl Platform {
@@ -68,7 +70,7 @@ impl Platform {
         Ok(released.release.version)
     }
 
-    /// Makes the next release as soon as no other one is pending, at most `turn` from now.
+    /// Makes the next release as soon as no other one is under way, at most `turn` from now.
     pub(super) async fn in_turn(
         &self,
         app: &AppId,
@@ -100,6 +102,7 @@ impl Platform {
             Next::Build(new) => self.database.release_build(app, new.clone()).await,
             Next::Config(change) => self.database.release_config(app, owner, change).await,
             Next::Rollback(target) => self.database.release_rollback(app, owner, *target).await,
+            Next::Promotion => self.database.promote(app).await,
         }
     }
 

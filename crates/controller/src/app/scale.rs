@@ -1,7 +1,7 @@
 //! Scaling: how many containers of each process type.
 
 use deis_model::permission::Action;
-use deis_model::{Build, Formation, ProcessType, User};
+use deis_model::{Build, Desired, Formation, ProcessType, User};
 use serde_json::{Map, Value};
 
 use super::{Platform, Refusal};
@@ -20,9 +20,8 @@ impl Platform {
         let app = self.app(caller, id, Action::Change).await?;
         let requested = requested.iter().map(|(name, count)| Ok((name.as_str(), parse_count(count)?)));
         let requested: Vec<(&str, i64)> = requested.collect::<Result<_, Refusal>>()?;
-        let build = self.database.current(&app.id).await?.and_then(|release| release.build);
-        let no_build = || Refusal::Invalid("No build associated with this release".to_owned());
-        let requested = check(&build.ok_or_else(no_build)?, &requested)?;
+        let desired = self.database.desired(&app.id).await?.ok_or(Refusal::NotFound)?;
+        let requested = check_for(&desired, &requested)?;
         if requested.is_empty() {
             return Ok(());
         }
@@ -44,6 +43,17 @@ fn parse_count(value: &Value) -> Result<i64, Refusal> {
         }),
         _ => Err(invalid("the number of containers must be a whole number".to_owned())),
     }
+}
+
+/// What may be asked for of any release that runs or is about to; the newest is first.
+fn check_for(desired: &Desired, requested: &[(&str, i64)]) -> Result<Formation, Refusal> {
+    let releases = [desired.under_way(), desired.canary.as_ref(), desired.deployed.as_ref()];
+    let builds = releases.into_iter().flatten().filter_map(|release| release.build.as_ref());
+    let mut checked = builds.map(|build| check(build, requested));
+    let newest = checked.next();
+    let newest =
+        newest.ok_or_else(|| Refusal::Invalid("No build associated with this release".to_owned()))?;
+    newest.or_else(|refusal| checked.find_map(Result::ok).ok_or(refusal))
 }
 
 fn check(build: &Build, requested: &[(&str, i64)]) -> Result<Formation, Refusal> {

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use deis_api::v1::hooks::{BuildHook, BuildHookResponse, ConfigHookResponse, HookRelease, PushHook};
+use deis_api::v1::hooks::{BuildHook, ConfigHookResponse, PushHook};
 
 use super::body::Fields;
 use super::builds::procfile;
@@ -45,7 +45,5 @@ pub(super) async fn build(State(platform): State<Platform>, _: Builder, fields: 
         procfile: std::collections::BTreeMap::new(),
         dockerfile: fields.text_or_empty("dockerfile")?,
     };
-    let (version, domains) = platform.pushed_build(hook, procfile).await?;
-    let release = HookRelease { version: version.number() };
-    json_reply(StatusCode::OK, &BuildHookResponse { release, domains })
+    json_reply(StatusCode::OK, &platform.pushed_build(hook, procfile).await?)
 }

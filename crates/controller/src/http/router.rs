@@ -17,8 +17,8 @@ use deis_runtime::{Allowed, Role, require_internal_key, require_role};
 use super::envelope::{finish_what_was_begun, wrap};
 use super::reply::{method_not_allowed, not_found};
 use super::{
-    apps, auth, builds, certificates, config, containers, domains, hooks, internal, keys, logs, perms,
-    releases, routing, run, users,
+    apps, auth, builds, canary, certificates, config, containers, domains, hooks, internal, keys, logs,
+    perms, releases, routing, run, users,
 };
 use crate::Vault;
 use crate::app::{Deploys, Events, Platform};
@@ -137,6 +137,8 @@ fn release_routes() -> Router<Shared> {
     let router = both(router, "/v1/apps/{id}/releases", get(releases::list));
     let router = both(router, "/v1/apps/{id}/releases/rollback", post(releases::roll_back));
     let router = both(router, "/v1/apps/{id}/releases/{version}", get(releases::show));
+    let router = both(router, "/v1/apps/{id}/canary", get(canary::show).delete(canary::end));
+    let router = both(router, "/v1/apps/{id}/canary/promote", post(canary::promote));
     let router = both(router, "/v1/apps/{id}/containers", get(containers::list));
     let router = both(router, "/v1/apps/{id}/containers/restart", post(containers::restart_all));
     let router = both(router, "/v1/apps/{id}/containers/{type}", get(containers::list_type));

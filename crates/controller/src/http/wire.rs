@@ -69,12 +69,14 @@ pub(super) fn config(app: &AppId, config: Config) -> v1::Config {
 
 /// A release of `app`.
 ///
-/// The summary says so if it failed: of the clients in use, the older ones show nothing else of a release.
+/// The summary says so if it failed or serves only a part: of the clients in use, the older ones show nothing else of a release.
 pub(super) fn release(app: &str, release: Release) -> v1::Release {
     let (state, mark) = match release.state {
-        ReleaseState::Pending => ("pending", ""),
+        ReleaseState::Pending | ReleaseState::Starting | ReleaseState::Promoted => ("pending", ""),
+        ReleaseState::Canary => ("canary", " (canary)"),
         ReleaseState::Deployed => ("deployed", ""),
         ReleaseState::Failed => ("failed", " (failed)"),
+        ReleaseState::Ended => ("ended", " (ended)"),
     };
     v1::Release {
         uuid: release.uuid,

@@ -43,12 +43,14 @@ impl Reconciler {
             if let Ok(release) = self.shared.database.release(app, version).await {
                 let Some(release) = release else { return DeployAnswer::Gone };
                 match release.state {
-                    ReleaseState::Failed => return DeployAnswer::Failed(release.failure.unwrap_or_default()),
-                    ReleaseState::Deployed => {
+                    ReleaseState::Failed | ReleaseState::Ended => {
+                        return DeployAnswer::Failed(release.failure.unwrap_or_default());
+                    }
+                    ReleaseState::Deployed | ReleaseState::Canary => {
                         self.await_routed(app, &state).await;
                         return DeployAnswer::Done;
                     }
-                    ReleaseState::Pending => {}
+                    ReleaseState::Pending | ReleaseState::Starting | ReleaseState::Promoted => {}
                 }
             }
             if let Some(reason) = standing.borrow().lasting_trouble() {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use deis_database::Mark;
-use deis_model::{ContainerName, ContainerStatus, Desired, ReleaseVersion};
+use deis_model::{ContainerName, ContainerStatus, Desired, ReleaseContent, ReleaseVersion};
 use tokio::sync::{Notify, watch};
 
 use super::calm::Calm;
@@ -48,8 +48,9 @@ enum Phase {
 pub(super) struct Memory {
     /// The UUID of the app that this is of.
     app: String,
-    /// When the pending release was first able to start, or was first kept from it by what may pass.
-    pub(super) pending_since: Option<(ReleaseVersion, Instant)>,
+    /// Since when releases that could start, or would but for what may pass, have not been ready: those that are under
+    /// way or tried out.
+    pub(super) unready_since: BTreeMap<ReleaseVersion, Instant>,
     /// Unwanted containers and how long they may finish requests.
     pub(super) draining: BTreeMap<ContainerName, Draining>,
     /// Images of the releases that serve and are to serve.
@@ -69,7 +70,12 @@ impl Memory {
         } else if self.app != desired.uuid {
             *self = Self { app: desired.uuid.clone(), ..Self::default() };
         }
-        self.restart.follow(desired.deployed.as_ref().map(|release| release.version));
+        let versions = |releases: [Option<&ReleaseContent>; 2]| {
+            releases.into_iter().flatten().map(|release| release.version).collect::<Vec<_>>()
+        };
+        self.restart.follow(&versions([desired.deployed.as_ref(), desired.canary.as_ref()]));
+        let judged = versions([desired.under_way(), desired.tried_out()]);
+        self.unready_since.retain(|version, _| judged.contains(version));
     }
 }
 

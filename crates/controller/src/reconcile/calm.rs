@@ -51,6 +51,8 @@ mod tests {
             formation: [(deis_model::ProcessType::web(), replicas)].into(),
             deployed: None,
             pending: None,
+            trial: None,
+            canary: None,
             domains: Vec::new(),
             settings: Default::default(),
             certificates: Vec::new(),

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use deis_model::plan::{Unready, Verdict, plan};
-use deis_model::{ContainerStatus, Desired, ProcessType, ReleaseVersion, Workload, intent};
+use deis_model::plan::{Verdict, plan};
+use deis_model::{AppId, ContainerStatus, Desired, ProcessType, ReleaseVersion, Workload};
 use deis_scheduler::SchedulerError;
 
 use super::Reconciler;
 use super::app_state::{AppState, Memory};
+use super::image::wanted;
 use super::next::Next;
 use super::pass::{PassError, is_passing, look_again};
 use super::standing::Refusal;
@@ -19,14 +20,23 @@ const REFUSED_LOOK: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct Deployed {
     pub(super) workloads: Vec<Workload>,
+    /// The containers of the release that is tried out beside it: their names and numbers, not what they run.
+    canary: Vec<Workload>,
     /// Whether its image is available, so that more of it can start.
     can_start: bool,
     /// Why its image cannot be had.
     refusal: Option<Refusal>,
 }
 
+impl Deployed {
+    /// Everything that visitors reach, or may.
+    pub(super) fn serving(&self) -> impl Iterator<Item = &Workload> {
+        self.workloads.iter().chain(&self.canary)
+    }
+}
+
 impl Reconciler {
-    /// The workloads of the release that serves, extra ones for a restart included.
+    /// The release that serves, with extra containers for a restart.
     ///
     /// When its image cannot be had, what runs of it is kept as it is, and the refusal says why nothing is added.
     pub(super) async fn deployed(
@@ -41,11 +51,9 @@ impl Reconciler {
             Err(error) => (None, Some(Refusal::of(&error))),
         };
         let can_start = workloads.is_some();
-        let mut workloads = workloads.unwrap_or_else(|| intent::workloads(desired, release, &[]));
-        for workload in &mut workloads {
-            workload.replicas += memory.restart.surge(&workload.id.process);
-        }
-        Ok(Deployed { workloads, can_start, refusal })
+        let workloads = workloads.unwrap_or_else(|| wanted(desired, release, &[], memory));
+        let canary = desired.tried_out().map(|release| wanted(desired, release, &[], memory));
+        Ok(Deployed { workloads, canary: canary.unwrap_or_default(), can_start, refusal })
     }
 
     /// Keeps the deployed release as it should be, and notes how it stands.
@@ -61,7 +69,7 @@ impl Reconciler {
         let unready = self.unready(&deployed.workloads, containers);
         // Publishers may have reported meanwhile, and who hears of a container as ready must find it in the routes.
         self.publish(desired, state, memory);
-        let restarts_more = self.advance_restart(deployed, refusal.as_ref(), &unready, memory);
+        let restarts_more = self.advance_restart(deployed, refusal.as_ref(), containers, memory);
         let verdict = Verdict::of(&unready);
         let next = match &verdict {
             _ if restarts_more => Next::NOW,
@@ -70,7 +78,7 @@ impl Reconciler {
             Verdict::Ready | Verdict::Failed(..) => Next::SETTLED,
         };
         let moving = self.move_misplaced(desired, deployed, containers, &verdict, refusal.as_ref(), memory);
-        self.sync_identities(desired, &deployed.workloads).await?;
+        self.sync_identities(&desired.app, deployed, memory).await?;
         state.standing.send_modify(|standing| {
             standing.formation.clone_from(&desired.formation);
             standing.verdict = Some(verdict);
@@ -85,13 +93,14 @@ impl Reconciler {
         &self,
         deployed: &Deployed,
         refusal: Option<&Refusal>,
-        unready: &[Unready],
+        containers: &[ContainerStatus],
         memory: &mut Memory,
     ) -> bool {
         match refusal {
             None if deployed.can_start => {
-                let patience = self.shared.settings.ready_timeout;
-                memory.restart.advance(unready, &deployed.workloads, patience)
+                let serving: Vec<Workload> = deployed.serving().cloned().collect();
+                let unready = self.unready(&serving, containers);
+                memory.restart.advance(&unready, &serving, self.shared.settings.ready_timeout)
             }
             None => false,
             // What is stopped now might not start again.
@@ -126,14 +135,19 @@ impl Reconciler {
         Ok(Some(Refusal::of(&refused)))
     }
 
-    /// Gives every wanted container its identity in the API.
-    async fn sync_identities(&self, desired: &Desired, deployed: &[Workload]) -> Result<(), PassError> {
+    /// Gives every wanted container its identity in the API; those that only stand in have none.
+    async fn sync_identities(
+        &self,
+        app: &AppId,
+        deployed: &Deployed,
+        memory: &Memory,
+    ) -> Result<(), PassError> {
         let numbers = |workload: &Workload| {
             let id = workload.id.clone();
-            let count = desired.formation.get(&id.process).copied().unwrap_or(workload.replicas);
-            (1..=count.min(workload.replicas)).map(move |number| (id.release, id.process.clone(), number))
+            let count = workload.replicas.saturating_sub(memory.restart.surge(&id));
+            (1..=count).map(move |number| (id.release, id.process.clone(), number))
         };
-        let wanted: Vec<(ReleaseVersion, ProcessType, u32)> = deployed.iter().flat_map(numbers).collect();
-        Ok(self.shared.database.sync_containers(&desired.app, &wanted).await?)
+        let wanted: Vec<(ReleaseVersion, ProcessType, u32)> = deployed.serving().flat_map(numbers).collect();
+        Ok(self.shared.database.sync_containers(app, &wanted).await?)
     }
 }

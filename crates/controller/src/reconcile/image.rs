@@ -21,7 +21,7 @@ pub(super) enum Image {
 }
 
 impl Reconciler {
-    /// The workloads of `release`; none while its image is not available yet.
+    /// The workloads of `release`, extra ones for a restart included; none while its image is not available yet.
     pub(super) async fn workloads(
         &self,
         desired: &Desired,
@@ -29,7 +29,8 @@ impl Reconciler {
         memory: &mut Memory,
     ) -> Result<Option<Vec<Workload>>, SchedulerError> {
         let Some(build) = &release.build else { return Ok(Some(Vec::new())) };
-        let needed = [&desired.deployed, &desired.pending].map(|held| held.as_ref().map(|held| held.version));
+        let needed = [desired.deployed.as_ref(), desired.under_way(), desired.canary.as_ref()]
+            .map(|held| held.map(|held| held.version));
         memory.images.retain(|version, _| needed.contains(&Some(*version)));
         let begin = || Image::Awaited(self.prepare(&desired.app, &build.image));
         let ports = match memory.images.entry(release.version).or_insert_with(begin) {
@@ -43,7 +44,7 @@ impl Reconciler {
                 ports
             }
         };
-        Ok(Some(intent::workloads(desired, release, &ports)))
+        Ok(Some(wanted(desired, release, &ports, memory)))
     }
 
     fn prepare(&self, app: &AppId, image: &str) -> JoinHandle<Option<Result<ImageFacts, SchedulerError>>> {
@@ -54,6 +55,20 @@ impl Reconciler {
             prepared
         })
     }
+}
+
+/// The workloads of `release`, extra ones for a restart included.
+pub(super) fn wanted(
+    desired: &Desired,
+    release: &ReleaseContent,
+    ports: &[u16],
+    memory: &Memory,
+) -> Vec<Workload> {
+    let mut workloads = intent::workloads(desired, release, ports);
+    for workload in &mut workloads {
+        workload.replicas += memory.restart.surge(&workload.id);
+    }
+    workloads
 }
 
 fn broke_off(image: &str) -> SchedulerError {

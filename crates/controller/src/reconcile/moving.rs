@@ -75,13 +75,14 @@ impl Reconciler {
     ) -> Next {
         // What is there and not wanted, or just going, would count as a place that is taken.
         let is_wanted = |found: &ContainerStatus| {
-            found.name.workload.process == ProcessType::run() || wants(&deployed.workloads, &found.name)
+            found.name.workload.process == ProcessType::run()
+                || deployed.serving().any(|workload| wants(std::slice::from_ref(workload), &found.name))
         };
         let is_at_rest = memory.restart.is_at_rest()
             && memory.draining.is_empty()
             && self.state(&desired.app).removing_now().is_empty()
             && containers.iter().all(is_wanted);
-        let is_well = *verdict == Verdict::Ready && refusal.is_none() && desired.pending.is_none();
+        let is_well = *verdict == Verdict::Ready && refusal.is_none() && desired.under_way().is_none();
         if !is_at_rest || !is_well {
             memory.moving.put_off(memory.restart.is_at_rest());
             return Next::SETTLED;

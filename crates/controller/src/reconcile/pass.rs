@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use deis_model::plan::{Plan, Unready, Verdict, plan, unready};
-use deis_model::{AppId, ContainerName, ContainerStatus, Desired, ProcessType, Workload, intent};
+use deis_model::{AppId, ContainerName, ContainerStatus, Desired, Workload, WorkloadId, intent};
 use deis_scheduler::SchedulerError;
 
 use super::Reconciler;
 use super::app_state::{AppState, Memory};
 use super::calm::Calm;
 use super::next::Next;
-use super::pending::Pending;
 use crate::routes::Source;
 
 /// How soon to look again at containers that count as ready by staying up.
@@ -50,14 +49,11 @@ impl Reconciler {
         let replacing = memory.restart.replacing.clone();
         let deployed = self.deployed(&desired, &mut memory).await?;
         let next = self.converge(&desired, &deployed, &containers, state, &mut memory).await?;
-        let pending = match &desired.pending {
-            Some(release) => self.advance(&desired, release, &containers, &mut memory).await?,
-            None => Pending::none(),
-        };
-        let wanted: Vec<Workload> = deployed.workloads.into_iter().chain(pending.workloads).collect();
+        let beside = self.advance_beside(&desired, &containers, &mut memory).await?;
+        let wanted: Vec<Workload> = deployed.workloads.into_iter().chain(beside.workloads).collect();
         let unwanted = unwanted(&plan(&wanted, &containers), &replacing);
         let retiring = self.retire(app, unwanted, state, &mut memory);
-        let next = next.or(pending.next).or(retiring);
+        let next = next.or(beside.next).or(retiring);
         let is_well = state.standing.borrow().verdict == Some(Verdict::Ready);
         let is_misplaced = containers.iter().any(|container| container.misplaced);
         let is_calm = next.is_settled() && memory.restart.is_at_rest() && is_well && !is_misplaced;
@@ -80,7 +76,7 @@ impl Reconciler {
     /// Writes the app's route from what publishers report. The generation from which it is in force.
     pub(super) fn publish(&self, desired: &Desired, state: &AppState, memory: &Memory) -> u64 {
         let withheld = &state.removing_now() | &memory.restart.replacing;
-        let surge = |process: &ProcessType| memory.restart.surge(process);
+        let surge = |workload: &WorkloadId| memory.restart.surge(workload);
         let source = Source::new(desired, &self.shared.settings.domain, surge, withheld);
         self.shared.routing.publish(source)
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use deis_model::plan::Unready;
-use deis_model::{ContainerName, ProcessType, ReleaseVersion, Workload};
+use deis_model::{ContainerName, ReleaseVersion, Workload, WorkloadId};
 
 /// One in this many containers of a type is made anew at a time.
 pub(crate) const BATCHES: u32 = 4;
@@ -18,36 +18,34 @@ pub(super) struct Restart {
     pub(super) replacing: BTreeSet<ContainerName>,
     /// Containers that were removed and are made anew.
     renewed: BTreeSet<ContainerName>,
-    /// Extra containers of each routable type.
-    surge: BTreeMap<ProcessType, u32>,
+    /// Extra containers of each workload that visitors reach.
+    surge: BTreeMap<WorkloadId, u32>,
     /// When containers were last asked to start.
     since: Option<Instant>,
 }
 
 impl Restart {
-    /// Adds `targets`, with extra containers for the routable types among them.
+    /// Adds `targets`, with extra containers for those among them that visitors reach.
     pub(super) fn queue(&mut self, targets: &[ContainerName]) {
         self.waiting.extend(targets.iter().filter(|name| !self.replacing.contains(*name)).cloned());
-        let mut counts: BTreeMap<ProcessType, u32> = BTreeMap::new();
+        let mut counts: BTreeMap<WorkloadId, u32> = BTreeMap::new();
         for name in self.waiting.iter().filter(|name| name.workload.process.is_routable()) {
-            *counts.entry(name.workload.process.clone()).or_default() += 1;
+            *counts.entry(name.workload.clone()).or_default() += 1;
         }
-        for (process, count) in counts {
+        for (workload, count) in counts {
             // Those that stand in for an earlier request's containers stay.
-            let extra = self.surge.entry(process).or_default();
+            let extra = self.surge.entry(workload).or_default();
             *extra = count.div_ceil(BATCHES).max(*extra);
         }
         self.since = Some(Instant::now());
     }
 
-    /// Forgets containers of releases other than the one that serves: they go anyway.
-    pub(super) fn follow(&mut self, deployed: Option<ReleaseVersion>) {
-        let serves = |name: &ContainerName| Some(name.workload.release) == deployed;
+    /// Forgets containers of releases other than those that serve: they go anyway.
+    pub(super) fn follow(&mut self, serving: &[ReleaseVersion]) {
+        let serves = |name: &ContainerName| serving.contains(&name.workload.release);
         self.waiting.retain(serves);
         self.renewed.retain(serves);
-        if self.waiting.is_empty() && self.renewed.is_empty() && !self.replacing.iter().any(serves) {
-            self.surge.clear();
-        }
+        self.surge.retain(|workload, _| serving.contains(&workload.release));
     }
 
     /// Whether containers are still to be made anew.
@@ -60,9 +58,9 @@ impl Restart {
         !self.is_under_way() && self.renewed.is_empty() && self.surge.is_empty()
     }
 
-    /// How many extra containers of `process` stand in.
-    pub(super) fn surge(&self, process: &ProcessType) -> u32 {
-        self.surge.get(process).copied().unwrap_or(0)
+    /// How many extra containers of `workload` stand in.
+    pub(super) fn surge(&self, workload: &WorkloadId) -> u32 {
+        self.surge.get(workload).copied().unwrap_or(0)
     }
 
     /// Notes that a container is gone and will be made anew.
@@ -75,7 +73,7 @@ impl Restart {
 
     /// Goes on with the next containers, ends, or gives up when new ones do not become ready within `patience`: those
     /// that still serve are then left alone. Whether that asks for another pass.
-    pub(super) fn advance(&mut self, unready: &[Unready], deployed: &[Workload], patience: Duration) -> bool {
+    pub(super) fn advance(&mut self, unready: &[Unready], serving: &[Workload], patience: Duration) -> bool {
         if self.is_at_rest() || !self.replacing.is_empty() {
             return false;
         }
@@ -84,7 +82,7 @@ impl Restart {
         if !idle.is_empty() {
             return self.replace(idle);
         }
-        let starting: Vec<_> = unready.iter().filter(|found| self.started(&found.name, deployed)).collect();
+        let starting: Vec<_> = unready.iter().filter(|found| self.started(&found.name, serving)).collect();
         let is_overdue = self.since.is_some_and(|since| since.elapsed() >= patience);
         let is_hopeless = starting.iter().any(|found| found.failure.is_some() || is_overdue);
         if is_hopeless || (starting.is_empty() && self.waiting.is_empty()) {
@@ -100,11 +98,11 @@ impl Restart {
     }
 
     /// Whether this restart started the container: anew or as an extra one.
-    fn started(&self, name: &ContainerName, deployed: &[Workload]) -> bool {
-        let surge = self.surge(&name.workload.process);
+    fn started(&self, name: &ContainerName, serving: &[Workload]) -> bool {
+        let surge = self.surge(&name.workload);
         let is_extra =
             |workload: &Workload| workload.id == name.workload && name.number + surge > workload.replicas;
-        self.renewed.contains(name) || deployed.iter().any(is_extra)
+        self.renewed.contains(name) || serving.iter().any(is_extra)
     }
 
     /// As many of those that wait as others stand in for; all of types without traffic.
@@ -124,9 +122,9 @@ fn is_among(name: &ContainerName, unready: &[Unready]) -> bool {
     unready.iter().any(|found| found.name == *name)
 }
 
-/// Whether one more of its type may be away; types without traffic are not counted.
-fn has_room(room: &mut BTreeMap<ProcessType, u32>, name: &ContainerName) -> bool {
-    match room.get_mut(&name.workload.process) {
+/// Whether one more of its workload may be away; those without traffic are not counted.
+fn has_room(room: &mut BTreeMap<WorkloadId, u32>, name: &ContainerName) -> bool {
+    match room.get_mut(&name.workload) {
         Some(left) => {
             let has = *left > 0;
             *left = left.saturating_sub(1);

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use deis_api::internal::ReportedEndpoint;
-use deis_model::{AppId, AppRoute, ContainerName, Desired, ProcessType, intent};
+use deis_model::{AppId, AppRoute, ContainerName, Desired, WorkloadId, canary, intent};
 
 use super::{Reports, RouteBook};
 
@@ -24,33 +24,62 @@ pub struct Routing {
 pub struct Source {
     /// The route, still without endpoints.
     route: AppRoute,
-    /// The highest number that gets traffic, of each type that does.
-    replicas: BTreeMap<ProcessType, u32>,
+    /// The highest number that gets traffic, of each workload that does.
+    replicas: BTreeMap<WorkloadId, u32>,
+    /// How many containers of the canary its part of the requests is for.
+    canaries: u32,
     /// Containers on their way out.
     withheld: BTreeSet<ContainerName>,
 }
 
 impl Source {
-    /// The route to the deployed release of `desired` on a platform at `domain`, with `surge` extra containers of each
-    /// type and without those that are `withheld`.
+    /// The route to the deployed release of `desired`, and to one that is tried out, on a platform at `domain`; with
+    /// `surge` extra containers of each workload and without those that are `withheld`.
     pub fn new(
         desired: &Desired,
         domain: &str,
-        surge: impl Fn(&ProcessType) -> u32,
+        surge: impl Fn(&WorkloadId) -> u32,
         withheld: BTreeSet<ContainerName>,
     ) -> Self {
-        let replicas = intent::routable(desired).into_iter().map(|(process, replicas)| {
-            let extra = surge(&process);
-            (process, replicas + extra)
-        });
-        Self { route: intent::route(desired, domain, Vec::new()), replicas: replicas.collect(), withheld }
+        let route = intent::route(desired, domain, Vec::new());
+        let (deployed, canary) = (intent::routable(desired), canary::routable(desired));
+        let canaries = canary.values().sum();
+        let tried = route.canary.as_ref().map(|canary| canary.release);
+        let mut replicas = BTreeMap::new();
+        for (release, formation) in [(route.release, deployed), (tried, canary)] {
+            let Some(release) = release else { continue };
+            for (process, wanted) in formation {
+                let id = WorkloadId { app: desired.app.clone(), release, process };
+                let extra = surge(&id);
+                replicas.insert(id, wanted + extra);
+            }
+        }
+        Self { replicas, canaries, withheld, route }
     }
 
     fn wants(&self, endpoint: &ReportedEndpoint) -> bool {
         let name = &endpoint.container;
-        Some(name.workload.release) == self.route.release
-            && self.replicas.get(&name.workload.process).is_some_and(|highest| name.number <= *highest)
+        self.replicas.get(&name.workload).is_some_and(|highest| name.number <= *highest)
             && !self.withheld.contains(name)
+    }
+
+    /// The route with its endpoints, as far as `reports` go.
+    fn complete(&self, reports: &Reports) -> AppRoute {
+        let mut route = self.route.clone();
+        let release = route.release;
+        let serves = |found: &ContainerName| Some(found.workload.release) == release;
+        route.endpoints = reports
+            .ready_endpoints(&route.app, |endpoint| serves(&endpoint.container) && self.wants(endpoint));
+        if let Some(canary) = &mut route.canary {
+            // Of all together: a canary whose host is silent gets nothing as long as anything else is heard of.
+            let mut all = reports.ready_endpoints(&route.app, |endpoint| self.wants(endpoint));
+            all.retain(|endpoint| !serves(&endpoint.container));
+            canary.endpoints = all;
+            let weight = canary::weight(&route.settings);
+            let share = canary::share(weight, canary.endpoints.len(), self.canaries);
+            route.settings.insert(canary::SETTING.to_owned(), share.to_string());
+        }
+        route
     }
 }
 
@@ -87,8 +116,7 @@ impl Routing {
     }
 
     fn write(&self, source: &Source) -> u64 {
-        let endpoints = self.reports.ready_endpoints(&source.route.app, |endpoint| source.wants(endpoint));
-        self.book.publish(AppRoute { endpoints, ..source.route.clone() })
+        self.book.publish(source.complete(&self.reports))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<AppId, Source>> {

@@ -43,7 +43,10 @@ impl FakeDeploys {
     async fn settle(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DeployError> {
         let settled = match self.check() {
             Err(error) => self.database.mark_failed(app, version, &error.to_string()).await,
-            Ok(()) => self.database.mark_deployed(app, version).await,
+            Ok(()) => match self.database.mark_tried(app, version).await {
+                Ok(()) => self.database.mark_deployed(app, version).await,
+                failed => failed,
+            },
         };
         settled.map_err(DeployError::from_database)?;
         self.sync(app).await
@@ -73,7 +76,7 @@ impl Deploys for FakeDeploys {
         self.settle(app, version).await?;
         let release = self.database.release(app, version).await.map_err(DeployError::from_database)?;
         match release.ok_or(DeployError::Gone)? {
-            release if release.state == ReleaseState::Failed => {
+            release if matches!(release.state, ReleaseState::Failed | ReleaseState::Ended) => {
                 Err(DeployError::Failed(release.failure.unwrap_or_default()))
             }
             _ => Ok(()),
@@ -129,7 +132,13 @@ impl Deploys for FakeDeploys {
 
     async fn idle(&self, app: &AppId, timeout: Duration) -> bool {
         let idle = async {
-            while self.database.desired(app).await.unwrap().is_some_and(|desired| desired.pending.is_some()) {
+            while self
+                .database
+                .desired(app)
+                .await
+                .unwrap()
+                .is_some_and(|desired| desired.under_way().is_some())
+            {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };

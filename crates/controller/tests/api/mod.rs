@@ -3,6 +3,7 @@
 mod accounts;
 mod apps;
 mod builds;
+mod canary;
 mod certificates;
 mod config;
 mod containers;

@@ -1,7 +1,7 @@
 //! A leading controller without its API: a database in memory, an engine and a publisher that only pretend.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use deis_api::client::InternalClient;
@@ -41,6 +41,8 @@ pub(crate) struct Bench {
     pub(crate) looks: Arc<AtomicUsize>,
     /// Whether the next such question ends in a panic.
     pub(crate) breaks: Arc<AtomicBool>,
+    /// The release whose containers the publisher finds ill.
+    pub(crate) ill: Arc<Mutex<Option<ReleaseVersion>>>,
     /// How often there was no registry.
     pub(crate) refusals: Arc<AtomicUsize>,
 }
@@ -177,6 +179,7 @@ impl Bench {
             has_pulled,
             looks,
             breaks,
+            ill: Arc::default(),
             refusals,
         }
     }
@@ -187,10 +190,15 @@ impl Bench {
 
     pub(crate) fn report(&self) {
         let (engine, reports) = (self.engine.clone(), Arc::clone(&self.reports));
-        let (term, shutdown) = (Arc::clone(&self.term), self.shutdown.clone());
+        let (term, shutdown, ill) = (Arc::clone(&self.term), self.shutdown.clone(), Arc::clone(&self.ill));
         tokio::spawn(async move {
             while !shutdown.is_cancelled() {
-                let report = full_report(ready(&engine).await);
+                let mut endpoints = ready(&engine).await;
+                let ill = *ill.lock().unwrap();
+                for endpoint in &mut endpoints {
+                    endpoint.ready = Some(endpoint.container.workload.release) != ill;
+                }
+                let report = full_report(endpoints);
                 term.wake_all(reports.take("here", report, Instant::now()).unwrap());
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod acme;
 #[cfg(test)]
+mod canary;
+#[cfg(test)]
 mod change;
 #[cfg(test)]
 mod commit;

@@ -69,6 +69,19 @@ async fn marks_tell_every_change_of_what_is_wanted(databases: Databases) {
     };
     database.change_app_settings(&blog, "none", set).await.expect("written").expect("right");
     seen.push(mark(&database).await);
+    let weigh = |settings: &mut BTreeMap<String, String>| -> Result<(), ()> {
+        settings.insert("canary".to_owned(), "10".to_owned());
+        Ok(())
+    };
+    database.change_app_settings(&blog, "none", weigh).await.expect("written").expect("right");
+    let version = database.release_build(&blog, build()).await.expect("released").release.version;
+    seen.push(mark(&database).await);
+    database.mark_tried(&blog, version).await.expect("tried out");
+    seen.push(mark(&database).await);
+    database.promote(&blog).await.expect("promoted");
+    seen.push(mark(&database).await);
+    database.mark_failed(&blog, version, "too slow").await.expect("failed");
+    seen.push(mark(&database).await);
     let names = ["blog.example.com".to_owned()];
     let certificate = NewCertificate {
         owner: "ann",

@@ -95,8 +95,12 @@ async fn check_releases(database: &Database, app: &AppId, expected: &str) {
     let releases = database.releases(app, Slice::first(100)).await.expect("the app exists");
     let state = |state| match state {
         ReleaseState::Pending => "pending",
+        ReleaseState::Starting => "starting",
+        ReleaseState::Canary => "canary",
+        ReleaseState::Promoted => "promoted",
         ReleaseState::Deployed => "deployed",
         ReleaseState::Failed => "failed",
+        ReleaseState::Ended => "ended",
     };
     let found: Vec<String> = releases
         .items

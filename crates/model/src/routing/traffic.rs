@@ -111,7 +111,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::app(
         "canary",
         "0",
-        "how many of a hundred requests go to the release that is tried out",
+        "how many of a hundred requests a new release gets until it is promoted; 0: it takes the place of the one before",
         |rules, value| put(&mut rules.canary_percent, percent(value)),
     ),
     Setting {
@@ -224,6 +224,11 @@ fn affinity(value: &str, by: fn(String) -> Affinity) -> Result<Option<Affinity>,
         name if is_token(name) && name.len() <= 64 => Ok(Some(by(name.to_owned()))),
         _ => Err(Must::be("a name of at most 64 letters, digits, - and _")),
     }
+}
+
+/// Whole percent, with or without the sign; none if it is something else.
+pub(crate) fn whole_percent(value: &str) -> Option<u8> {
+    percent(value).ok()
 }
 
 fn percent(value: &str) -> Result<u8, Must> {

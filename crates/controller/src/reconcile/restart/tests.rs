@@ -30,6 +30,11 @@ fn workload(text: &str, replicas: u32) -> Workload {
     }
 }
 
+/// How many extra containers stand in for those of `v1.web`.
+fn surge(restart: &Restart) -> u32 {
+    restart.surge(&name("v1.web.1").workload)
+}
+
 /// Advances while `unready` are not ready, those with a `!` for ever.
 fn advance(restart: &mut Restart, unready: &[&str], patience: Duration) -> bool {
     let found = |text: &&str| Unready {
@@ -37,8 +42,7 @@ fn advance(restart: &mut Restart, unready: &[&str], patience: Duration) -> bool 
         failure: text.ends_with('!').then_some(Failure::Crashed { exit_code: 1 }),
     };
     let unready: Vec<_> = unready.iter().map(found).collect();
-    let web = ProcessType::web();
-    let deployed = [workload("v1.web", 5 + restart.surge(&web)), workload("v1.worker", 2)];
+    let deployed = [workload("v1.web", 5 + surge(restart)), workload("v1.worker", 2)];
     restart.advance(&unready, &deployed, patience)
 }
 
@@ -53,7 +57,7 @@ fn replaced(restart: &mut Restart, expected: &[&str]) {
 fn one_extra_container_stands_in_for_each_that_is_away() {
     let mut restart = Restart::default();
     restart.queue(&names(&["v1.web.1", "v1.web.2", "v1.web.3", "v1.web.4", "v1.web.5"]));
-    assert_eq!(restart.surge(&ProcessType::web()), 2);
+    assert_eq!(surge(&restart), 2);
     assert!(!advance(&mut restart, &["v1.web.7"], PATIENCE), "an extra one is not ready");
     assert!(advance(&mut restart, &[], PATIENCE));
     replaced(&mut restart, &["v1.web.1", "v1.web.2"]);
@@ -63,7 +67,7 @@ fn one_extra_container_stands_in_for_each_that_is_away() {
     assert!(advance(&mut restart, &[], PATIENCE));
     replaced(&mut restart, &["v1.web.5"]);
     assert!(!restart.is_under_way());
-    assert!(advance(&mut restart, &[], PATIENCE) && restart.surge(&ProcessType::web()) == 0);
+    assert!(advance(&mut restart, &[], PATIENCE) && surge(&restart) == 0);
     assert!(!advance(&mut restart, &[], PATIENCE));
 }
 
@@ -80,7 +84,7 @@ fn a_second_restart_takes_no_stand_in_away() {
     let mut restart = Restart::default();
     restart.queue(&names(&["v1.web.1"]));
     restart.queue(&names(&["v1.worker.1"]));
-    assert_eq!(restart.surge(&ProcessType::web()), 1);
+    assert_eq!(surge(&restart), 1);
     assert!(!advance(&mut restart, &["v1.web.6"], PATIENCE), "nobody stands in for web.1 yet");
 }
 
@@ -106,7 +110,7 @@ fn a_restart_whose_new_containers_are_not_well_spares_the_others() {
         let mut restart = Restart::default();
         restart.queue(&names(&["v1.web.1"]));
         assert!(advance(&mut restart, &[unready], patience));
-        assert!(!restart.is_under_way() && restart.surge(&ProcessType::web()) == 0);
+        assert!(!restart.is_under_way() && surge(&restart) == 0);
     }
 }
 
@@ -114,6 +118,18 @@ fn a_restart_whose_new_containers_are_not_well_spares_the_others() {
 fn a_new_release_ends_the_restart_of_the_old_one() {
     let mut restart = Restart::default();
     restart.queue(&names(&["v1.web.1"]));
-    restart.follow(ReleaseVersion::new(2));
-    assert!(!restart.is_under_way() && restart.surge(&ProcessType::web()) == 0);
+    restart.follow(&[ReleaseVersion::FIRST.next()]);
+    assert!(!restart.is_under_way() && surge(&restart) == 0);
+}
+
+#[test]
+fn a_release_that_is_tried_out_restarts_beside_the_one_that_serves() {
+    let mut restart = Restart::default();
+    restart.queue(&names(&["v1.web.1", "v2.web.1"]));
+    restart.follow(&[ReleaseVersion::FIRST, ReleaseVersion::FIRST.next()]);
+    let serving = [workload("v1.web", 6), workload("v2.web", 2)];
+    let starting = |text: &str| [Unready { name: name(text), failure: None }];
+    assert!(!restart.advance(&starting("v2.web.2"), &serving, PATIENCE), "nobody stands in for it yet");
+    assert!(restart.advance(&[], &serving, PATIENCE));
+    replaced(&mut restart, &["v1.web.1", "v2.web.1"]);
 }

@@ -1,10 +1,13 @@
-//! The release on its way: started, then judged deployed or failed.
+//! Releases beside the one that serves: on their way, until they are judged ready or failed; or tried out, and judged for
+//! as long as they are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use deis_model::plan::{Verdict, plan};
-use deis_model::{ContainerStatus, Desired, ReleaseContent, ReleaseVersion, Workload, WorkloadId, intent};
+use deis_model::{
+    ContainerStatus, Desired, ReleaseContent, ReleaseVersion, Workload, WorkloadId, canary, intent,
+};
 use deis_scheduler::SchedulerError;
 use tracing::info;
 
@@ -13,35 +16,47 @@ use super::next::Next;
 use super::pass::{PassError, SLOW_LOOK, is_passing, look_again};
 use super::{RETRY, Reconciler, failure};
 
-/// What a pending release asks of the rest of the pass.
-pub(super) struct Pending {
-    /// What is to run of it.
+/// What releases beside the one that serves ask of the rest of the pass.
+pub(super) struct Beside {
+    /// What is to run of them. Of one that was judged now, what ran: routes may lead there until the next pass.
     pub(super) workloads: Vec<Workload>,
-    /// When to look at it again.
+    /// When to look at them again.
     pub(super) next: Next,
 }
 
-impl Pending {
-    /// There is none.
-    pub(super) fn none() -> Self {
-        Self { workloads: Vec::new(), next: Next::SETTLED }
-    }
-}
-
 impl Reconciler {
-    /// Brings a pending release one step on: starts it, or judges it deployed or failed.
-    pub(super) async fn advance(
+    /// Brings the releases beside the one that serves one step on.
+    pub(super) async fn advance_beside(
+        &self,
+        desired: &Desired,
+        containers: &[ContainerStatus],
+        memory: &mut Memory,
+    ) -> Result<Beside, PassError> {
+        let mut all = Beside { workloads: Vec::new(), next: Next::SETTLED };
+        for release in desired.under_way().into_iter().chain(desired.tried_out()) {
+            let one = self.advance(desired, release, containers, memory).await?;
+            all.workloads.extend(one.workloads);
+            all.next = all.next.or(one.next);
+        }
+        Ok(all)
+    }
+
+    /// Starts what is missing of a release, then judges it.
+    async fn advance(
         &self,
         desired: &Desired,
         release: &ReleaseContent,
         containers: &[ContainerStatus],
         memory: &mut Memory,
-    ) -> Result<Pending, PassError> {
+    ) -> Result<Beside, PassError> {
+        if desired.is_tried_out(release.version) && canary::weight(&desired.settings) == 0 {
+            return self.end(desired, release).await;
+        }
         let (workloads, own) = match self.start(desired, release, containers, memory).await {
             Ok(Some(started)) => started,
             Ok(None) => {
                 let workloads = intent::workloads(desired, release, &[]);
-                return Ok(Pending { workloads, next: Next::after(SLOW_LOOK) });
+                return Ok(Beside { workloads, next: Next::after(SLOW_LOOK) });
             }
             Err(error) if is_passing(&error) => return Err(error.into()),
             Err(error) => return self.held_up(desired, release, &error, memory).await,
@@ -49,9 +64,9 @@ impl Reconciler {
         let overdue = self.is_overdue(release.version, memory);
         match Verdict::of(&self.unready(&workloads, &own)) {
             Verdict::Ready => {
-                self.shared.database.mark_deployed(&desired.app, release.version).await?;
-                info!(app = %desired.app, release = %release.version, "deployed");
-                Ok(Pending { workloads, next: Next::NOW })
+                memory.unready_since.remove(&release.version);
+                let next = self.note_ready(desired, release.version).await?;
+                Ok(Beside { workloads, next })
             }
             Verdict::Failed(name, failure) => {
                 let reason = self.explain_failure(&name, &failure, containers).await;
@@ -63,9 +78,36 @@ impl Reconciler {
             }
             Verdict::Waiting(names) => {
                 let next = Next::after(look_again(&names, &workloads));
-                Ok(Pending { workloads, next })
+                Ok(Beside { workloads, next })
             }
         }
+    }
+
+    /// Has a release that is ready get what it was made for, unless it has it.
+    async fn note_ready(&self, desired: &Desired, version: ReleaseVersion) -> Result<Next, PassError> {
+        let (app, database) = (&desired.app, &self.shared.database);
+        if desired.tried_out().is_some_and(|canary| canary.version == version) {
+            return Ok(Next::SETTLED);
+        }
+        if desired.is_tried_out(version) {
+            database.mark_tried(app, version).await?;
+            let weight = canary::weight(&desired.settings);
+            info!(app = %app, release = %version, weight, "tried out");
+            self.shared.events.say(app, format!("{version} is tried out on {weight} % of the requests"));
+        } else {
+            database.mark_deployed(app, version).await?;
+            info!(app = %app, release = %version, "deployed");
+        }
+        Ok(Next::NOW)
+    }
+
+    /// Ends what gets no requests any more.
+    async fn end(&self, desired: &Desired, release: &ReleaseContent) -> Result<Beside, PassError> {
+        let reason = "its part of the requests was set to 0";
+        if self.shared.database.end_canaries(&desired.app, reason).await? {
+            self.shared.events.say(&desired.app, format!("{} was ended: {reason}", release.version));
+        }
+        Ok(Beside { workloads: intent::workloads(desired, release, &[]), next: Next::NOW })
     }
 
     /// Goes on trying what the engine refuses for as long as that may pass.
@@ -75,7 +117,7 @@ impl Reconciler {
         release: &ReleaseContent,
         error: &SchedulerError,
         memory: &mut Memory,
-    ) -> Result<Pending, PassError> {
+    ) -> Result<Beside, PassError> {
         if !error.may_pass() {
             return self.fail(desired, release, error.to_string()).await;
         }
@@ -88,12 +130,12 @@ impl Reconciler {
         // Where it was may be where it is missing now.
         memory.images.remove(&release.version);
         let workloads = intent::workloads(desired, release, &[]);
-        Ok(Pending { workloads, next: Next::after(RETRY) })
+        Ok(Beside { workloads, next: Next::after(RETRY) })
     }
 
     /// Whether the release has had its time.
     fn is_overdue(&self, version: ReleaseVersion, memory: &mut Memory) -> bool {
-        memory.note_pending(version).elapsed() >= self.shared.settings.ready_timeout
+        memory.note_unready(version).elapsed() >= self.shared.settings.ready_timeout
     }
 
     /// Starts what is missing of `release`: its workloads, and the containers that are really theirs. None while its
@@ -107,7 +149,7 @@ impl Reconciler {
     ) -> Result<Option<(Vec<Workload>, Vec<ContainerStatus>)>, SchedulerError> {
         let Some(workloads) = self.workloads(desired, release, memory).await? else { return Ok(None) };
         let own = made_from(&workloads, containers);
-        self.apply(&plan(&workloads, &own), &BTreeSet::new()).await?;
+        self.apply(&plan(&workloads, &own), &memory.restart.replacing).await?;
         Ok(Some((workloads, own)))
     }
 
@@ -116,7 +158,7 @@ impl Reconciler {
         desired: &Desired,
         release: &ReleaseContent,
         reason: String,
-    ) -> Result<Pending, PassError> {
+    ) -> Result<Beside, PassError> {
         // The lines after the first are the app's own words, which may hold secrets.
         let cause = reason.lines().next();
         info!(app = %desired.app, release = %release.version, cause, "release failed");
@@ -124,21 +166,14 @@ impl Reconciler {
         for line in failure::log_lines(release.version, &reason) {
             self.shared.events.say(&desired.app, line);
         }
-        Ok(Pending { workloads: Vec::new(), next: Next::NOW })
+        Ok(Beside { workloads: intent::workloads(desired, release, &[]), next: Next::NOW })
     }
 }
 
 impl Memory {
-    /// When this process first saw that this pending release can start, or would but for what may pass.
-    fn note_pending(&mut self, version: ReleaseVersion) -> Instant {
-        match self.pending_since {
-            Some((held, since)) if held == version => since,
-            _ => {
-                let now = Instant::now();
-                self.pending_since = Some((version, now));
-                now
-            }
-        }
+    /// When this process first saw that this release can start, or would but for what may pass, and was not ready.
+    fn note_unready(&mut self, version: ReleaseVersion) -> Instant {
+        *self.unready_since.entry(version).or_insert_with(Instant::now)
     }
 }
 
