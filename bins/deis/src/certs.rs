@@ -4,23 +4,32 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Subcommand;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
+use deis_api::v1::{Automatic, Certificate};
+
 use crate::client::segment;
-use crate::options::ListOptions;
-use crate::output;
+use crate::options::{FormatOption, ListOptions};
+use crate::output::{self, field};
 use crate::progress::spinning;
 use crate::session::Session;
 
 /// Commands of certificates.
 #[derive(Subcommand)]
 pub(crate) enum Certs {
-    /// List your certificates
+    /// List your certificates, and those that the platform gets by itself for your apps' domains
     #[command(name = "certs:list")]
     List {
         #[command(flatten)]
         list: ListOptions,
+    },
+    /// Show one certificate
+    #[command(name = "certs:info", after_help = "Example:\n  deis certs:info www.example.com")]
+    Info {
+        /// What it is called, or the domain that it is for
+        name: String,
+        #[command(flatten)]
+        format: FormatOption,
     },
     /// Add a certificate and its key
     #[command(
@@ -47,19 +56,13 @@ pub(crate) enum Certs {
     },
 }
 
-/// What a listing shows of a certificate.
-#[derive(Deserialize)]
-struct Certificate {
-    common_name: String,
-    expires: String,
-}
-
 impl Certs {
     /// Does it.
     pub(crate) async fn run(self) -> Result<()> {
         let session = Session::open()?;
         match self {
             Self::List { list } => self::list(&session, &list).await,
+            Self::Info { name, format } => info(&session, &name, format.json).await,
             Self::Add { cert, key, common_name, subject_alt_names } => {
                 let names = names(common_name, subject_alt_names);
                 add(&session, &read(&cert)?, &read(&key)?, &names).await
@@ -79,9 +82,60 @@ async fn list(session: &Session, list: &ListOptions) -> Result<()> {
         return Ok(output::line("No certs")?);
     }
     certs.sort_by(|a, b| a.common_name.cmp(&b.common_name));
-    let head = [("Common Name", "Expires"), ("-----------", "-------")];
-    let rows = certs.iter().map(|cert| (cert.common_name.as_str(), cert.expires.as_str()));
-    Ok(output::lines(output::columns(head.into_iter().chain(rows), 5))?)
+    Ok(output::lines(table(&certs))?)
+}
+
+/// Names and ends, and where there are automatic ones, what became of each.
+fn table(certs: &[Certificate]) -> Vec<String> {
+    let names = ["Common Name", "-----------"].into_iter();
+    let names = names.chain(certs.iter().map(|cert| cert.common_name.as_str()));
+    let end =
+        |cert: &Certificate| if cert.expires.is_empty() { "-".to_owned() } else { cert.expires.clone() };
+    let ends = ["Expires", "-------"].map(str::to_owned).into_iter().chain(certs.iter().map(end));
+    let uploaded = || "uploaded".to_owned();
+    let state = |cert: &Certificate| cert.automatic.as_ref().map_or_else(uploaded, state);
+    let states = ["State", "-----"].map(str::to_owned).into_iter().chain(certs.iter().map(state));
+    let ends = match certs.iter().any(|cert| cert.automatic.is_some()) {
+        true => output::columns(ends.zip(states), 5),
+        false => ends.collect(),
+    };
+    output::columns(names.zip(ends), 5)
+}
+
+/// `issued for blog`, and what went wrong last.
+fn state(automatic: &Automatic) -> String {
+    let Automatic { app, state, problem, next } = automatic;
+    let problem = problem.as_ref().map(|problem| format!(": {problem}"));
+    let next = next.as_ref().filter(|_| problem.is_some()).map(|next| format!("; next attempt {next}"));
+    format!("{state} for {app}{}{}", problem.unwrap_or_default(), next.unwrap_or_default())
+}
+
+async fn info(session: &Session, name: &str, json: bool) -> Result<()> {
+    let path = format!("/v1/certs/{}", segment(name));
+    if json {
+        return Ok(output::json(&session.client.read::<Value>(&path).await?)?);
+    }
+    let cert: Certificate = session.client.read(&path).await?;
+    output::line(format_args!("=== {} Certificate", cert.common_name))?;
+    Ok(output::lines(description(&cert))?)
+}
+
+fn description(cert: &Certificate) -> Vec<String> {
+    let mut lines = vec![field("names", cert.names.join(", ")), field("owner", &cert.owner)];
+    let mut add = |label: &str, value: &str| {
+        if !value.is_empty() {
+            lines.push(field(label, value));
+        }
+    };
+    add("expires", &cert.expires);
+    add("added", &cert.created);
+    if let Some(Automatic { app, state, problem, next }) = &cert.automatic {
+        add("app", app);
+        add("state", state);
+        add("problem", problem.as_deref().unwrap_or_default());
+        add("next", next.as_deref().unwrap_or_default());
+    }
+    lines
 }
 
 /// One certificate object is made per name; none means the name in the certificate.

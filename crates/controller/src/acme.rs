@@ -28,6 +28,7 @@ use crate::lead::Gate;
 
 pub use answers::Routers;
 pub use keeper::Keeper;
+pub(crate) use standing::{Named, StandingError};
 
 /// Tells the time.
 pub type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;

@@ -2,6 +2,7 @@
 
 mod access;
 mod apps;
+mod automatic;
 mod build;
 mod canary;
 mod certificate;
@@ -26,6 +27,7 @@ mod setting;
 mod token;
 mod user;
 
+pub use automatic::Automatic;
 pub(crate) use certificate::purpose as certificate_purpose;
 pub use container::ContainerView;
 pub use deploys::{DATABASE_AWAY, DeployError, Deploys};

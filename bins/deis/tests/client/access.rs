@@ -60,6 +60,17 @@ fn certs_are_listed_added_and_removed_with_errors_shown() {
     let none =
         ("GET /v1/certs/?page_size=100", 200, r#"{"count":0,"next":null,"previous":null,"results":[]}"#);
     check(&["certs:list"], &[none], "No certs\n", &[none.0]);
+    let automatic = r#"{"id":0,"owner":"ann","common_name":"blog.test","expires":"","created":"","updated":"","names":["blog.test"],"automatic":{"app":"blog","state":"failed","problem":"no such host","next":"2026"}}"#;
+    let both = page(&format!("{},{automatic}", cert("a.b")));
+    let list = ("GET /v1/certs/?page_size=100", 200, both.as_str());
+    let expected = "Common Name     Expires     State\n-----------     -------     -----\n\
+                    a.b             2017        uploaded\n\
+                    blog.test       -           failed for blog: no such host; next attempt 2026\n";
+    check(&["certs"], &[list], expected, &[list.0]);
+    let info = ("GET /v1/certs/blog.test", 200, automatic);
+    let expected = "=== blog.test Certificate\nnames:    blog.test\nowner:    ann\napp:      blog\n\
+                    state:    failed\nproblem:  no such host\nnext:     2026\n";
+    check(&["certs:info", "blog.test"], &[info], expected, &[info.0]);
     let output = User::logged_in(&[]).run(&["certs:remove", "www.example.com"]);
     assert_eq!(stderr(&output), "Error: \n404 NOT FOUND\ndetail: Not found\n");
     let user = User::logged_in(&[("POST /v1/certs/", 201, "{}")]);

@@ -33,8 +33,6 @@ pub(super) struct Job {
     pub(super) opening: Arc<Mutex<()>>,
     /// The name.
     pub(super) host: String,
-    /// The app that it leads to.
-    pub(super) app: AppId,
     /// How it is proved that the name is the platform's.
     pub(super) proof: Proof,
     /// The end of the certificate that is served meanwhile.
@@ -107,10 +105,11 @@ impl Job {
 
     async fn note_success(&self, pair: &AcmePair, validity: Validity) -> Result<(), DatabaseError> {
         let rests_until = (self.parts.clock)() + validity.rest();
-        self.parts.database.finish_acme_order(pair, &self.app, validity, rests_until).await?;
-        let text = format!("certificate for {} issued, valid until {}", self.host, date(validity.not_after));
-        self.parts.events.say(&self.app, text);
-        info!(host = self.host, app = %self.app, until = date(validity.not_after), "a certificate was issued");
+        let AcmeParts { database, domain, .. } = &self.parts;
+        let served = database.finish_acme_order(pair, domain, validity, rests_until).await?;
+        let until = date(validity.not_after);
+        self.tell(served.as_ref(), format!("certificate for {} issued, valid until {until}", self.host));
+        info!(host = self.host, app = ?served, until, "a certificate was issued");
         if self.authority_failures > 0 {
             let now = (self.parts.clock)();
             self.parts.database.note_acme_authority(&self.settings.directory, 0, now, None).await?;
@@ -126,8 +125,9 @@ impl Job {
         let failures = self.failures.saturating_add(1);
         let own = (self.parts.clock)() + name_pause(&self.host, failures);
         let retry_at = retry_at.map_or(own, |wanted| wanted.max(own));
-        self.parts.database.fail_acme_order(&self.host, failures, retry_at, reason).await?;
-        warn!(host = self.host, app = %self.app, failures, reason, "no certificate was issued");
+        let AcmeParts { database, domain, .. } = &self.parts;
+        let served_app = database.fail_acme_order(&self.host, failures, retry_at, reason, domain).await?;
+        warn!(host = self.host, app = ?served_app, failures, reason, "no certificate was issued");
         let served = self.served_until.map(|end| format!("; the one that is served ends on {}", date(end)));
         let text = format!(
             "no certificate for {}: {reason}; next attempt on {}{}",
@@ -135,8 +135,15 @@ impl Job {
             date(retry_at),
             served.unwrap_or_default()
         );
-        self.parts.events.say(&self.app, text);
+        self.tell(served_app.as_ref(), text);
         Ok(())
+    }
+
+    /// Says it in the log of the app that the name leads to by now, if it leads to one.
+    fn tell(&self, app: Option<&AppId>, text: String) {
+        if let Some(app) = app {
+            self.parts.events.say(app, text);
+        }
     }
 
     /// All orders rest for a while.

@@ -130,7 +130,6 @@ impl Keeper {
             answers: self.answers.clone(),
             opening: Arc::clone(&self.opening),
             host: host.to_owned(),
-            app: name.app.clone(),
             proof,
             served_until: progress.and_then(|found| Some(found.certificate.as_ref()?.validity.not_after)),
             failures: progress.map_or(0, |found| found.failures),

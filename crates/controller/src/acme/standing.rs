@@ -2,16 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use deis_database::{AcmeAccount, AcmeState, DatabaseError};
+use deis_database::{AcmeAccount, AcmeState, Database, DatabaseError};
 use deis_model::acme::{AUTO, AcmeSettings, Capacity, Name, PREFIX, Progress, names};
 use deis_model::routing::{MeshSettings, SettingError};
 use time::{Duration, OffsetDateTime, UtcOffset};
 
 use super::{AcmeParts, issued};
+use crate::Vault;
 use crate::routes::open_settings;
 
 /// How many orders are under way at the same time at most.
 const AT_ONCE: usize = 4;
+
+/// All names that lead to apps, and what operators say of certificates for them.
+pub(crate) struct Named {
+    /// What operators say.
+    pub(crate) settings: AcmeSettings,
+    /// All names that lead to apps.
+    pub(crate) names: BTreeMap<String, Name>,
+}
 
 /// How everything stands.
 pub(super) struct Standing {
@@ -27,23 +36,34 @@ pub(super) struct Standing {
 
 /// Why it is not known.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum StandingError {
+pub(crate) enum StandingError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Settings(#[from] SettingError),
 }
 
+impl Named {
+    /// Reads them, of a platform at `domain`.
+    pub(crate) async fn read(
+        database: &Database,
+        vault: &Vault,
+        domain: &str,
+        now: OffsetDateTime,
+    ) -> Result<Self, StandingError> {
+        let mesh = read_settings(&open_settings(database, vault).await?)?;
+        let covered =
+            mesh.tls.certificate.as_ref().map(|pair| issued::covered(&pair.chain)).unwrap_or_default();
+        let apps = database.acme_names(now).await?;
+        Ok(Self { names: names(&mesh.acme, domain, &covered, &apps), settings: mesh.acme })
+    }
+}
+
 impl Standing {
     /// Reads it.
     pub(super) async fn read(parts: &AcmeParts) -> Result<Self, StandingError> {
-        let database = &parts.database;
-        let mesh = read_settings(&open_settings(database, &parts.vault).await?)?;
-        let covered =
-            mesh.tls.certificate.as_ref().map(|pair| issued::covered(&pair.chain)).unwrap_or_default();
-        let apps = database.acme_names((parts.clock)()).await?;
-        let names = names(&mesh.acme, &parts.domain, &covered, &apps);
-        let settings = mesh.acme;
+        let AcmeParts { database, vault, domain, clock, .. } = parts;
+        let Named { settings, names } = Named::read(database, vault, domain, clock()).await?;
         let states = database.acme_states().await?;
         let account = database.acme_account(&settings.directory).await?;
         Ok(Self { settings, names, states, account })

@@ -1,17 +1,30 @@
-//! `/v1/certs/…`: the caller's own certificates.
+//! `/v1/certs/…`: the caller's own certificates, and the automatic ones of apps on which the caller works.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
+
+use deis_api::v1;
+use deis_database::Listing;
 
 use super::body::Fields;
 use super::caller::Caller;
 use super::page::Paging;
 use super::reply::{Reply, empty_reply, json_reply};
 use super::wire;
-use crate::app::Platform;
+use crate::app::{Platform, Refusal};
 
+/// Those that were uploaded come first.
 pub(super) async fn list(State(platform): State<Platform>, Caller(caller): Caller, paging: Paging) -> Reply {
-    paging.reply(platform.certificates(&caller, paging.slice()).await?, wire::certificate)
+    let slice = paging.slice();
+    let uploaded = platform.certificates(&caller, slice).await?;
+    let automatic = platform.automatic_certificates(&caller).await?;
+    let total = uploaded.total + automatic.len() as u64;
+    let left = slice.limit as usize - uploaded.items.len();
+    let passed = u64::from(slice.offset).saturating_sub(uploaded.total);
+    let automatic = automatic.into_iter().skip(usize::try_from(passed).unwrap_or(usize::MAX)).take(left);
+    let items: Vec<v1::Certificate> =
+        uploaded.items.into_iter().map(wire::certificate).chain(automatic.map(wire::automatic)).collect();
+    paging.reply(Listing { total, items }, |certificate| certificate)
 }
 
 pub(super) async fn create(
@@ -30,7 +43,11 @@ pub(super) async fn show(
     Caller(caller): Caller,
     Path(name): Path<String>,
 ) -> Reply {
-    json_reply(StatusCode::OK, &wire::certificate(platform.certificate(&caller, &name).await?))
+    let certificate = match platform.certificate(&caller, &name).await {
+        Err(Refusal::NotFound) => wire::automatic(platform.automatic_certificate(&caller, &name).await?),
+        uploaded => wire::certificate(uploaded?),
+    };
+    json_reply(StatusCode::OK, &certificate)
 }
 
 pub(super) async fn delete(

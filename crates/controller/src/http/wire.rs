@@ -10,7 +10,7 @@ use deis_api::v1;
 use deis_database::{App, Push};
 use deis_model::{AppId, Build, Certificate, Config, Domain, Key, Release, ReleaseState, User};
 
-use crate::app::ContainerView;
+use crate::app::{Automatic, ContainerView};
 
 /// `2014-01-01T00:00:00UTC`.
 fn stamp(time: OffsetDateTime) -> String {
@@ -130,6 +130,26 @@ pub(super) fn certificate(certificate: Certificate) -> v1::Certificate {
         created: stamp(certificate.created),
         updated: stamp(certificate.updated),
         names: certificate.names,
+        automatic: None,
+    }
+}
+
+/// An automatic certificate, among those that were uploaded: those have numbers from 1.
+pub(super) fn automatic(certificate: Automatic) -> v1::Certificate {
+    v1::Certificate {
+        id: 0,
+        owner: certificate.owner,
+        common_name: certificate.host.clone(),
+        expires: certificate.expires.map(stamp).unwrap_or_default(),
+        created: String::new(),
+        updated: String::new(),
+        names: vec![certificate.host],
+        automatic: Some(v1::Automatic {
+            app: certificate.app.to_string(),
+            state: certificate.condition.as_str().to_owned(),
+            problem: certificate.problem,
+            next: certificate.next.map(stamp),
+        }),
     }
 }
 

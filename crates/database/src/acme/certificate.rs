@@ -119,7 +119,7 @@ fn among(columns: &str, hosts: &[String]) -> Query {
 }
 
 /// The app that `host` leads to on a platform at `domain`, if there may be one.
-async fn served_app(
+pub(super) async fn served_app(
     transaction: &mut Transaction,
     host: &str,
     domain: &str,

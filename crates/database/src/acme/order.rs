@@ -1,12 +1,11 @@
 //! Orders that are under way.
 
 use deis_model::AppId;
-use std::collections::BTreeSet;
-
 use deis_model::acme::Validity;
 use time::OffsetDateTime;
 
 use super::AcmePair;
+use super::certificate::served_app;
 use crate::query::query;
 use crate::row::{Row, microseconds};
 use crate::transaction::Transaction;
@@ -63,15 +62,17 @@ impl Database {
         self.execute(query(keep).bind(host).bind(sealed_key)).await.map(drop)
     }
 
-    /// Ends the order for a name with its certificate, which is served for `app` from now on. No other begins before
-    /// `rests_until`.
+    /// Ends the order for a name with its certificate, which is served from now on. No other begins before `rests_until`.
+    ///
+    /// The app that the name leads to by now, on a platform at `domain`: it may not be the one that it was ordered for.
+    /// None if there is no such app, or no such order any more.
     pub async fn finish_acme_order(
         &self,
         pair: &AcmePair,
-        app: &AppId,
+        domain: &str,
         validity: Validity,
         rests_until: OffsetDateTime,
-    ) -> Result<(), DatabaseError> {
+    ) -> Result<Option<AppId>, DatabaseError> {
         self.write(|mut transaction| async move {
             let finish = "UPDATE acme_certificates SET directory = order_directory, chain = $2, sealed_key = $3, \
                           not_before = $4, not_after = $5, order_directory = NULL, order_url = NULL, \
@@ -81,25 +82,37 @@ impl Database {
             let finish =
                 finish.bind(microseconds(validity.not_before)).bind(microseconds(validity.not_after));
             let finish = finish.bind(microseconds(rests_until));
-            transaction.execute(finish).await?;
-            transaction.revise(&BTreeSet::from([app.clone()])).await?;
-            transaction.commit().await
+            if transaction.execute(finish).await? == 0 {
+                return Ok(None);
+            }
+            let served = served_app(&mut transaction, &pair.host, domain).await?;
+            transaction.revise(&served.iter().cloned().collect()).await?;
+            transaction.commit().await?;
+            Ok(served)
         })
         .await
     }
 
-    /// Ends the order for `host` without one: no other begins before `retry_at`.
+    /// Ends the order for `host` without one: no other begins before `retry_at`. The app that it leads to by now, on a
+    /// platform at `domain`.
     pub async fn fail_acme_order(
         &self,
         host: &str,
         failures: u32,
         retry_at: OffsetDateTime,
         problem: &str,
-    ) -> Result<(), DatabaseError> {
+        domain: &str,
+    ) -> Result<Option<AppId>, DatabaseError> {
         let fail = "UPDATE acme_certificates SET order_directory = NULL, order_url = NULL, sealed_order_key = NULL, \
                     failures = $2, retry_at = $3, problem = $4 WHERE host = $1";
-        let fail = query(fail).bind(host).bind(i64::from(failures));
-        self.execute(fail.bind(microseconds(retry_at)).bind(problem)).await.map(drop)
+        self.write(|mut transaction| async move {
+            let fail = query(fail).bind(host).bind(i64::from(failures));
+            transaction.execute(fail.bind(microseconds(retry_at)).bind(problem)).await?;
+            let served = served_app(&mut transaction, host, domain).await?;
+            transaction.commit().await?;
+            Ok(served)
+        })
+        .await
     }
 }
 

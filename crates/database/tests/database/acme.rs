@@ -10,6 +10,7 @@ use crate::contract::{Databases, on_both_engines};
 
 on_both_engines! {
     an_order_goes_from_its_beginning_to_a_certificate_that_is_served,
+    a_certificate_serves_the_app_that_its_name_leads_to_by_now,
     a_failed_order_leaves_the_certificate_before_it,
     orders_are_counted_by_the_hour,
     an_account_is_kept_and_forgotten_whatever_the_authority_does,
@@ -55,7 +56,7 @@ async fn database(databases: &Databases) -> Database {
 /// Has `www.example.com` get the certificate called `words`.
 async fn certify(database: &Database, words: &str) {
     database.begin_acme_order(HOST, CA, hour(0)).await.unwrap();
-    database.finish_acme_order(&pair(words), &blog(), validity(), hour(1)).await.unwrap();
+    database.finish_acme_order(&pair(words), "deis.example", validity(), hour(1)).await.unwrap();
 }
 
 async fn served(database: &Database) -> Option<AcmePair> {
@@ -77,7 +78,7 @@ async fn an_order_goes_from_its_beginning_to_a_certificate_that_is_served(databa
 
     let mut changes = database.changes();
     assert_eq!(changes.next().await, Some(Change::All));
-    database.finish_acme_order(&pair("one"), &blog(), validity(), hour(1)).await.unwrap();
+    database.finish_acme_order(&pair("one"), "deis.example", validity(), hour(1)).await.unwrap();
     let heard = changes.next().await;
     assert!(matches!(heard, Some(Change::App(_) | Change::All)), "routes are written anew: {heard:?}");
     assert_eq!(served(&database).await, Some(pair("one")));
@@ -92,13 +93,13 @@ async fn a_failed_order_leaves_the_certificate_before_it(databases: Databases) {
     let database = database(&databases).await;
     certify(&database, "one").await;
     database.begin_acme_order(HOST, "https://other.example/dir", hour(1)).await.unwrap();
-    database.fail_acme_order(HOST, 3, hour(2), "no such host").await.unwrap();
+    database.fail_acme_order(HOST, 3, hour(2), "no such host", "deis.example").await.unwrap();
     let state = database.acme_states().await.unwrap().remove(HOST).unwrap();
     assert_eq!((state.progress.failures, state.progress.retry_at, state.progress.order), (3, hour(2), None));
     assert_eq!(state.problem.as_deref(), Some("no such host"));
     assert_eq!(state.progress.certificate.unwrap().directory, CA);
     assert_eq!(served(&database).await, Some(pair("one")));
-    database.finish_acme_order(&pair("two"), &blog(), validity(), hour(1)).await.unwrap();
+    database.finish_acme_order(&pair("two"), "deis.example", validity(), hour(1)).await.unwrap();
     assert_eq!(served(&database).await, Some(pair("one")), "an order that ended brings nothing");
 }
 
@@ -138,7 +139,7 @@ async fn a_name_that_leads_nowhere_is_given_up_and_then_forgotten(databases: Dat
     let database = database(&databases).await;
     certify(&database, "one").await;
     database.begin_acme_order(HOST, CA, hour(0)).await.unwrap();
-    database.fail_acme_order(HOST, 3, hour(9), "no such host").await.unwrap();
+    database.fail_acme_order(HOST, 3, hour(9), "no such host", "deis.example").await.unwrap();
     database.begin_acme_order(HOST, CA, hour(0)).await.unwrap();
     database.remove_domain(&blog(), HOST).await.unwrap();
     database.set_acme_idle(&[HOST.to_owned()], Some(hour(3)), "deis.example").await.unwrap();
@@ -156,4 +157,19 @@ async fn a_name_that_leads_nowhere_is_given_up_and_then_forgotten(databases: Dat
     assert_eq!(served(&database).await, Some(pair("one")));
     database.forget_acme(&[HOST.to_owned()]).await.unwrap();
     assert!(database.acme_states().await.unwrap().is_empty());
+}
+
+async fn a_certificate_serves_the_app_that_its_name_leads_to_by_now(databases: Databases) {
+    let database = database(&databases).await;
+    let shop = AppId::parse("shop").unwrap();
+    database.create_app(&shop, "ann", "shop.deis.example").await.unwrap();
+    database.begin_acme_order(HOST, CA, hour(0)).await.unwrap();
+    database.remove_domain(&blog(), HOST).await.unwrap();
+    database.add_domain(&shop, "ann", HOST, None).await.unwrap();
+    database.begin_acme_order(HOST, CA, hour(0)).await.unwrap();
+    let revised = async || database.desired(&shop).await.unwrap().unwrap().routing;
+    let before = revised().await;
+    let served = database.finish_acme_order(&pair("one"), "deis.example", validity(), hour(1)).await.unwrap();
+    assert_eq!(served, Some(shop.clone()));
+    assert!(revised().await > before, "its route is not written anew");
 }

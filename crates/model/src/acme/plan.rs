@@ -168,8 +168,8 @@ impl Progress {
         self.order.as_deref() == Some(directory)
     }
 
-    /// When the next order is due at the authority at `directory`.
-    fn due(&self, host: &str, now: OffsetDateTime, directory: &str) -> OffsetDateTime {
+    /// When the next order for `host` is due at the authority at `directory`.
+    pub fn due(&self, host: &str, now: OffsetDateTime, directory: &str) -> OffsetDateTime {
         match &self.certificate {
             Some(held) if held.directory == directory => held.validity.renewal(host).max(self.retry_at),
             // One of an authority that the platform does not use any more, since when nothing failed.
