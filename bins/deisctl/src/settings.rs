@@ -33,6 +33,9 @@ const FILE_VALUED: [(&str, &str); 4] =
 /// The one among them that is stored in base64.
 const ENCODED: (&str, &str) = ("platform", "sshPrivateKey");
 
+/// Targets whose settings something reads.
+const KNOWN_TARGETS: [&str; 2] = ["controller", "router"];
+
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(
@@ -118,6 +121,13 @@ fn show(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     if keys.is_empty() {
+        if values.is_empty() && !KNOWN_TARGETS.contains(&target.0) {
+            bail!(
+                "Key not found (/deis/{}): nothing is set there, and nothing reads it; there are {}",
+                target.0,
+                KNOWN_TARGETS.join(", ")
+            );
+        }
         values.iter().try_for_each(|(key, value)| writeln!(out, "{key}={}", target.shown(key, value)))?;
     }
     for key in keys {
@@ -215,6 +225,19 @@ mod tests {
         check("platform", &format!("sshPrivateKey={path}"), Ok(("sshPrivateKey", "c2VjcmV0Cg==")));
         check("platform", &format!("sslKey={path}"), Ok(("sslKey", path)));
         check("router", "sslKey=/nowhere/key", Err("failed to read /nowhere/key for sslKey"));
+    }
+
+    #[test]
+    fn a_list_of_nothing_is_an_error_where_nobody_looks() {
+        let list = |target, values: &[(&str, &str)]| {
+            let values = values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            let mut out = Vec::new();
+            show(Target(target), &values.collect(), &[], &mut out).map_err(|error| error.to_string())?;
+            Ok::<_, String>(String::from_utf8(out).expect("text"))
+        };
+        assert_eq!(list("router", &[]).as_deref(), Ok(""));
+        assert_eq!(list("nosuch", &[("a", "b")]).as_deref(), Ok("a=b\n"));
+        assert!(list("nosuch", &[]).is_err_and(|error| error.starts_with("Key not found (/deis/nosuch)")));
     }
 
     #[test]

@@ -21,6 +21,9 @@ use crate::{announced, passage};
 /// How soon a port is tried again that somebody else holds.
 const RETRY: Duration = Duration::from_secs(5);
 
+/// What is noted of those that are open.
+const OPEN: &str = "open ports";
+
 /// Keeps ports of apps' own.
 pub(crate) struct Ports {
     shared: Arc<Shared>,
@@ -105,7 +108,18 @@ impl Ports {
                 );
             }
         }
+        self.tell_open();
         failure.is_none()
+    }
+
+    /// Tells operators which are open.
+    fn tell_open(&self) {
+        let ports: Vec<_> =
+            self.open.iter().map(|(port, held)| format!("{port} leads to {}", held.app)).collect();
+        match ports.is_empty() {
+            true => self.status.forget(OPEN),
+            false => self.status.note(OPEN, format!("of apps' own ports, {}", ports.join(", "))),
+        }
     }
 
     fn open(&mut self, port: u16, app: &AppId) -> Result<Port, RouterError> {

@@ -1,5 +1,6 @@
 //! The router as a component: binding, running, ending without anybody noticing.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,6 +39,19 @@ pub struct Addresses {
     pub health: SocketAddr,
 }
 
+impl fmt::Display for Addresses {
+    /// As operators are told.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { http, https, git, health } = self;
+        write!(formatter, "HTTP is at {http}, ")?;
+        match https {
+            Some(https) => write!(formatter, "HTTPS at {https}, ")?,
+            None => formatter.write_str("HTTPS nowhere, ")?,
+        }
+        write!(formatter, "git at {git}, health and metrics at {health}")
+    }
+}
+
 /// The data plane of visitors' requests.
 pub struct Router {
     shared: Arc<Shared>,
@@ -61,6 +75,7 @@ impl Router {
         let keeper = Keeper::open(&config.state_dir, status.clone())?;
         let routes = keeper.load();
         status.listens_on(addresses.http);
+        status.note("addresses", addresses);
         let (access, shipping) = AccessLog::open(&config);
         let shared = Arc::new(Shared::new(config, &routes).logging(access));
         Ok(Self { shared, doors, addresses, keeper, routes, status, shipping })

@@ -52,6 +52,11 @@ impl StatusBoard {
         lock(&self.notes).insert(subject, text.to_string());
     }
 
+    /// Takes back what was noted of `subject`.
+    pub fn forget(&self, subject: &'static str) {
+        lock(&self.notes).remove(subject);
+    }
+
     /// Notes that `subject` (as "database", "logger") is in trouble, until it is noted well.
     pub fn trouble(&self, subject: &'static str, cause: impl ToString, cure: &str) {
         let problem = Problem { cause: cause.to_string(), cure: cure.to_owned() };

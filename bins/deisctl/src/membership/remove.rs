@@ -61,10 +61,12 @@ pub(super) async fn remove_from(
     };
     fleet.documents.change(note).await?;
     match hosts.iter().find(|host| host.name == name) {
-        Some(host) => take_out(operation, host).await?,
-        None => writeln!(out, "{name}: the cluster has no such host")?,
+        Some(host) => {
+            take_out(operation, host).await?;
+            writeln!(out, "{name}: removed")?;
+        }
+        None => writeln!(out, "{name}: the cluster has no such host; what was left of one is forgotten")?,
     }
-    writeln!(out, "{name}: removed")?;
     let code = operation.settle(&Unit::ALL, out).await?;
     Control::settle(fleet, out).await?;
     Ok(code)

@@ -26,6 +26,9 @@ pub(super) struct RoleReport {
     /// What it said of itself, if it answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) facts: Option<Facts>,
+    /// What else it says of itself, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
     /// What is wrong.
     pub(super) problems: Vec<Problem>,
 }
@@ -84,7 +87,7 @@ impl RoleReport {
             up_since: status.up_since,
             address: status.address,
         };
-        Self { role: role.to_string(), up: true, facts: Some(facts), problems }
+        Self { role: role.to_string(), up: true, facts: Some(facts), notes: status.notes, problems }
     }
 
     /// A role that did not answer, because of `error`.
@@ -93,7 +96,7 @@ impl RoleReport {
             cause: format!("does not answer: {error:#}"),
             cure: format!("see why it ended with `deisctl journal {role}`; start it with `deisd run {role}`"),
         };
-        Self { role: role.to_string(), up: false, facts: None, problems: vec![problem] }
+        Self { role: role.to_string(), up: false, facts: None, notes: Vec::new(), problems: vec![problem] }
     }
 }
 

@@ -11,11 +11,16 @@ use crate::table::aligned;
 
 const TIME: &[FormatItem<'_>] = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
 
-/// The report at `now` (Unix seconds): roles, host, then what is wrong and what to do.
+/// The report at `now` (Unix seconds): roles, what they say, host, then what is wrong and what to do.
 pub(super) fn render(report: &Report, now: i64) -> String {
     let mut rows = vec![["ROLE", "STATE", "SINCE", "VERSION", "PID", "ADDRESS"].map(str::to_owned)];
     rows.extend(report.roles.iter().map(|role| row(role, now)));
     let mut text = aligned(&rows);
+    let notes = report.roles.iter().flat_map(|role| role.notes.iter().map(move |note| (&role.role, note)));
+    let notes: String = notes.map(|(role, note)| format!("{role}: {note}\n")).collect();
+    if !notes.is_empty() {
+        text += &format!("\n{notes}");
+    }
     text.push('\n');
     let checks: Vec<_> =
         report.host.iter().map(|check| [check.subject.to_owned(), check.found.clone()]).collect();
@@ -83,9 +88,10 @@ mod tests {
     #[test]
     fn problems_stand_below_the_table_with_their_cures() {
         let problem = Problem { cause: "the controller is away".into(), cure: "start it".into() };
+        let notes = vec!["HTTPS is at 127.0.0.1:8443".to_owned()];
         let roles = vec![
             RoleReport::up(Role::Logger, status(Role::Logger, Vec::new())),
-            RoleReport::up(Role::Router, status(Role::Router, vec![problem])),
+            RoleReport::up(Role::Router, RoleStatus { notes, ..status(Role::Router, vec![problem]) }),
             RoleReport::down(Role::Builder, &anyhow::anyhow!("connection refused")),
         ];
         let host = vec![Check { subject: "disk", found: "5 GB free".into(), problems: Vec::new() }];
@@ -96,6 +102,8 @@ mod tests {
              logger   up       2001-09-09 01:46:40Z (3 min)  0.1.0    42   127.0.0.1:8080\n\
              router   trouble  2001-09-09 01:46:40Z (3 min)  0.1.0    42   127.0.0.1:8080\n\
              builder  down     -                             -        -    -\n\
+             \n\
+             router: HTTPS is at 127.0.0.1:8443\n\
              \n\
              disk  5 GB free\n\
              \n\
