@@ -78,6 +78,12 @@ impl Database {
         .await
     }
 
+    /// The app that has `domain`, however it is written.
+    pub async fn domain_app(&self, domain: &str) -> Result<Option<AppId>, DatabaseError> {
+        let select = query("SELECT app FROM domains WHERE host = $1").bind(host(domain));
+        self.row(select).await?.map(|row| row.app("app")).transpose()
+    }
+
     /// All domains in lower case with their apps, by name.
     pub async fn route_domains(&self) -> Result<Vec<(String, AppId)>, DatabaseError> {
         let rows = self.rows(query("SELECT host, app FROM domains ORDER BY host")).await?;

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use crate::field::{FieldErrors, object};
+use crate::intent::{CONFIG_WHITELIST, WHITELIST};
 use crate::limit::{parse_cpu, parse_memory};
+use crate::routing::AppSettings;
 use crate::tag::{check_tag_key, check_tag_value};
 use crate::{Config, ConfigKey, Environment, ProcessType};
 
@@ -124,7 +126,17 @@ fn value(key: &str, text: Option<&str>) -> Result<Option<String>, String> {
             "The value of {key} is longer than 128 KiB, which no program can be started with"
         ));
     }
+    if key == CONFIG_WHITELIST {
+        check_whitelist(text.unwrap_or_default())?;
+    }
     Ok(text.map(str::to_owned))
+}
+
+/// Refuses what would let in nobody, or others than its author thinks. An empty list is none.
+fn check_whitelist(text: &str) -> Result<(), String> {
+    let settings = [(WHITELIST.to_owned(), text.trim().to_owned())].into();
+    let parsed = AppSettings::parse(&settings).map(drop);
+    parsed.map_err(|error| error.to_string().replace(WHITELIST, CONFIG_WHITELIST))
 }
 
 fn memory(process: &str, text: Option<&str>) -> Result<Option<String>, String> {
@@ -182,6 +194,8 @@ mod tests {
             r#"{"cpu": {"web": "512"}, "memory": {"web": "1G"}}"#,
             Ok(r#"{"OLD": "1"} {"web": "1G"} {"web": 512} {}"#),
         );
+        let listed = r#"{"values": {"DEIS_WHITELIST": "10.0.1.0/24:office,1.2.3.4"}}"#;
+        check(listed, Ok(r#"{"DEIS_WHITELIST": "10.0.1.0/24:office,1.2.3.4", "OLD": "1"} {} {} {}"#));
         check(r#"{"tags": {"rack": "a_1"}}"#, Ok(r#"{"OLD": "1"} {} {} {"rack": "a_1"}"#));
     }
 
@@ -199,5 +213,13 @@ mod tests {
         );
         check(r#"{"values": [1]}"#, Err(r#"{"values":["This field must be a JSON object."]}"#));
         check(r#"{"values": "no json"}"#, Err(r#"{"values":["This field must be a JSON object."]}"#));
+    }
+    #[test]
+    fn a_whitelist_that_says_something_else_is_refused() {
+        let fields = serde_json::from_str(r#"{"values": {"DEIS_WHITELIST": "office"}}"#).unwrap();
+        let refused = serde_json::to_string(&ConfigChange::parse(&fields).unwrap_err()).unwrap();
+        assert!(refused.contains("DEIS_WHITELIST") && refused.contains("10.0.1.0/24:office"), "{refused}");
+        let fields = serde_json::from_str(r#"{"values": {"DEIS_WHITELIST": ""}}"#).unwrap();
+        assert!(ConfigChange::parse(&fields).is_ok(), "an empty list is none");
     }
 }

@@ -15,8 +15,8 @@ use crate::{
 pub const DEFAULT_PORT: u16 = 5000;
 
 /// The config variable that lists who may reach an app, as the setting of that name does.
-const CONFIG_WHITELIST: &str = "DEIS_WHITELIST";
-const WHITELIST: &str = "whitelist";
+pub(crate) const CONFIG_WHITELIST: &str = "DEIS_WHITELIST";
+pub(crate) const WHITELIST: &str = "whitelist";
 /// Keeps everybody out who is on no list.
 const ENFORCE_WHITELIST: &str = "enforceWhitelist";
 
@@ -147,7 +147,7 @@ fn settings(desired: &Desired) -> BTreeMap<String, String> {
     let release = desired.deployed.as_ref();
     let listed = release.and_then(|release| release.config.values.0.get(CONFIG_WHITELIST));
     let Some(listed) = listed.filter(|listed| !listed.trim().is_empty()) else { return settings };
-    // Config was never checked. Whoever lists something wants others kept out, also where it says nothing.
+    // Config of earlier versions was not checked. Whoever lists something wants others kept out, also where it says nothing.
     let valid: Vec<&str> = listed.split(',').filter(|entry| is_whitelist(entry)).collect();
     if valid.is_empty() {
         settings.insert(ENFORCE_WHITELIST.to_owned(), "on".to_owned());

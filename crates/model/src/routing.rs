@@ -34,6 +34,7 @@ pub use error::SettingError;
 pub use header::{HeaderRule, HeaderRules, MAX_HEADER_RULES};
 pub use https::{Hsts, Https};
 pub use mesh::{Builders, ClientTimeouts, MeshSettings};
+pub use network::PORT;
 pub use rate::{Rate, RateLimit};
 pub use rules::{
     AccessLog, Affinity, Firewall, LogForm, Maintenance, Protocol, ProxyProtocol, Queue, Rules, Timeouts,

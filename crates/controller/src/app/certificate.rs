@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use deis_database::{DatabaseError, Listing, NewCertificate, Slice};
+use deis_model::acme::covers;
 use deis_model::permission::{Action, Object};
 use deis_model::{AppId, Certificate, User};
 use deis_runtime::key_pair::{self, CheckedPair};
@@ -47,6 +48,7 @@ impl Platform {
         })?;
         let name = called(name, &checked)?;
         let names = names(&checked)?;
+        self.check_domain(&name, &names).await?;
         let new = NewCertificate {
             owner: &caller.username,
             common_name: &name,
@@ -71,6 +73,17 @@ impl Platform {
         let served = deleted.await?.ok_or(Refusal::NotFound)?;
         self.await_routers_of(&served).await;
         Ok(())
+    }
+
+    /// Refuses to call a certificate like a domain that it is not for: whoever does so means it to serve that domain.
+    async fn check_domain(&self, name: &str, names: &[String]) -> Result<(), Refusal> {
+        let host = name.to_ascii_lowercase();
+        let is_for = names.iter().any(|name| covers(name, &host));
+        if is_for || self.database.domain_app(&host).await?.is_none() {
+            return Ok(());
+        }
+        let message = format!("The certificate is not for {name}: visitors would not believe it.");
+        Err(Refusal::field("common_name", message))
     }
 
     async fn await_routers_of(&self, apps: &BTreeSet<AppId>) {

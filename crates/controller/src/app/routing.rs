@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 
 use deis_database::DatabaseError;
 use deis_model::permission::Action;
-use deis_model::routing::{AppSettings, SettingError, seal, shown};
+use deis_model::routing::{AppSettings, MeshSettings, PORT, SettingError, seal, shown};
 use deis_model::{FieldErrors, User};
 
 use super::password::random_salt;
 use super::{Platform, Refusal};
-
-/// The setting that no two apps may have the same value of.
-const PORT: &str = "tcp/port";
+use crate::routes::open_settings;
 
 impl Platform {
     /// The routing settings of an app: key → value, those of secrets hidden.
@@ -30,9 +28,13 @@ impl Platform {
     ) -> Result<BTreeMap<String, String>, Refusal> {
         let app = self.app(caller, id, Action::Change).await?.id;
         let changes = sealed(changes)?;
+        let mesh = MeshSettings::default().with(&open_settings(&self.database, &self.vault).await?).0;
+        // No two apps may have one port.
         let changed = self.database.change_app_settings(&app, PORT, |settings| {
             apply(settings, &changes);
-            AppSettings::parse(settings).map(drop)
+            let settings = AppSettings::parse(settings)?;
+            // Who has one from before is not kept from changing anything else.
+            if changes.contains_key(PORT) { mesh.check_port(&settings) } else { Ok(()) }
         });
         let settings = match changed.await {
             Err(DatabaseError::Taken) => {

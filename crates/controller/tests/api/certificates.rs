@@ -96,6 +96,53 @@ async fn a_name_is_given_or_taken_from_the_certificate_and_unique() {
 }
 
 #[tokio::test]
+async fn a_certificate_is_not_called_like_a_domain_that_it_is_not_for() {
+    let platform = Platform::start().await.with_app().await;
+    platform.check("bob", "POST /v1/apps/blog/domains/", r#"{"domain": "www.shop.org"}"#, 201, "…").await;
+    let other = pair("www.example.org", &["www.example.org"], 30);
+    let told =
+        r#"{"common_name":["The certificate is not for WWW.shop.org: visitors would not believe it."]}"#;
+    add(&platform, "bob", &body(&other, Some("WWW.shop.org")), 400, told).await;
+    let wild = pair("*.shop.org", &["*.shop.org"], 30);
+    add(&platform, "bob", &body(&wild, Some("www.shop.org")), 201, "…").await;
+}
+
+#[tokio::test]
+async fn automatic_certificates_are_listed_after_those_that_were_uploaded() {
+    let platform = Platform::start().await.with_app().await;
+    for domain in ["www.shop.org", "slow.shop.org"] {
+        let domain = json!({ "domain": domain }).to_string();
+        platform.check("bob", "POST /v1/apps/blog/domains/", &domain, 201, "…").await;
+    }
+    add(&platform, "bob", &body(&pair("z.org", &["z.org"], 30), None), 201, "…").await;
+    assert_eq!(platform.call("bob", "GET /v1/certs/", "").await.json()["count"], 1, "none is to be had");
+    let on = [("acme/enabled", "on"), ("acme/email", "ops@example.com")];
+    let on = on.map(|(key, value)| (key.to_owned(), Some(value.to_owned())));
+    platform.database.change_settings("router", &on.into()).await.unwrap();
+    let now = OffsetDateTime::now_utc();
+    platform.database.begin_acme_order("www.shop.org", "https://ca", now).await.unwrap();
+    platform
+        .database
+        .fail_acme_order("www.shop.org", 1, now + Duration::hours(1), "no such host", "example.com")
+        .await
+        .unwrap();
+    let page = platform.check("bob", "GET /v1/certs/", "", 200, "…").await.json();
+    assert_eq!(page["count"], 3);
+    let rows: Vec<_> = page["results"].as_array().unwrap().iter().collect();
+    let names: Vec<_> = rows.iter().map(|row| row["common_name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["z.org", "slow.shop.org", "www.shop.org"]);
+    assert_eq!((&rows[0]["automatic"], &rows[1]["automatic"]["state"]), (&Value::Null, &json!("waiting")));
+    let failed = &rows[2]["automatic"];
+    assert_eq!((&failed["state"], &failed["app"]), (&json!("failed"), &json!("blog")));
+    assert_eq!((&failed["problem"], failed["next"].is_string()), (&json!("no such host"), true));
+    let second = platform.check("bob", "GET /v1/certs/?page_size=2&page=2", "", 200, "…").await.json();
+    assert_eq!((&second["results"][0], second["results"].as_array().unwrap().len()), (rows[2], 1));
+    let shown = platform.check("bob", "GET /v1/certs/WWW.shop.org", "", 200, "…").await.json();
+    assert_eq!(&shown, rows[2]);
+    platform.check("eve", "GET /v1/certs/www.shop.org", "", 404, "…").await;
+}
+
+#[tokio::test]
 async fn certificates_are_nobody_elses_business() {
     let platform = Platform::start().await;
     add(&platform, "bob", &body(&pair("*.example.org", &["*.example.org"], 30), None), 201, "…").await;

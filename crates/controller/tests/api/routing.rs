@@ -57,10 +57,29 @@ async fn only_those_who_may_configure_an_app_set_its_routing() {
     set(&platform, "ann", r#"{"gzip": null}"#, 200, "{}").await;
 }
 
+/// Has routers open these ports for apps.
+async fn offer(platform: &Platform, ports: &str) {
+    let ports = [("tcp/ports".to_owned(), Some(ports.to_owned()))].into();
+    platform.database.change_settings("router", &ports).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_app_asks_in_vain_for_a_port_that_routers_do_not_open() {
+    let platform = Platform::start().await.with_app().await;
+    set(&platform, "bob", r#"{"tcp/port": 7000}"#, 400, r#"{"tcp/port":["…"#).await;
+    offer(&platform, "7000-7001").await;
+    set(&platform, "bob", r#"{"tcp/port": 7002}"#, 400, r#"{"tcp/port":["the value of tcp/port cannot …"#)
+        .await;
+    set(&platform, "bob", r#"{"tcp/port": 7001}"#, 200, "…").await;
+    offer(&platform, "8000-8001").await;
+    set(&platform, "bob", r#"{"gzip": "off"}"#, 200, "…").await;
+}
+
 #[tokio::test]
 async fn a_port_belongs_to_one_app() {
     let platform = Platform::start().await.with_app().await;
     platform.check("bob", "POST /v1/apps/", r#"{"id": "shop"}"#, 201, "…").await;
+    offer(&platform, "7000-7001").await;
     set(&platform, "bob", r#"{"tcp/port": 7000}"#, 200, r#"{"tcp/port":"7000"}"#).await;
     let shop = "POST /v1/apps/shop/routing/";
     let taken = r#"{"tcp/port":["Another app has this port."]}"#;

@@ -2,12 +2,17 @@
 
 use std::ops::RangeInclusive;
 
+use super::app::AppSettings;
 use super::cidr::Cidr;
+use super::error::SettingError;
 use super::mesh::MeshSettings;
 use super::rules::{Protocol, ProxyProtocol};
 use super::setting::Setting;
 use super::tls::{TlsSettings, TlsVersions};
 use super::value::{Must, list, millis, number, put, seconds, small, switch, word};
+
+/// The setting of an app's own port.
+pub const PORT: &str = "tcp/port";
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::mesh(
@@ -93,7 +98,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
     ),
     Setting::app(
-        "tcp/port",
+        PORT,
         "0",
         "a port of routers at which connections are passed on to the app as they are; 0: none",
         |rules, value| {
@@ -140,6 +145,22 @@ fn ports(value: &str) -> Result<Option<RangeInclusive<u16>>, Must> {
     range.filter(fits).map(Some).ok_or_else(must)
 }
 
+impl MeshSettings {
+    /// Refuses a port of an app's own that no router opens.
+    pub fn check_port(&self, app: &AppSettings) -> Result<(), SettingError> {
+        let wanted = self.rules(app).tcp_port;
+        let is_open = |port| self.tcp_ports.as_ref().is_some_and(|ports| ports.contains(&port));
+        if wanted.is_none_or(is_open) {
+            return Ok(());
+        }
+        let must = match &self.tcp_ports {
+            Some(ports) => format!("from {} to {}, the ports for apps on this platform", ports.start(), ports.end()),
+            None => "0, as this platform has no ports for apps; its operators say which with `deisctl config router set tcp/ports=20000-20999`".to_owned(),
+        };
+        Err(SettingError::value(PORT, Must(must)))
+    }
+}
+
 /// Sets one half of the platform's certificate, a PEM with `mark` in it; empty takes it away.
 fn pair(
     mesh: &mut MeshSettings,
@@ -159,6 +180,22 @@ fn pair(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_app_has_a_port_that_routers_open_or_none() {
+        let check = |offered: Option<&str>, port: &str, expected: &str| {
+            let settings = offered.map(|ports| ("tcp/ports".to_owned(), ports.to_owned()));
+            let mesh = MeshSettings::parse(&settings.into_iter().collect()).unwrap();
+            let app = AppSettings::parse(&[(PORT.to_owned(), port.to_owned())].into()).unwrap();
+            let found = mesh.check_port(&app).map_or_else(|error| error.to_string(), |()| "fine".to_owned());
+            assert!(found.contains(expected), "{offered:?} {port}: {found}");
+        };
+        check(Some("20000-20999"), "20999", "fine");
+        check(Some("20000-20999"), "0", "fine");
+        check(None, "0", "fine");
+        check(Some("20000-20999"), "21000", "it must be from 20000 to 20999");
+        check(None, "20000", "it must be 0");
+    }
 
     #[test]
     fn apps_ports_are_few_and_not_the_systems() {
