@@ -22,7 +22,7 @@ impl Certificate {
         let authority_certificate = authority.self_signed(&authority_key).expect("a key signs");
         let authority = Issuer::new(authority, authority_key);
         let key = KeyPair::generate().expect("a key can be made");
-        let names = ["*.example.com".to_owned()];
+        let names = ["*.example.com".to_owned(), super::host(0)];
         let params = CertificateParams::new(names).expect("the name is one");
         let certificate = params.signed_by(&key, &authority).expect("the authority signs");
         Self { chain: certificate.pem(), key: key.serialize_pem(), authority: authority_certificate.pem() }

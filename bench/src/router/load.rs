@@ -45,7 +45,7 @@ fn ask_with_wrk(case: &Case, address: SocketAddr, seconds: u32, place: &Place) -
     if case.is_new_each_time {
         command.args(["-H", "Connection: close"]);
     }
-    command.arg(format!("{scheme}://{address}{}", case.path));
+    command.arg(format!("{scheme}://{}:{}{}", super::host(0), address.port(), case.path));
     let said = output(&mut command);
     let number = |name: &str| figure(&said, name);
     let errors = said
@@ -66,11 +66,11 @@ fn ask_with_wrk(case: &Case, address: SocketAddr, seconds: u32, place: &Place) -
 
 /// Requests for the apps that are asked, in turn; they are spread over all that there are.
 fn hosts_script(case: &Case) -> String {
+    let hosts = (0..case.asked).map(|place| super::host(place * (case.apps / case.asked)));
+    let hosts = hosts.map(|host| format!("'{host}'")).collect::<Vec<_>>().join(", ");
     format!(
-        "local at = 0\nlocal heads = {{}}\nfunction init()\n for i = 0, {last} do\n  wrk.headers['Host'] = 'app-' .. i * {step} .. '.example.com'\n  \
-         heads[i] = wrk.format('GET', '{path}')\n end\nend\nfunction request()\n at = (at + 1) % {asked}\n return heads[at]\nend\n",
-        last = case.asked - 1,
-        step = case.apps / case.asked,
+        "local at = 0\nlocal heads = {{}}\nfunction init()\n for i, host in ipairs({{{hosts}}}) do\n  wrk.headers['Host'] = host\n  \
+         heads[i - 1] = wrk.format('GET', '{path}')\n end\nend\nfunction request()\n at = (at + 1) % {asked}\n return heads[at]\nend\n",
         path = case.path,
         asked = case.asked,
     )

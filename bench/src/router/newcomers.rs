@@ -77,6 +77,7 @@ impl Newcomer {
         let host = ServerName::try_from(super::host(0)).expect("a host's name");
         let mut stream = self.connector.connect(host, stream).await?;
         stream.write_all(self.request.as_bytes()).await?;
+        stream.flush().await?;
         let mut answer = Vec::new();
         // Some routers leave without TLS's goodbye.
         let _ = stream.read_to_end(&mut answer).await;
