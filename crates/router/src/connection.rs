@@ -13,6 +13,7 @@ use crate::announced;
 use crate::arriving::Arriving;
 use crate::forwarded::Peer;
 use crate::h1;
+use crate::households::Member;
 use crate::http2;
 use crate::inspect::{Inspected, Watch};
 use crate::passage;
@@ -28,12 +29,14 @@ use crate::tls::{HandshakeError, Secured};
 /// Serves one client, who may speak HTTP/1 or, without being asked, HTTP/2.
 pub(crate) async fn serve(shared: Arc<Shared>, mut socket: Socket, peer: SocketAddr, place: Place) {
     let Some(peer) = announced::client(&shared, &mut socket, peer).await else { return };
-    begin(&shared, socket, peer, place, None).await;
+    let Some(member) = shared.count_in(&shared.visitors, peer.address, peer.is_announced) else { return };
+    begin(&shared, socket, peer, place.of(member), None).await;
 }
 
 /// Serves one client, once TLS is set up.
 pub(crate) async fn serve_secured(shared: Arc<Shared>, socket: Socket, peer: SocketAddr, place: Place) {
-    let Some((socket, peer)) = keep(&shared, socket, peer).await else { return };
+    let Some((socket, peer, member)) = keep(&shared, socket, peer).await else { return };
+    let place = place.of(member);
     let accepted = tokio::select! {
         accepted = shared.tls.accept(socket) => accepted,
         () = shared.ending.cancelled() => return,
@@ -58,14 +61,18 @@ pub(crate) async fn serve_secured(shared: Arc<Shared>, socket: Socket, peer: Soc
 }
 
 /// A connection that is not passed on as it is, and who is at its other end. One that is has been carried by then.
-async fn keep(shared: &Arc<Shared>, mut socket: Socket, peer: SocketAddr) -> Option<(Socket, Peer)> {
+async fn keep(shared: &Arc<Shared>, mut socket: Socket, peer: SocketAddr) -> Option<(Socket, Peer, Member)> {
     if shared.table.load().passed_on.is_empty() {
         let peer = announced::client(shared, &mut socket, peer).await?;
-        return Some((socket, peer));
+        let member = shared.count_in(&shared.visitors, peer.address, peer.is_announced)?;
+        return Some((socket, peer, member));
     }
     let stream = socket.watch().ok()?;
     let ends = announced::ends(shared, stream, peer).await?;
-    let Some(host) = passthrough::host(shared, stream).await else { return Some((socket, ends.peer())) };
+    let member = shared.count_in(&shared.visitors, ends.client.ip(), ends.is_announced)?;
+    let Some(host) = passthrough::host(shared, stream).await else {
+        return Some((socket, ends.peer(), member));
+    };
     let stream = socket.into_watched().ok()?;
     passage::serve(shared, stream, ends, |table| passthrough::service(table, &host)).await;
     None

@@ -12,6 +12,8 @@ pub(crate) struct Counters {
     answers: Slots<Answers>,
     /// Clients' connections accepted.
     pub(crate) connections: Counter,
+    /// Those of them, and of git clients, that were closed at once, as their client had as many as it may.
+    pub(crate) connections_refused: Counter,
     /// TLS handshakes of clients that came to their end.
     pub(crate) tls_handshakes: Counter,
     /// Those that did not.
@@ -77,6 +79,7 @@ impl Counters {
         let protocol = |place: usize| PROTOCOLS.get(place).map_or("", |(_, name)| *name).to_owned();
         page.labelled("requests_total", "protocol", protocol, self.sum(|answers| &answers.protocols));
         page.counter("connections_total", &self.connections);
+        page.counter("connections_refused_total", &self.connections_refused);
         page.counter("tls_handshakes_total", &self.tls_handshakes);
         page.counter("tls_failures_total", &self.tls_failures);
         page.counter("endpoint_failures_total", &self.endpoint_failures);

@@ -35,7 +35,7 @@ pub(crate) struct Peer {
     /// In which version; empty without it.
     pub(crate) tls: &'static str,
     /// Whether a load balancer named it, which is at the other end itself: nothing that comes is the load balancer's word.
-    is_announced: bool,
+    pub(crate) is_announced: bool,
     /// The address as apps are told.
     pub(crate) text: HeaderValue,
 }

@@ -27,6 +27,9 @@ pub(crate) async fn serve(
 ) {
     let carry = async {
         let Some(ends) = announced::ends_of_git(&shared, &mut client, peer).await else { return };
+        let Some(_member) = shared.count_in(&shared.pushers, ends.client.ip(), ends.is_announced) else {
+            return;
+        };
         let Some(mut builder) = reach(&shared).await else {
             return tracing::warn!("a git client was turned away: no builder can be reached");
         };

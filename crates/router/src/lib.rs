@@ -43,6 +43,7 @@ mod handover;
 mod health;
 mod hop;
 mod host;
+mod households;
 mod http2;
 mod inspect;
 mod link;

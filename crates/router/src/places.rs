@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::cores::Seat;
+use crate::households::Member;
 
 /// How many connections more than the least busy core another may have before it hands new ones over. Less is chance
 /// and not worth the way.
@@ -22,6 +23,8 @@ pub(crate) struct Places {
 /// A connection's place, given back when dropped.
 pub(crate) struct Place {
     _permit: OwnedSemaphorePermit,
+    /// Whom it is counted for.
+    _member: Member,
     taken: Arc<[AtomicUsize]>,
     core: usize,
 }
@@ -56,11 +59,19 @@ impl Places {
     fn place(&self, permit: OwnedSemaphorePermit) -> Place {
         let core = Seat::current().index % self.taken.len();
         self.taken[core].fetch_add(1, Relaxed);
-        Place { _permit: permit, taken: Arc::clone(&self.taken), core }
+        Place { _permit: permit, _member: Member::default(), taken: Arc::clone(&self.taken), core }
     }
 }
 
 impl Place {
+    /// The same, counted for this client as long as it is taken.
+    pub(crate) fn of(self, member: Member) -> Self {
+        let mut place = self;
+        // Which gives back the one before.
+        place._member = member;
+        place
+    }
+
     /// Moves to the least busy core if that has much less to do; says which it is.
     pub(crate) fn even_out(&mut self) -> Option<usize> {
         let taken = |core: usize| self.taken[core].load(Relaxed);

@@ -143,8 +143,12 @@ impl Ports {
             let serve = |mut stream, peer, place| {
                 let (shared, app, tasks) = (Arc::clone(&shared), app.clone(), &shared.tasks);
                 tasks.spawn(async move {
-                    if let Some(ends) = announced::ends(&shared, &mut stream, peer).await {
+                    if let Some(ends) = announced::ends(&shared, &mut stream, peer).await
+                        && let Some(member) =
+                            shared.count_in(&shared.visitors, ends.client.ip(), ends.is_announced)
+                    {
                         passage::serve(&shared, stream, ends, |table| table.apps.get(&app)).await;
+                        drop(member);
                     }
                     drop(place);
                 });

@@ -1,6 +1,7 @@
 //! What every part of one router shares.
 
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
@@ -18,6 +19,7 @@ use crate::config::Config;
 use crate::counters::{Counters, Gauges};
 use crate::drain::Drain;
 use crate::h1::Pulses;
+use crate::households::{Households, Member};
 use crate::maker::Maker;
 use crate::metrics::Exposition;
 use crate::places::Places;
@@ -65,6 +67,10 @@ pub(crate) struct Shared {
     pub(crate) ending: CancellationToken,
     /// Visitors' connections.
     pub(crate) places: Places,
+    /// How many of them, and of those at ports of apps' own, are whose.
+    pub(crate) visitors: Households,
+    /// The same of git clients'.
+    pub(crate) pushers: Households,
     /// What common requests' connections do, and until when.
     pub(crate) pulses: Pulses,
     /// When the controller last answered; 0 before it ever did.
@@ -79,6 +85,8 @@ impl Shared {
         let maker = Maker::new(&config, drain.changed.clone());
         let table = Arc::new(ArcSwap::from_pointee(maker.build(routes, &Table::default())));
         let places = Places::new(config.limits.connections, config.cores);
+        let visitors = Households::new(config.limits.connections);
+        let pushers = Households::new(config.limits.git_connections);
         let ending = CancellationToken::new();
         let prober = Prober::new(maker.clock, config.timeouts.connect_if_others, ending.clone());
         let pulses = Pulses::new(config.cores);
@@ -103,6 +111,8 @@ impl Shared {
             ending,
             prober,
             places,
+            visitors,
+            pushers,
             pulses,
             controller_heard: AtomicU64::new(0),
             maker,
@@ -188,6 +198,23 @@ impl Shared {
     /// How many idle connections to endpoints are kept.
     pub(crate) fn kept_links(&self) -> usize {
         self.maker.room.kept()
+    }
+
+    /// Counts one more connection in to `client`, one of `households`; none if that has as many as it may.
+    pub(crate) fn count_in(
+        &self,
+        households: &Households,
+        client: IpAddr,
+        is_announced: bool,
+    ) -> Option<Member> {
+        let joined = households.join(&self.table.load().mesh, client, is_announced);
+        if joined.is_err() {
+            self.counters.connections_refused.add();
+            if households.may_warn(self.clock.now()) {
+                tracing::warn!(%client, "turned away: it has as many connections as one client may (`connectionLimit`); if it is a load balancer, say so (`proxyRealIpCidr`)");
+            }
+        }
+        joined.ok()
     }
 
     /// Notes that the controller answered.

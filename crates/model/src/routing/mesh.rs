@@ -34,6 +34,8 @@ pub struct MeshSettings {
     pub builder: Builders,
     /// Load balancers in front, whose word on clients is believed.
     pub trusted: Vec<Cidr>,
+    /// How many connections one client may have at a time; none: what routers think right; 0: any number.
+    pub connection_limit: Option<u32>,
     /// Whether connections begin with a PROXY protocol header.
     pub proxy_protocol: bool,
     /// Whether git connections do.
@@ -156,6 +158,7 @@ impl Default for MeshSettings {
             clients,
             builder: Builders { is_told: true, connect: Duration::from_secs(10), idle: minutes(20) },
             trusted: Cidr::LOOPBACK.to_vec(),
+            connection_limit: None,
             proxy_protocol: false,
             git_proxy_protocol: false,
             tcp_ports: None,

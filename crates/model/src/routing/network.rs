@@ -9,7 +9,7 @@ use super::mesh::MeshSettings;
 use super::rules::{Protocol, ProxyProtocol};
 use super::setting::Setting;
 use super::tls::{TlsSettings, TlsVersions};
-use super::value::{Must, list, millis, number, put, seconds, small, switch, word};
+use super::value::{Must, count, list, millis, number, put, seconds, small, switch, word};
 
 /// The setting of an app's own port.
 pub const PORT: &str = "tcp/port";
@@ -26,6 +26,15 @@ pub(super) const SETTINGS: &[Setting] = &[
         "127.0.0.0/8,::1",
         "load balancers in front, whose word on clients is believed: addresses and ranges (the original: 10.0.0.0/8)",
         |mesh, value| put(&mut mesh.trusted, ranges(value)),
+    ),
+    Setting::mesh(
+        "connectionLimit",
+        "",
+        "connections of one client address (IPv6: the first 64 bits) per router at a time; empty: a fifth of all; 0: any",
+        |mesh, value| {
+            let limit = if value.is_empty() { Ok(None) } else { count(value, 0..=1_000_000).map(Some) };
+            put(&mut mesh.connection_limit, limit)
+        },
     ),
     Setting::mesh(
         "builder/timeout/connect",

@@ -11,6 +11,8 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use crate::households::household;
+
 /// Places in a set, which one cache line holds.
 const WAYS: usize = 8;
 
@@ -88,14 +90,6 @@ impl Limiter {
                 (place, held, 0)
             }
         }
-    }
-}
-
-/// What counts as one client: an IPv4 address, or the first half of an IPv6 address, which one household has.
-fn household(client: IpAddr) -> u128 {
-    match client.to_canonical() {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits() >> 64 << 64,
     }
 }
 

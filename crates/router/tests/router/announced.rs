@@ -6,7 +6,7 @@ use deis_api::internal::PlatformRoutes;
 use deis_runtime::proxy_protocol::{Version, encode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{App, Client, Scene};
+use crate::support::{App, Client, PATIENCE, Scene};
 
 fn header(version: Version) -> Vec<u8> {
     encode(
@@ -58,6 +58,50 @@ async fn what_is_not_announced_is_turned_away() {
     let mut stranger = scene.client().await;
     assert_eq!(stranger.rest().await, b"");
     assert_eq!(app.requests(), 0);
+}
+
+/// A client that a load balancer names, and whether it was let in.
+async fn named(scene: &Scene, address: &str) -> Option<Client> {
+    let (source, destination) = (format!("{address}:50000"), "192.0.2.1:80");
+    let address = |text: &str| text.parse().expect("an address");
+    let mut client = scene.client().await;
+    client.send(encode(Version::Two, address(&source), address(destination))).await;
+    client.send("GET / HTTP/1.1\r\nHost: blog.example.com\r\n\r\n").await;
+    let answer = client.try_answer().await?;
+    assert_eq!(answer.status, 200);
+    Some(client)
+}
+
+#[tokio::test]
+async fn a_client_that_is_named_has_only_so_many_connections() {
+    let (scene, app) = (Scene::new().await, App::start("blog").await);
+    scene.route("blog", 1, &[&app]).await;
+    set(&scene, &[("proxyProtocol", "on"), ("connectionLimit", "2")], vec![]).await;
+    let (first, _second) = (named(&scene, "203.0.113.9").await, named(&scene, "203.0.113.9").await);
+    assert!(named(&scene, "203.0.113.9").await.is_none());
+    assert!(named(&scene, "203.0.113.10").await.is_some());
+    drop(first);
+    // The router notices that it is gone.
+    let again = async { while named(&scene, "203.0.113.9").await.is_none() {} };
+    tokio::time::timeout(PATIENCE, again).await.expect("there is room for another one");
+    let mut scraper = Client::connect(scene.addresses.health).await;
+    let metrics = scraper.get("x", "/metrics").await;
+    assert!(!metrics.text().contains("deis_router_connections_refused_total 0"), "{}", metrics.text());
+}
+
+#[tokio::test]
+async fn a_stranger_has_only_so_many_connections_and_a_load_balancer_any_number() {
+    let (scene, app) = (Scene::new().await, App::start("blog").await);
+    scene.route("blog", 1, &[&app]).await;
+    let stranger = [("connectionLimit", "2"), ("proxyRealIpCidr", "192.0.2.0/24")];
+    set(&scene, &stranger, vec![]).await;
+    let mut kept = [scene.client().await, scene.client().await];
+    for client in &mut kept {
+        assert_eq!(client.get("blog.example.com", "/").await.status, 200);
+    }
+    assert_eq!(scene.client().await.rest().await, b"");
+    set(&scene, &stranger[..1], vec![]).await;
+    assert_eq!(scene.get("blog", "/").await.status, 200);
 }
 
 #[tokio::test]
