@@ -28,6 +28,7 @@ missing_packages() {
 
 package_of() {
   case $1 in
+    c++) echo g++ ;;
     cc) printf '%s\n' gcc libc6-dev ;;
     dockerd) echo docker.io ;;
     etcd) echo etcd-server ;;

@@ -12,6 +12,8 @@ mod call;
 mod chunks;
 pub(crate) mod date;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod line;
 mod onward;
 mod pulse;

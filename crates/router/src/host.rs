@@ -1,5 +1,7 @@
 //! The host that a request is for, in the one spelling the table uses.
 
+use idna::AsciiDenyList;
+
 /// The longest host name, as in DNS.
 const LONGEST: usize = 255;
 
@@ -34,10 +36,16 @@ impl Host {
         let name = name.strip_suffix(b".").unwrap_or(name);
         let mut host = Self { bytes: [0; LONGEST], length: name.len() };
         let bytes = host.bytes.get_mut(..name.len()).ok_or(HostError)?;
+        // Every label has letters: `a..` would else be `a.`, and that `a`, when it is read again.
+        let mut before = b'.';
         for (to, from) in bytes.iter_mut().zip(name) {
+            if (before, *from) == (b'.', b'.') {
+                return Err(HostError);
+            }
+            before = *from;
             *to = from.to_ascii_lowercase();
         }
-        Ok(host)
+        if before == b'.' && !name.is_empty() { Err(HostError) } else { Ok(host) }
     }
 
     /// The name.
@@ -50,8 +58,9 @@ impl Host {
 fn in_ascii(text: &[u8]) -> Result<String, HostError> {
     let text = std::str::from_utf8(text).map_err(|_| HostError)?;
     let name = text.find(':').map_or(text, |colon| &text[..colon]);
-    let ascii = idna::domain_to_ascii(name).map_err(|_| HostError)?;
-    Ok(ascii + &text[name.len()..])
+    // What stands for one of these characters in another script must not become part of an address.
+    let ascii = idna::domain_to_ascii_cow(name.as_bytes(), AsciiDenyList::URL).map_err(|_| HostError)?;
+    Ok(ascii.into_owned() + &text[name.len()..])
 }
 
 fn without_port(text: &[u8]) -> Result<&[u8], HostError> {
@@ -114,6 +123,10 @@ mod tests {
             "ü\u{202e}.example.com",
             "ü/b",
             "ü:x",
+            "ü\u{ff1a}80",
+            "a..",
+            "a..b",
+            ".a",
         ] {
             check(text, Err(HostError));
         }

@@ -37,6 +37,8 @@ mod farewell;
 mod follow;
 mod forwarded;
 mod framing;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod git;
 mod h1;
 mod handover;

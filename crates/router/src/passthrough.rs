@@ -62,8 +62,9 @@ async fn asked(stream: &TcpStream) -> Option<String> {
     }
 }
 
+/// What the first bytes of a connection say.
 #[derive(Debug, PartialEq, Eq)]
-enum Greeting {
+pub(crate) enum Greeting {
     /// More is needed.
     Part,
     /// It names this host.
@@ -72,7 +73,8 @@ enum Greeting {
     Other,
 }
 
-fn server_name(mut bytes: &[u8]) -> Greeting {
+/// The host that the greeting asks for which `bytes` begin with.
+pub(crate) fn server_name(mut bytes: &[u8]) -> Greeting {
     let mut acceptor = Acceptor::default();
     while !bytes.is_empty() {
         if acceptor.read_tls(&mut bytes).is_err() {

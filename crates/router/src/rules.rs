@@ -15,5 +15,9 @@ mod refusal;
 mod verifier;
 
 pub(crate) use bounds::Bounds;
+#[cfg(any(test, fuzzing))]
+pub(crate) use firewall::is_attack;
 pub(crate) use gate::{Arrival, Gate};
+#[cfg(any(test, fuzzing))]
+pub(crate) use logins::parse as parse_login;
 pub(crate) use refusal::Refusal;

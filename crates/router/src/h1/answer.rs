@@ -196,13 +196,15 @@ impl<'h, 'b> Fields<'h, 'b> {
     }
 
     fn length(&mut self, value: &[u8]) -> Result<(), Garbled> {
-        let is_plain = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
-        let length = value.iter().fold(0, |number, digit| number * 10 + u64::from(digit.wrapping_sub(b'0')));
-        // Apps that say the same twice are understood by everybody.
-        if !is_plain || self.length.replace(length).is_some_and(|before| before != length) {
+        if !(1..=18).contains(&value.len()) || !value.iter().all(u8::is_ascii_digit) {
             return Err(Garbled);
         }
-        Ok(())
+        let length = value.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+        match self.length.replace(length) {
+            // Apps that say the same twice are understood by everybody.
+            Some(before) if before != length => Err(Garbled),
+            _ => Ok(()),
+        }
     }
 
     fn connection(&mut self, value: &[u8]) {
@@ -364,6 +366,7 @@ mod tests {
             "Content-Length: +1",
             "Content-Length:",
             "Content-Length: 9999999999999999999",
+            "Content-Length: 99999999999999999999999999999999",
             "Transfer-Encoding: gzip, chunked",
             "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
             "A: b\r\n c",

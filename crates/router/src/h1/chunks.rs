@@ -50,6 +50,7 @@ enum State {
     DataReturn,
     DataEnd,
     TrailerStart,
+    TrailerName,
     Trailer,
     TrailerEnd,
     LastEnd,
@@ -58,7 +59,8 @@ enum State {
 
 impl State {
     fn is_trailer(self) -> bool {
-        matches!(self, Self::TrailerStart | Self::Trailer | Self::TrailerEnd | Self::LastEnd)
+        use State::{LastEnd, Trailer, TrailerEnd, TrailerName, TrailerStart};
+        matches!(self, TrailerStart | TrailerName | Trailer | TrailerEnd | LastEnd)
     }
 }
 
@@ -117,7 +119,10 @@ impl Chunks {
             (State::DataReturn, b'\r') => Ok(State::DataEnd),
             (State::DataEnd, b'\n') => Ok(State::Size { size: 0, has_digits: false }),
             (State::TrailerStart, b'\r') => Ok(State::LastEnd),
-            (State::TrailerStart, b'!'..=b'~') => self.count(State::Trailer),
+            (State::TrailerStart | State::TrailerName, _) if IS_TOKEN[usize::from(byte)] => {
+                self.count(State::TrailerName)
+            }
+            (State::TrailerName, b':') => self.count(State::Trailer),
             (State::Trailer, b'\r') => {
                 self.trailers += self.line;
                 self.begin_line(State::TrailerEnd)
@@ -140,6 +145,22 @@ impl Chunks {
         Ok(state)
     }
 }
+
+/// What names of fields are made of. Source: RFC 9110 section 5.6.2.
+const IS_TOKEN: [bool; 256] = {
+    let (mut table, marks) = ([false; 256], b"!#$%&'*+-.^_`|~");
+    let mut at = 0;
+    while at < marks.len() {
+        table[marks[at] as usize] = true;
+        at += 1;
+    }
+    let mut byte = 0;
+    while byte < 128_u8 {
+        table[byte as usize] |= byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
@@ -214,6 +235,10 @@ mod tests {
             "0\r\n folded\r\n\r\n",
             "0\r\na\nb\r\n\r\n",
             "0\r\n\n",
+            "0\r\nno colon\r\n\r\n",
+            "0\r\nname\r\n\r\n",
+            "0\r\n: b\r\n\r\n",
+            "0\r\na : b\r\n\r\n",
         ] {
             check(text, Err(BadChunk));
         }

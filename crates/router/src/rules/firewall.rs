@@ -78,7 +78,7 @@ const SCANNERS: [&str; 14] = [
 ];
 
 /// Whether `head` looks like an attack.
-pub(super) fn is_attack(head: &impl Head) -> bool {
+pub(crate) fn is_attack(head: &impl Head) -> bool {
     let contains = |text: &str, patterns: &[&str]| patterns.iter().any(|pattern| text.contains(pattern));
     let field = |name: &HeaderName| plain(head.field(name).unwrap_or_default());
     contains(&plain(head.target().as_bytes()), &PATTERNS)

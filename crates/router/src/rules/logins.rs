@@ -78,7 +78,7 @@ async fn verify(
 }
 
 /// Name and password. Source: RFC 7617 section 2.
-fn parse(field: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+pub(crate) fn parse(field: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     let (scheme, rest) = field.split_at_checked(6)?;
     let text = if scheme.eq_ignore_ascii_case(b"basic ") {
         STANDARD.decode(rest.trim_ascii()).ok()?
