@@ -50,7 +50,7 @@ fn a_domain_gets_a_certificate_by_itself() {
     }
     let (platform, _user) = stage(Options::default());
     let Some(pebble) = Pebble::start(platform.router()) else { return };
-    let authority = format!("acme/caCertificates={}", std::fs::read_to_string(pebble.own_root()).unwrap());
+    let authority = format!("acme/caCertificates={}", pebble.own_root());
     let directory = format!("acme/directory={}", pebble.url());
     let set = ["config", "router", "set", &directory, &authority, "acme/enabled=on", "tls/auto=on"];
     platform.deisctl(&set).succeeded();

@@ -27,7 +27,7 @@ const LAYERS: [Layer; 6] = [
     Layer { name: "binary", crates: &["deisd", "deis", "deisctl"], among_themselves: false },
     Layer {
         name: "outside",
-        crates: &["deis-test-postgres", "deis-tests", "deis-bench", "xtask"],
+        crates: &["deis-test-pebble", "deis-test-postgres", "deis-tests", "deis-bench", "xtask"],
         among_themselves: true,
     },
 ];

@@ -4,7 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub mod canary;
+pub mod certificate;
 pub mod hooks;
+
+pub use canary::{Canary, Promoted};
+pub use certificate::{Automatic, Certificate};
 
 /// One page of a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,24 +118,6 @@ pub struct Release {
     pub failure: Option<String>,
 }
 
-/// How new releases of an app are tried out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Canary {
-    /// How many of a hundred requests they get until they are promoted; 0: they get all at once.
-    pub weight: u8,
-    /// The release that is tried out.
-    pub release: Option<Release>,
-    /// The release that is being started, to be tried out next.
-    pub next: Option<Release>,
-}
-
-/// The release that was deployed for all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Promoted {
-    /// Its number.
-    pub version: u32,
-}
-
 /// A container.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Container {
@@ -167,42 +154,6 @@ pub struct Domain {
     pub created: String,
     /// Likewise.
     pub updated: String,
-}
-
-/// A certificate, without what it is made of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Certificate {
-    /// A number, unique.
-    pub id: i64,
-    /// Username.
-    pub owner: String,
-    /// What it is called.
-    pub common_name: String,
-    /// `%Y-%m-%dT%H:%M:%SUTC`: the last second in which it is valid.
-    pub expires: String,
-    /// Likewise.
-    pub created: String,
-    /// Likewise.
-    pub updated: String,
-    /// The host names that it is for; not sent by older platforms.
-    #[serde(default)]
-    pub names: Vec<String>,
-    /// How it stands, if the platform gets it by itself: times are empty then that are not known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub automatic: Option<Automatic>,
-}
-
-/// How a certificate stands that the platform gets by itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Automatic {
-    /// Id of the app that its name leads to.
-    pub app: String,
-    /// `issued`, `waiting` or `failed`.
-    pub state: String,
-    /// Why the last order failed, in the authority's words; null if it did not.
-    pub problem: Option<String>,
-    /// `%Y-%m-%dT%H:%M:%SUTC`: no other order begins before; null if none is known to.
-    pub next: Option<String>,
 }
 
 /// An SSH key.

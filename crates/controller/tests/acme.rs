@@ -5,10 +5,10 @@
 // A test's panic is its report.
 #![allow(clippy::unwrap_used)]
 
-#[path = "acme/authority.rs"]
-mod authority;
 #[path = "acme/bench.rs"]
 mod bench;
+#[path = "acme/hook.rs"]
+mod hook;
 #[path = "api/logger.rs"]
 mod logger;
 #[path = "acme/routers.rs"]
@@ -17,9 +17,10 @@ mod routers;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use authority::{BOUND, Policy, hook};
 use bench::{Bench, HOST, blog};
 use deis_api::internal::ChallengeKind;
+use deis_test_pebble::{BOUND, Policy};
+use hook::hook;
 use x509_parser::pem::Pem;
 
 /// The names in the first certificate of a chain.
@@ -63,7 +64,7 @@ async fn a_domain_gets_a_certificate_by_a_handshake() {
 #[tokio::test]
 async fn a_wildcard_gets_a_certificate_by_dns() {
     let Some(mut bench) = Bench::quiet(Policy::default()).await else { return };
-    bench.set(&[("acme/dnsHook", hook(&bench.directory, bench.authority.dns))]).await;
+    bench.set(&[("acme/dnsHook", hook(&bench.directory, bench.authority.dns()))]).await;
     bench.database.add_domain(&blog(), "ann", "*.example.org", None).await.unwrap();
     bench.lead();
     let pair = bench.await_certificate("*.example.org", None).await;
@@ -141,7 +142,7 @@ async fn orders_go_on_when_the_authority_is_back() {
     assert_eq!(bench.state(HOST).await.unwrap().progress.failures, 0, "it is not the name's fault");
     assert!(!bench.logger.has_log("blog"), "nor the app's owner's concern");
 
-    bench.authority.start_again().await;
+    bench.authority.start_again();
     bench.pass(time::Duration::hours(2));
     bench.await_certificate(HOST, None).await;
     bench.until("the warning's end", async || bench.board.snapshot().problems.is_empty().then_some(())).await;
@@ -153,7 +154,7 @@ async fn an_authority_that_lost_its_memory_gives_another_account() {
     bench.await_certificate(HOST, None).await;
     let before = bench.account().await.unwrap().sealed_credentials;
     bench.authority.stop();
-    bench.authority.start_again().await;
+    bench.authority.start_again();
     bench.add_domain("other.example.com").await;
     let known = async || {
         // Calls that were under way when it ended count against it.

@@ -7,9 +7,8 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 
 use crate::field::{FieldErrors, object};
-use crate::intent::{CONFIG_WHITELIST, WHITELIST};
+use crate::intent::whitelist;
 use crate::limit::{parse_cpu, parse_memory};
-use crate::routing::AppSettings;
 use crate::tag::{check_tag_key, check_tag_value};
 use crate::{Config, ConfigKey, Environment, ProcessType};
 
@@ -126,17 +125,10 @@ fn value(key: &str, text: Option<&str>) -> Result<Option<String>, String> {
             "The value of {key} is longer than 128 KiB, which no program can be started with"
         ));
     }
-    if key == CONFIG_WHITELIST {
-        check_whitelist(text.unwrap_or_default())?;
+    if key == whitelist::VARIABLE {
+        whitelist::check(text.unwrap_or_default())?;
     }
     Ok(text.map(str::to_owned))
-}
-
-/// Refuses what would let in nobody, or others than its author thinks. An empty list is none.
-fn check_whitelist(text: &str) -> Result<(), String> {
-    let settings = [(WHITELIST.to_owned(), text.trim().to_owned())].into();
-    let parsed = AppSettings::parse(&settings).map(drop);
-    parsed.map_err(|error| error.to_string().replace(WHITELIST, CONFIG_WHITELIST))
 }
 
 fn memory(process: &str, text: Option<&str>) -> Result<Option<String>, String> {

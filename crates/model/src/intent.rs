@@ -1,11 +1,12 @@
 //! Intent: the workloads and the route that an app's desired state asks for.
 
+pub mod whitelist;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::command::process_command;
 use crate::formation::default_formation;
 use crate::limit::parse_memory;
-use crate::routing::AppSettings;
 use crate::{
     AppId, AppRoute, Build, Canary, Config, Desired, Endpoint, Environment, Formation, HealthCheck, Limits,
     ProcessType, ReleaseContent, Workload, WorkloadId, canary,
@@ -13,12 +14,6 @@ use crate::{
 
 /// The port that apps are told to listen on where neither their image nor their config names one.
 pub const DEFAULT_PORT: u16 = 5000;
-
-/// The config variable that lists who may reach an app, as the setting of that name does.
-pub(crate) const CONFIG_WHITELIST: &str = "DEIS_WHITELIST";
-pub(crate) const WHITELIST: &str = "whitelist";
-/// Keeps everybody out who is on no list.
-const ENFORCE_WHITELIST: &str = "enforceWhitelist";
 
 /// How many containers of each type `build` is to run.
 ///
@@ -120,7 +115,7 @@ fn health_check(config: &Config) -> HealthCheck {
 pub fn route(desired: &Desired, domain: &str, endpoints: Vec<Endpoint>) -> AppRoute {
     AppRoute {
         hosts: hosts(desired, domain),
-        settings: settings(desired),
+        settings: whitelist::settings(desired),
         certificates: desired.certificates.clone(),
         release: desired.deployed.as_ref().map(|release| release.version),
         endpoints,
@@ -139,28 +134,6 @@ pub fn hosts(desired: &Desired, domain: &str) -> Vec<String> {
     let hosts: BTreeSet<String> =
         own.chain(desired.domains.iter().cloned()).map(|name| name.to_ascii_lowercase()).collect();
     hosts.into_iter().collect()
-}
-
-/// The routing settings of an app; whom its config lets in counts, too.
-fn settings(desired: &Desired) -> BTreeMap<String, String> {
-    let mut settings = desired.settings.clone();
-    let release = desired.deployed.as_ref();
-    let listed = release.and_then(|release| release.config.values.0.get(CONFIG_WHITELIST));
-    let Some(listed) = listed.filter(|listed| !listed.trim().is_empty()) else { return settings };
-    // Config of earlier versions was not checked. Whoever lists something wants others kept out, also where it says nothing.
-    let valid: Vec<&str> = listed.split(',').filter(|entry| is_whitelist(entry)).collect();
-    if valid.is_empty() {
-        settings.insert(ENFORCE_WHITELIST.to_owned(), "on".to_owned());
-    }
-    let own = settings.get(WHITELIST).map(String::as_str);
-    let all: Vec<&str> = own.into_iter().chain(valid).collect();
-    settings.insert(WHITELIST.to_owned(), all.join(","));
-    settings
-}
-
-fn is_whitelist(text: &str) -> bool {
-    let is_empty = text.trim().is_empty();
-    !is_empty && AppSettings::parse(&[(WHITELIST.to_owned(), text.to_owned())].into()).is_ok()
 }
 
 /// How many containers of each routable type of the deployed release may get traffic.
@@ -217,37 +190,6 @@ pub(crate) mod tests {
         assert_eq!(wanted(&[("web", 3), ("worker", 2)], true), Some(3));
         assert_eq!(wanted(&[("web", 0), ("worker", 2)], true), Some(0));
         assert_eq!(wanted(&[("web", 3)], false), Some(0));
-    }
-
-    /// The whitelist that routers are told of an app with these, and whether it is enforced.
-    fn whitelist(setting: Option<&str>, config: &str) -> (Option<String>, bool) {
-        let mut values = Config::empty("u".to_owned(), "ann".to_owned(), time::OffsetDateTime::UNIX_EPOCH);
-        values.values.0.insert(CONFIG_WHITELIST.to_owned(), config.to_owned());
-        let version = crate::ReleaseVersion::FIRST;
-        let settings = setting.map(|value| (WHITELIST.to_owned(), value.to_owned())).into_iter().collect();
-        let release = ReleaseContent { version, build: None, config: values };
-        let desired = Desired { settings, ..desired(Some(release)) };
-        let settings = route(&desired, "example.com", Vec::new()).settings;
-        AppSettings::parse(&settings).unwrap();
-        (settings.get(WHITELIST).cloned(), settings.contains_key(ENFORCE_WHITELIST))
-    }
-
-    #[test]
-    fn whom_the_config_lets_in_counts_beside_the_setting() {
-        let check = |setting: Option<&str>, config: &str, expected: Option<&str>| {
-            let expected = (expected.map(str::to_owned), false);
-            assert_eq!(whitelist(setting, config), expected, "{setting:?} {config:?}");
-        };
-        check(None, "10.0.1.0/24:office,1.2.3.4", Some("10.0.1.0/24:office,1.2.3.4"));
-        check(Some("1.1.1.1"), "1.2.3.4", Some("1.1.1.1,1.2.3.4"));
-        check(Some("1.1.1.1"), " ", Some("1.1.1.1"));
-        check(None, "", None);
-        check(None, "office,1.2.3.4", Some("1.2.3.4"));
-    }
-
-    #[test]
-    fn a_list_that_says_nothing_lets_nobody_in() {
-        assert_eq!(whitelist(None, "office"), (Some(String::new()), true));
     }
 
     #[test]

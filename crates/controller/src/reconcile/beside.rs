@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use deis_model::plan::{Verdict, plan};
-use deis_model::{
-    ContainerStatus, Desired, ReleaseContent, ReleaseVersion, Workload, WorkloadId, canary, intent,
-};
+use deis_model::{ContainerStatus, Desired, ReleaseContent, ReleaseVersion, Workload, WorkloadId, canary};
 use deis_scheduler::SchedulerError;
 use tracing::info;
 
 use super::app_state::Memory;
+use super::image::wanted;
 use super::next::Next;
 use super::pass::{PassError, SLOW_LOOK, is_passing, look_again};
 use super::{RETRY, Reconciler, failure};
 
 /// What releases beside the one that serves ask of the rest of the pass.
 pub(super) struct Beside {
-    /// What is to run of them. Of one that was judged now, what ran: routes may lead there until the next pass.
+    /// What is wanted of them: their names and numbers, not what they run. Of one that was judged now, too: routes may
+    /// lead there until the next pass.
     pub(super) workloads: Vec<Workload>,
     /// When to look at them again.
     pub(super) next: Next,
@@ -34,30 +34,26 @@ impl Reconciler {
     ) -> Result<Beside, PassError> {
         let mut all = Beside { workloads: Vec::new(), next: Next::SETTLED };
         for release in desired.under_way().into_iter().chain(desired.tried_out()) {
-            let one = self.advance(desired, release, containers, memory).await?;
-            all.workloads.extend(one.workloads);
-            all.next = all.next.or(one.next);
+            all.workloads.extend(wanted(desired, release, &[], memory));
+            all.next = all.next.or(self.advance(desired, release, containers, memory).await?);
         }
         Ok(all)
     }
 
-    /// Starts what is missing of a release, then judges it.
+    /// Starts what is missing of a release, then judges it. When to look at it again.
     async fn advance(
         &self,
         desired: &Desired,
         release: &ReleaseContent,
         containers: &[ContainerStatus],
         memory: &mut Memory,
-    ) -> Result<Beside, PassError> {
+    ) -> Result<Next, PassError> {
         if desired.is_tried_out(release.version) && canary::weight(&desired.settings) == 0 {
             return self.end(desired, release).await;
         }
         let (workloads, own) = match self.start(desired, release, containers, memory).await {
             Ok(Some(started)) => started,
-            Ok(None) => {
-                let workloads = intent::workloads(desired, release, &[]);
-                return Ok(Beside { workloads, next: Next::after(SLOW_LOOK) });
-            }
+            Ok(None) => return Ok(Next::after(SLOW_LOOK)),
             Err(error) if is_passing(&error) => return Err(error.into()),
             Err(error) => return self.held_up(desired, release, &error, memory).await,
         };
@@ -65,8 +61,7 @@ impl Reconciler {
         match Verdict::of(&self.unready(&workloads, &own)) {
             Verdict::Ready => {
                 memory.unready_since.remove(&release.version);
-                let next = self.note_ready(desired, release.version).await?;
-                Ok(Beside { workloads, next })
+                self.note_ready(desired, release.version).await
             }
             Verdict::Failed(name, failure) => {
                 let reason = self.explain_failure(&name, &failure, containers).await;
@@ -76,10 +71,7 @@ impl Reconciler {
                 let reason = self.explain_delay(&names, &workloads, containers).await;
                 self.fail(desired, release, reason).await
             }
-            Verdict::Waiting(names) => {
-                let next = Next::after(look_again(&names, &workloads));
-                Ok(Beside { workloads, next })
-            }
+            Verdict::Waiting(names) => Ok(Next::after(look_again(&names, &workloads))),
         }
     }
 
@@ -102,12 +94,12 @@ impl Reconciler {
     }
 
     /// Ends what gets no requests any more.
-    async fn end(&self, desired: &Desired, release: &ReleaseContent) -> Result<Beside, PassError> {
+    async fn end(&self, desired: &Desired, release: &ReleaseContent) -> Result<Next, PassError> {
         let reason = "its part of the requests was set to 0";
         if self.shared.database.end_canaries(&desired.app, reason).await? {
             self.shared.events.say(&desired.app, format!("{} was ended: {reason}", release.version));
         }
-        Ok(Beside { workloads: intent::workloads(desired, release, &[]), next: Next::NOW })
+        Ok(Next::NOW)
     }
 
     /// Goes on trying what the engine refuses for as long as that may pass.
@@ -117,7 +109,7 @@ impl Reconciler {
         release: &ReleaseContent,
         error: &SchedulerError,
         memory: &mut Memory,
-    ) -> Result<Beside, PassError> {
+    ) -> Result<Next, PassError> {
         if !error.may_pass() {
             return self.fail(desired, release, error.to_string()).await;
         }
@@ -129,8 +121,7 @@ impl Reconciler {
         }
         // Where it was may be where it is missing now.
         memory.images.remove(&release.version);
-        let workloads = intent::workloads(desired, release, &[]);
-        Ok(Beside { workloads, next: Next::after(RETRY) })
+        Ok(Next::after(RETRY))
     }
 
     /// Whether the release has had its time.
@@ -158,7 +149,7 @@ impl Reconciler {
         desired: &Desired,
         release: &ReleaseContent,
         reason: String,
-    ) -> Result<Beside, PassError> {
+    ) -> Result<Next, PassError> {
         // The lines after the first are the app's own words, which may hold secrets.
         let cause = reason.lines().next();
         info!(app = %desired.app, release = %release.version, cause, "release failed");
@@ -166,7 +157,7 @@ impl Reconciler {
         for line in failure::log_lines(release.version, &reason) {
             self.shared.events.say(&desired.app, line);
         }
-        Ok(Beside { workloads: intent::workloads(desired, release, &[]), next: Next::NOW })
+        Ok(Next::NOW)
     }
 }
 

@@ -13,11 +13,11 @@ use deis_controller::lead::Gate;
 use deis_database::{AcmeAccount, AcmePair, AcmeState, Database, Lease, NewUser};
 use deis_model::AppId;
 use deis_runtime::{Role, Shutdown, StatusBoard};
+use deis_test_pebble::{Pebble, Policy};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 
-use crate::authority::{Authority, Policy};
 use crate::logger::FakeLogger;
 use crate::routers::FakeRouters;
 
@@ -30,7 +30,7 @@ pub(crate) const HOST: &str = "www.example.com";
 pub(crate) struct Bench {
     pub(crate) database: Database,
     pub(crate) routers: Arc<FakeRouters>,
-    pub(crate) authority: Authority,
+    pub(crate) authority: Pebble,
     pub(crate) board: StatusBoard,
     pub(crate) logger: FakeLogger,
     pub(crate) directory: TempDir,
@@ -54,7 +54,7 @@ impl Bench {
     pub(crate) async fn quiet(policy: Policy) -> Option<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let routers = FakeRouters::start().await;
-        let authority = Authority::start(routers.http, routers.tls, policy).await?;
+        let authority = Pebble::start(routers.http, routers.tls, policy)?;
         let database = Database::open("sqlite::memory:").await.unwrap();
         let lease = take_lease(&database).await;
         let (logger, shutdown) = (FakeLogger::start().await, Shutdown::new());
@@ -72,7 +72,12 @@ impl Bench {
             keeper: None,
             shutdown,
         };
-        bench.set(&bench.authority.settings()).await;
+        let settings = [
+            ("acme/enabled", "on".to_owned()),
+            ("acme/directory", bench.authority.url()),
+            ("acme/caCertificates", bench.authority.root().to_owned()),
+        ];
+        bench.set(&settings).await;
         bench.create_app().await;
         Some(bench)
     }
