@@ -83,7 +83,10 @@ fn a_release_is_tried_out_and_promoted() {
     check_both(&platform, "second");
     user.deis_in(app.path(), &["canary:info"]).succeeded().said("50 %").said("v3 ann added NAME");
     user.deis_in(app.path(), &["releases"]).succeeded().said("(canary)");
-    user.deis_in(app.path(), &["ps"]).succeeded().said("web.1 up (v2)").said("web.1 up (v3)");
+    platform.eventually("both are listed", CONVERGES, |_| {
+        let listed = user.deis_in(app.path(), &["ps"]).succeeded().stdout;
+        ["web.1 up (v2)", "web.2 up (v2)", "web.1 up (v3)"].iter().all(|line| listed.contains(line))
+    });
     assert_eq!(platform.containers(), ["blog_v2.web.1", "blog_v2.web.2", "blog_v3.web.1"]);
     user.deis_in(app.path(), &["canary:promote"]).succeeded().said("done, v3");
     assert_eq!(met(&platform).into_keys().collect::<Vec<_>>(), ["second"]);
