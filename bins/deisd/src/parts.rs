@@ -120,10 +120,10 @@ impl Parts {
         config.loggers = Some(self.peers(&self.settings.loggers, Role::Logger));
         config.access_log = Some(self.data.directory("journal")?.join("access.log"));
         config.name.clone_from(&self.settings.host);
-        config.http = self.settings.http;
-        config.https = self.settings.https;
-        config.git = self.settings.git;
-        config.health = self.settings.health;
+        config.http.clone_from(&self.settings.http);
+        config.https.clone_from(&self.settings.https);
+        config.git.clone_from(&self.settings.git);
+        config.health.clone_from(&self.settings.health);
         config.timeouts.notice = self.settings.notice;
         config.takes_over = self.claims.get(&Role::Router).is_some_and(|claim| !claim.is_only());
         let router = deis_router::Router::bind(config, status)?;

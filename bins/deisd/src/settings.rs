@@ -17,11 +17,12 @@ pub(crate) struct Settings {
     pub(crate) domain: String,
     /// This machine's name in reports.
     pub(crate) host: String,
-    pub(crate) http: SocketAddr,
+    /// One address or several, as of the next ones.
+    pub(crate) http: Vec<SocketAddr>,
     /// None: TLS is not spoken.
-    pub(crate) https: Option<SocketAddr>,
-    pub(crate) git: SocketAddr,
-    pub(crate) health: SocketAddr,
+    pub(crate) https: Vec<SocketAddr>,
+    pub(crate) git: Vec<SocketAddr>,
+    pub(crate) health: Vec<SocketAddr>,
     pub(crate) controller: SocketAddr,
     pub(crate) registry: SocketAddr,
     pub(crate) logger: SocketAddr,
@@ -70,10 +71,10 @@ impl Resolved {
             data_dir: self.data_dir.clone(),
             domain: text("domain").to_ascii_lowercase(),
             host: Some(text("host")).filter(|name| !name.is_empty()).unwrap_or_else(host_name),
-            http: self.parse_value("http")?,
-            https: self.parse_unless_empty("https")?,
-            git: self.parse_value("git")?,
-            health: self.parse_value("health")?,
+            http: self.list("http")?,
+            https: if self.text("https").is_empty() { Vec::new() } else { self.list("https")? },
+            git: self.list("git")?,
+            health: self.list("health")?,
             controller: self.parse_value("controller")?,
             registry: self.parse_value("registry")?,
             logger: self.parse_value("logger")?,
@@ -86,7 +87,7 @@ impl Resolved {
             },
             loggers: self.addresses("loggers", "logger")?,
             builders: self.addresses("builders", "builder")?,
-            routers: self.addresses("routers", "http")?,
+            routers: self.list(if self.text("routers").is_empty() { "http" } else { "routers" })?,
             identity: Some(text("identity")).filter(|path| !path.is_empty()).map(PathBuf::from),
             status: self.parse_unless_empty("status")?,
             secrets_dir: PathBuf::from(text("secrets_dir")),
@@ -144,10 +145,14 @@ impl Resolved {
 
     /// The addresses in `key`, joined by commas, or while it is empty the one of `other`.
     fn addresses(&self, key: &str, other: &str) -> anyhow::Result<Vec<SocketAddr>> {
-        let text = self.text(key);
-        if text.is_empty() {
-            return Ok(vec![self.parse_value(other)?]);
+        match self.text(key) {
+            "" => Ok(vec![self.parse_value(other)?]),
+            _ => self.list(key),
         }
+    }
+
+    /// The addresses in `key`, joined by commas.
+    fn list(&self, key: &str) -> anyhow::Result<Vec<SocketAddr>> {
         let parse = |address: &str| {
             let address = address.trim();
             address.parse().map_err(|error| {
@@ -156,7 +161,7 @@ impl Resolved {
                 )
             })
         };
-        text.split(',').map(parse).collect()
+        self.text(key).split(',').map(parse).collect()
     }
 }
 

@@ -13,14 +13,15 @@ use crate::Cidr;
 /// Settings of one router. No `Debug`: it holds a key.
 #[derive(Clone)]
 pub struct Config {
-    /// Where visitors come in. Default 127.0.0.1:8080.
-    pub http: SocketAddr,
+    /// Where visitors come in, by IPv4, IPv6 or both. `[::]` takes IPv4 as well, unless `0.0.0.0` is there too with its
+    /// port; so it is for all four. Default 127.0.0.1:8080.
+    pub http: Vec<SocketAddr>,
     /// Where visitors come in over TLS. Default: nowhere.
-    pub https: Option<SocketAddr>,
+    pub https: Vec<SocketAddr>,
     /// Where git over SSH comes in. Default 127.0.0.1:2222.
-    pub git: SocketAddr,
+    pub git: Vec<SocketAddr>,
     /// Where load balancers ask whether this router lives, and where `/metrics` is. Default 127.0.0.1:9090.
-    pub health: SocketAddr,
+    pub health: Vec<SocketAddr>,
     /// What this router is called, different from every other one's at a time: its host's name where there are
     /// several. Default `router`.
     pub name: String,
@@ -129,10 +130,10 @@ impl Config {
     pub fn new(internal_key: impl Into<String>, state_dir: impl Into<PathBuf>) -> Self {
         let local = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
         Self {
-            http: local(8080),
-            https: None,
-            git: local(2222),
-            health: local(9090),
+            http: vec![local(8080)],
+            https: Vec::new(),
+            git: vec![local(2222)],
+            health: vec![local(9090)],
             name: "router".to_owned(),
             controllers: Peers::new([local(8000)], None),
             internal_key: internal_key.into(),

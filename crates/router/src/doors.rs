@@ -1,11 +1,10 @@
 //! Everything that visitors, git and load balancers come in by: opened, served, handed over, closed.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 use deis_runtime::{Shutdown, StatusBoard};
 
@@ -23,11 +22,12 @@ use crate::{connection, entrance, git, health};
 
 /// The sockets that a router listens on.
 pub(crate) struct Doors {
-    http: Vec<TcpListener>,
+    /// For each address one for each core.
+    http: Vec<Vec<TcpListener>>,
     /// None of them without TLS.
-    https: Vec<TcpListener>,
-    git: TcpListener,
-    health: TcpListener,
+    https: Vec<Vec<TcpListener>>,
+    git: Vec<TcpListener>,
+    health: Vec<TcpListener>,
     /// Where apps' own ports come from.
     sockets: Sockets,
 }
@@ -37,7 +37,7 @@ pub(crate) struct Service {
     /// Visitors.
     cores: Cores,
     /// None once closed.
-    git: Option<Acceptor>,
+    git: Vec<Acceptor>,
     health: JoinHandle<()>,
     /// Cancelled when load balancers are not answered any more.
     unasked: Shutdown,
@@ -49,22 +49,24 @@ impl Doors {
     /// Opens all of them; connections wait.
     pub(crate) fn open(config: &Config) -> Result<Self, RouterError> {
         let mut sockets = Sockets::of(config);
-        let mut visitors = |address| entrance::open(&mut sockets, address, config.cores);
-        let http = visitors(config.http)?;
-        let https = config.https.map(visitors).transpose()?.unwrap_or_default();
-        let git = sockets.one(config.git, "git over SSH")?;
-        let health = sockets.one(config.health, "health checks")?;
+        let mut visitors = |addresses: &[SocketAddr]| -> Result<Vec<_>, RouterError> {
+            addresses.iter().map(|address| entrance::open(&mut sockets, *address, config.cores)).collect()
+        };
+        let (http, https) = (visitors(&config.http)?, visitors(&config.https)?);
+        let git = sockets.each(&config.git, "git over SSH")?;
+        let health = sockets.each(&config.health, "health checks")?;
         Ok(Self { http, https, git, health, sockets })
     }
 
-    /// Where they are in fact, which differs from what `config` asks for if its ports are 0.
-    pub(crate) fn addresses(&self, config: &Config) -> Addresses {
+    /// Where they are in fact, which differs from what was asked for if the port is 0.
+    pub(crate) fn addresses(&self) -> Addresses {
         let local = |socket: &TcpListener| socket.local_addr().ok();
+        let first = |sockets: &Vec<TcpListener>| sockets.first().and_then(local);
         Addresses {
-            http: self.http.first().and_then(local).unwrap_or(config.http),
-            https: self.https.first().and_then(local),
-            git: local(&self.git).unwrap_or(config.git),
-            health: local(&self.health).unwrap_or(config.health),
+            http: self.http.iter().filter_map(first).collect(),
+            https: self.https.iter().filter_map(first).collect(),
+            git: self.git.iter().filter_map(local).collect(),
+            health: self.health.iter().filter_map(local).collect(),
         }
     }
 
@@ -72,17 +74,18 @@ impl Doors {
     pub(crate) fn serve(mut self, shared: &Arc<Shared>, status: StatusBoard) -> Result<Service, RouterError> {
         let estate = Arc::new(Estate::open(&handover::path(&shared.config.state_dir)));
         let mut own = BTreeSet::new();
-        for socket in self.http.iter().chain(&self.https).chain([&self.git, &self.health]) {
+        let visitors = self.http.iter().chain(&self.https).flatten();
+        for socket in visitors.chain(&self.git).chain(&self.health) {
             estate.add(socket).map_err(RouterError::Core)?;
             own.extend(socket.local_addr().map(|address| address.port()));
         }
         let unasked = Shutdown::new();
         let predecessor = self.sockets.predecessor();
         let ports = Ports::new(Arc::clone(shared), self.sockets, Arc::clone(&estate), status, own);
-        let git = Acceptor::new(self.git, shared.config.limits.git_connections).map_err(RouterError::Core)?;
+        let git = Acceptor::all(self.git, shared.config.limits.git_connections).map_err(RouterError::Core)?;
         let service = Service {
             cores: serve_visitors(shared, Entrances::connect(self.http, self.https, &shared.places))?,
-            git: Some(git),
+            git,
             health: serve_health(shared, self.health, &unasked)?,
             ports: tokio::spawn(ports.keep()),
             unasked,
@@ -99,8 +102,12 @@ impl Service {
     /// Serves until `shutdown` and then lets nobody in any more; those who are there stay.
     pub(crate) async fn run(&mut self, shared: &Arc<Shared>, shutdown: &Shutdown) {
         let leave = leave(shared, &self.estate, shutdown, &self.unasked);
-        let (_, (), ended, ()) =
-            tokio::join!(self.cores.worked(), serve_git(shared, self.git.take()), &mut self.ports, leave);
+        let (_, (), ended, ()) = tokio::join!(
+            self.cores.worked(),
+            serve_git(shared, std::mem::take(&mut self.git)),
+            &mut self.ports,
+            leave
+        );
         if let Err(error) = ended {
             tracing::error!(%error, "apps' own ports were not kept to the end");
         }
@@ -116,39 +123,65 @@ impl Service {
 }
 
 /// What one core accepts visitors from.
+#[derive(Default)]
 struct Entrances {
-    plain: Option<Entrance>,
-    secured: Option<Entrance>,
+    plain: Vec<Entrance>,
+    secured: Vec<Entrance>,
 }
 
 impl Entrances {
-    /// One for each of `http` and of `https`, together as far as there are both.
-    fn connect(http: Vec<TcpListener>, https: Vec<TcpListener>, places: &Places) -> Vec<Self> {
-        let count = http.len().max(https.len());
-        let mut plain = Entrance::connect(http, places).into_iter();
-        let mut secured = Entrance::connect(https, places).into_iter();
-        (0..count).map(|_| Self { plain: plain.next(), secured: secured.next() }).collect()
+    /// One for each core, with one socket of each of the addresses that `http` and `https` listen on.
+    fn connect(http: Vec<Vec<TcpListener>>, https: Vec<Vec<TcpListener>>, places: &Places) -> Vec<Self> {
+        let count = http.iter().chain(&https).map(Vec::len).max().unwrap_or(0);
+        let mut cores: Vec<Self> = (0..count).map(|_| Self::default()).collect();
+        for sockets in http {
+            Entrance::connect(sockets, places)
+                .into_iter()
+                .zip(&mut cores)
+                .for_each(|(one, core)| core.plain.push(one));
+        }
+        for sockets in https {
+            Entrance::connect(sockets, places)
+                .into_iter()
+                .zip(&mut cores)
+                .for_each(|(one, core)| core.secured.push(one));
+        }
+        cores
     }
 
-    async fn run(self, shared: &Arc<Shared>) -> io::Result<()> {
-        let plain = serve_at(self.plain, shared, |Arrival { socket, peer, place }| {
-            shared.tasks.spawn(connection::serve(Arc::clone(shared), socket, peer, place));
-        });
-        let secured = serve_at(self.secured, shared, |Arrival { socket, peer, place }| {
-            shared.tasks.spawn(connection::serve_secured(Arc::clone(shared), socket, peer, place));
-        });
-        let (plain, secured) = tokio::join!(plain, secured);
-        plain.and(secured)
+    /// Accepts from all of them.
+    async fn run(self, shared: &Arc<Shared>) {
+        let mut accepting = JoinSet::new();
+        for entrance in self.plain {
+            let shared = Arc::clone(shared);
+            accepting.spawn(async move {
+                let serve = |Arrival { socket, peer, place }| {
+                    shared.tasks.spawn(connection::serve(Arc::clone(&shared), socket, peer, place));
+                };
+                serve_at(entrance, &shared, serve).await;
+            });
+        }
+        for entrance in self.secured {
+            let shared = Arc::clone(shared);
+            accepting.spawn(async move {
+                let serve = |Arrival { socket, peer, place }| {
+                    shared.tasks.spawn(connection::serve_secured(Arc::clone(&shared), socket, peer, place));
+                };
+                serve_at(entrance, &shared, serve).await;
+            });
+        }
+        accepting.join_all().await;
     }
 }
 
-async fn serve_at(entrance: Option<Entrance>, shared: &Shared, serve: impl Fn(Arrival)) -> io::Result<()> {
-    let Some(entrance) = entrance else { return Ok(()) };
+async fn serve_at(entrance: Entrance, shared: &Shared, serve: impl Fn(Arrival)) {
     let counted = |arrival| {
         shared.counters.connections.add();
         serve(arrival);
     };
-    entrance.run(&shared.shut, counted).await
+    if let Err(error) = entrance.run(&shared.shut, counted).await {
+        tracing::error!(%error, "a core accepts no connections any more");
+    }
 }
 
 /// Serves visitors on threads of their own, and those that are there at the end for as long as they stay.
@@ -156,38 +189,43 @@ fn serve_visitors(shared: &Arc<Shared>, entrances: Vec<Entrances>) -> Result<Cor
     let shared = Arc::clone(shared);
     let work = move |entrances: Entrances| {
         let shared = Arc::clone(&shared);
-        async move {
-            if let Err(error) = entrances.run(&shared).await {
-                tracing::error!(%error, "a core accepts no connections any more");
-            }
-        }
+        async move { entrances.run(&shared).await }
     };
     Cores::start(entrances, work).map_err(RouterError::Core)
 }
 
-async fn serve_git(shared: &Arc<Shared>, acceptor: Option<Acceptor>) {
-    let Some(acceptor) = acceptor else { return };
-    let serve = |stream, peer, place| {
-        shared.tasks.spawn(git::serve(Arc::clone(shared), stream, peer, place));
-    };
-    acceptor.run(&shared.shut, |_| {}, serve).await;
+async fn serve_git(shared: &Arc<Shared>, acceptors: Vec<Acceptor>) {
+    let mut accepting = JoinSet::new();
+    for acceptor in acceptors {
+        let shared = Arc::clone(shared);
+        accepting.spawn(async move {
+            let serve = |stream, peer, place| {
+                shared.tasks.spawn(git::serve(Arc::clone(&shared), stream, peer, place));
+            };
+            acceptor.run(&shared.shut, |_| {}, serve).await;
+        });
+    }
+    accepting.join_all().await;
 }
 
 /// Answers load balancers until `unasked`, which is longer than visitors are let in: they must hear of the end.
 fn serve_health(
     shared: &Arc<Shared>,
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
     unasked: &Shutdown,
 ) -> Result<JoinHandle<()>, RouterError> {
-    let acceptor = Acceptor::new(listener, health::CONNECTIONS).map_err(RouterError::Core)?;
-    let (shared, unasked) = (Arc::clone(shared), unasked.clone());
-    Ok(tokio::spawn(async move {
-        let serve = |stream, _peer, place| {
-            let serving = health::serve(Arc::clone(&shared), stream, place);
-            drop(tokio::spawn(unasked.clone().run_until_cancelled_owned(serving)));
-        };
-        acceptor.run(&unasked, |_| {}, serve).await;
-    }))
+    let mut accepting = JoinSet::new();
+    for acceptor in Acceptor::all(listeners, health::CONNECTIONS).map_err(RouterError::Core)? {
+        let (shared, unasked) = (Arc::clone(shared), unasked.clone());
+        accepting.spawn(async move {
+            let serve = |stream, _peer, place| {
+                let serving = health::serve(Arc::clone(&shared), stream, place);
+                drop(tokio::spawn(unasked.clone().run_until_cancelled_owned(serving)));
+            };
+            acceptor.run(&unasked, |_| {}, serve).await;
+        });
+    }
+    Ok(tokio::spawn(async { drop(accepting.join_all().await) }))
 }
 
 /// Waits until the router is asked to end, lets everybody know, and closes its doors.

@@ -1,5 +1,6 @@
 //! Listening sockets, and accepting from them within a limit.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub(crate) struct Sockets {
     inherited: Inherited,
     /// Whether others may listen on the same addresses.
     shared: bool,
+    /// Ports at which IPv4 has a socket of its own, so that the one of IPv6 is for IPv6 alone.
+    split: BTreeSet<u16>,
 }
 
 impl Sockets {
@@ -36,7 +39,10 @@ impl Sockets {
     pub(crate) fn of(config: &Config) -> Self {
         let path = handover::path(&config.state_dir);
         let inherited = if config.takes_over { Inherited::from(&path) } else { Inherited::default() };
-        Self { inherited, shared: config.takes_over }
+        let all = [&config.http, &config.https, &config.git, &config.health].into_iter().flatten();
+        let is_split = |address: &&SocketAddr| address.is_ipv4() && address.ip().is_unspecified();
+        let split = all.filter(is_split).map(SocketAddr::port).collect();
+        Self { inherited, shared: config.takes_over, split }
     }
 
     /// One that listens on `address`.
@@ -47,8 +53,22 @@ impl Sockets {
     ) -> Result<std::net::TcpListener, RouterError> {
         match self.inherited.claim(address).pop() {
             Some(socket) => Ok(socket),
-            None => listen(address, purpose, self.shared),
+            None => self.listen(address, purpose, self.shared),
         }
+    }
+
+    /// One that listens on each of `addresses`.
+    pub(crate) fn each(
+        &mut self,
+        addresses: &[SocketAddr],
+        purpose: &'static str,
+    ) -> Result<Vec<std::net::TcpListener>, RouterError> {
+        addresses.iter().map(|address| self.one(*address, purpose)).collect()
+    }
+
+    /// Lets the port at `address`, which IPv4 has a socket of its own for, be IPv6's alone at another.
+    pub(crate) fn split(&mut self, port: u16) {
+        self.split.insert(port);
     }
 
     /// The router that is taken over from, if there is one: it must hear when this one serves.
@@ -70,43 +90,47 @@ impl Sockets {
     ) -> Result<Vec<std::net::TcpListener>, RouterError> {
         let mut sockets = self.inherited.claim(address);
         if sockets.is_empty() {
-            sockets.push(listen(address, purpose, self.shared)?);
+            sockets.push(self.listen(address, purpose, self.shared)?);
         }
         // The port in fact, if the one asked for is 0.
         let address = sockets.first().and_then(|first| first.local_addr().ok()).unwrap_or(address);
         while sockets.len() < count {
-            sockets.push(listen(address, purpose, true)?);
+            sockets.push(self.listen(address, purpose, true)?);
         }
         Ok(sockets)
     }
+
+    fn listen(
+        &self,
+        address: SocketAddr,
+        purpose: &'static str,
+        shared: bool,
+    ) -> Result<std::net::TcpListener, RouterError> {
+        // Visitors come by IPv4 as well to the address that stands for all.
+        let takes_both = address.ip().is_unspecified() && !self.split.contains(&address.port());
+        let listen = || {
+            if !shared {
+                // A socket that shares with nobody can only be bound while nobody listens.
+                socket(address, takes_both)?.bind(&address.into())?;
+            }
+            let socket = socket(address, takes_both)?;
+            socket.set_reuse_port(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(BACKLOG)?;
+            Ok(socket.into())
+        };
+        listen().map_err(|source| RouterError::Bind { address, purpose, source })
+    }
 }
 
-fn listen(
-    address: SocketAddr,
-    purpose: &'static str,
-    shared: bool,
-) -> Result<std::net::TcpListener, RouterError> {
-    let free = if shared { Ok(()) } else { check_free(address) };
-    free.and_then(|()| open(address)).map_err(|source| RouterError::Bind { address, purpose, source })
-}
-
-/// A socket that shares with nobody can only be bound while nobody listens.
-fn check_free(address: SocketAddr) -> io::Result<()> {
-    std::net::TcpListener::bind(address).map(drop)
-}
-
-fn open(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+fn socket(address: SocketAddr, takes_both: bool) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
-        // Visitors come by IPv4 as well to the address that stands for all.
-        socket.set_only_v6(!address.ip().is_unspecified())?;
+        socket.set_only_v6(!takes_both)?;
     }
     socket.set_reuse_address(true)?;
-    socket.set_reuse_port(true)?;
     socket.set_nonblocking(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// A client's address as everybody knows it: by IPv4 if that is how it came, also to a socket of both kinds.
@@ -121,9 +145,10 @@ pub(crate) struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts from `listener` up to `limit` connections at a time.
-    pub(crate) fn new(listener: std::net::TcpListener, limit: usize) -> io::Result<Self> {
-        Self::sharing(listener, Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))))
+    /// Each accepts from one of `listeners`, together up to `limit` connections at a time.
+    pub(crate) fn all(listeners: Vec<std::net::TcpListener>, limit: usize) -> io::Result<Vec<Self>> {
+        let places = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
+        listeners.into_iter().map(|listener| Self::sharing(listener, Arc::clone(&places))).collect()
     }
 
     /// Accepts from `listener` as long as there are `places`, which others use as well.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,8 +40,8 @@ pub(crate) struct Ports {
 /// One that is open.
 struct Port {
     app: AppId,
-    /// Where it is in fact.
-    address: SocketAddr,
+    /// Where it is.
+    addresses: Vec<SocketAddr>,
     /// Closes it.
     closing: Shutdown,
 }
@@ -86,7 +86,7 @@ impl Ports {
             .map(|(port, _)| *port)
             .collect();
         for port in gone.into_iter().filter_map(|port| self.open.remove(&port)) {
-            self.estate.remove(port.address);
+            port.addresses.iter().for_each(|address| self.estate.remove(*address));
             port.closing.cancel();
         }
         let missing = wanted.iter().filter(|(port, _)| !self.open.contains_key(port));
@@ -122,18 +122,32 @@ impl Ports {
         }
     }
 
+    /// Opens `port` at every address of this host that visitors come to; all of them, or none.
     fn open(&mut self, port: u16, app: &AppId) -> Result<Port, RouterError> {
-        let address = SocketAddr::new(self.shared.config.http.ip(), port);
+        let hosts: BTreeSet<IpAddr> = self.shared.config.http.iter().map(SocketAddr::ip).collect();
+        let addresses: Vec<_> = hosts.into_iter().map(|host| SocketAddr::new(host, port)).collect();
+        if addresses.contains(&SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), port)) {
+            self.sockets.split(port);
+        }
+        let closing = self.shared.shut.child_token();
+        let opened = addresses.iter().try_for_each(|address| self.open_at(*address, app, &closing));
+        if let Err(error) = opened {
+            closing.cancel();
+            addresses.iter().for_each(|address| self.estate.remove(*address));
+            return Err(error);
+        }
+        tracing::info!(%app, ?addresses, "passes connections on");
+        Ok(Port { app: app.clone(), addresses, closing })
+    }
+
+    fn open_at(&mut self, address: SocketAddr, app: &AppId, closing: &Shutdown) -> Result<(), RouterError> {
         let failed = |source| RouterError::Bind { address, purpose: "an app's own port", source };
-        if self.own.contains(&port) {
+        if self.own.contains(&address.port()) {
             return Err(failed(io::ErrorKind::AddrInUse.into()));
         }
         let socket = self.sockets.one(address, "an app's own port")?;
         self.estate.add(&socket).map_err(failed)?;
-        let closing = self.shared.shut.child_token();
-        self.accept(socket, app.clone(), closing.clone()).map_err(failed)?;
-        tracing::info!(%app, %address, "passes connections on");
-        Ok(Port { app: app.clone(), address, closing })
+        self.accept(socket, app.clone(), closing.clone()).map_err(failed)
     }
 
     fn accept(&self, socket: TcpListener, app: AppId, closing: Shutdown) -> io::Result<()> {

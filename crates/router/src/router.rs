@@ -26,30 +26,35 @@ const FIRST_ROUTES: Duration = Duration::from_secs(1);
 /// How often idle connections to endpoints are looked through.
 const REAP: Duration = Duration::from_secs(5);
 
-/// Where a router listens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a router listens, in the order of its settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
     /// Visitors.
-    pub http: SocketAddr,
+    pub http: Vec<SocketAddr>,
     /// Visitors over TLS.
-    pub https: Option<SocketAddr>,
+    pub https: Vec<SocketAddr>,
     /// Git over SSH.
-    pub git: SocketAddr,
+    pub git: Vec<SocketAddr>,
     /// `/health-check` and `/metrics`.
-    pub health: SocketAddr,
+    pub health: Vec<SocketAddr>,
 }
 
 impl fmt::Display for Addresses {
     /// As operators are told.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { http, https, git, health } = self;
-        write!(formatter, "HTTP is at {http}, ")?;
-        match https {
-            Some(https) => write!(formatter, "HTTPS at {https}, ")?,
-            None => formatter.write_str("HTTPS nowhere, ")?,
+        write!(formatter, "HTTP is at {}, ", joined(http))?;
+        match &https[..] {
+            [] => formatter.write_str("HTTPS nowhere, ")?,
+            https => write!(formatter, "HTTPS at {}, ", joined(https))?,
         }
-        write!(formatter, "git at {git}, health and metrics at {health}")
+        write!(formatter, "git at {}, health and metrics at {}", joined(git), joined(health))
     }
+}
+
+fn joined(addresses: &[SocketAddr]) -> String {
+    let all: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    all.join(" and ")
 }
 
 /// The data plane of visitors' requests.
@@ -71,26 +76,26 @@ impl Router {
     /// directory. Any others of the same user may listen on the same addresses as well.
     pub fn bind(config: Config, status: StatusBoard) -> Result<Self, RouterError> {
         let doors = Doors::open(&config)?;
-        let addresses = doors.addresses(&config);
+        let addresses = doors.addresses();
         let keeper = Keeper::open(&config.state_dir, status.clone())?;
         let routes = keeper.load();
-        status.listens_on(addresses.http);
-        status.note("addresses", addresses);
+        status.listens_on(joined(&addresses.http));
+        status.note("addresses", &addresses);
         let (access, shipping) = AccessLog::open(&config);
         let shared = Arc::new(Shared::new(config, &routes).logging(access));
         Ok(Self { shared, doors, addresses, keeper, routes, status, shipping })
     }
 
     /// Where it listens.
-    pub fn addresses(&self) -> Addresses {
-        self.addresses
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
     }
 
     /// Serves until `shutdown`; then accepts nothing new, lets what is under way finish for `timeouts.shutdown`,
     /// and returns.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), RouterError> {
         let Self { shared, doors, keeper, routes, status, addresses, shipping } = self;
-        tracing::info!(http = %addresses.http, git = %addresses.git, generation = routes.generation, "routing");
+        tracing::info!(generation = routes.generation, %addresses, "routing");
         let routes = watch::Sender::new(routes);
         let stopped = Shutdown::new();
         let keeping = tokio::spawn(keeper.run(routes.subscribe(), stopped.clone()));

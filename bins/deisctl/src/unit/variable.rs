@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Unit;
-use Form::{Address, Number, Text, Url};
+use Form::{Addresses, Number, Text, Url};
 
 use super::Unit::{Builder, Controller, Logger, Logspout, Publisher, Registry, Router};
 
@@ -24,8 +24,8 @@ pub(crate) struct Variable {
 /// What the value of a setting looks like. Units that cannot read theirs do not start.
 #[derive(Clone, Copy)]
 enum Form {
-    /// `0.0.0.0:80`
-    Address,
+    /// `0.0.0.0:80`, or several with commas.
+    Addresses,
     /// `120`
     Number,
     /// A URL that begins with one of these.
@@ -50,11 +50,11 @@ const WITH_ENGINE: &[Unit] = &[Controller, Builder, Publisher, Logspout];
 /// All of them. Settings that are not here are kept for the controller, which takes them while it runs.
 pub(crate) const VARIABLES: &[Variable] = &[
     variable("platform", "domain", "DEIS_DOMAIN", Text, &[Controller, Builder, Router]),
-    variable("router", "http", "DEIS_HTTP", Address, &[Router, Builder]),
-    variable("router", "https", "DEIS_HTTPS", Address, &[Router]),
+    variable("router", "http", "DEIS_HTTP", Addresses, &[Router, Builder]),
+    variable("router", "https", "DEIS_HTTPS", Addresses, &[Router]),
     variable("router", "noticeSeconds", "DEIS_NOTICE_SECONDS", Number, &[Router]),
-    variable("router", "git", "DEIS_GIT", Address, &[Router]),
-    variable("router", "health", "DEIS_HEALTH", Address, &[Router]),
+    variable("router", "git", "DEIS_GIT", Addresses, &[Router]),
+    variable("router", "health", "DEIS_HEALTH", Addresses, &[Router]),
     variable("controller", "readyTimeoutSeconds", "DEIS_READY_TIMEOUT_SECONDS", Number, &[Controller]),
     variable("controller", "drainTimeoutSeconds", "DEIS_DRAIN_TIMEOUT_SECONDS", Number, &[Controller]),
     variable("controller", "stopGraceSeconds", "DEIS_STOP_GRACE_SECONDS", Number, &[Controller]),
@@ -113,7 +113,10 @@ pub(crate) fn mismatch(target: &str, key: &str, value: &str) -> Option<String> {
     let structural = STRUCTURAL.iter().find(|(of, named, ..)| (*of, *named) == (target, key));
     let form = variable.map(|variable| variable.form).or(structural.map(|(_, _, form, _)| *form))?;
     let (fits, wanted) = match form {
-        Address => (value.parse::<SocketAddr>().is_ok(), "an address and a port, as 0.0.0.0:80".to_owned()),
+        Addresses => {
+            let fits = value.split(',').all(|address| address.trim().parse::<SocketAddr>().is_ok());
+            (fits, "addresses and ports, as 0.0.0.0:80,[::]:80".to_owned())
+        }
         Number => (value.parse::<u64>().is_ok(), "a whole number".to_owned()),
         Url(starts) => {
             let fits =
@@ -137,6 +140,8 @@ mod tests {
     fn what_a_unit_could_not_read_does_not_fit() {
         check("router", "http", "0.0.0.0:80", true);
         check("router", "http", "[::]:80", true);
+        check("router", "http", "0.0.0.0:80,[::]:80", true);
+        check("router", "http", "0.0.0.0:80,", false);
         check("router", "http", "80", false);
         check("controller", "readyTimeoutSeconds", "soon", false);
         check("store", "url", "s3://KEY:SECRET@deis", true);

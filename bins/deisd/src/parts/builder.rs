@@ -36,7 +36,7 @@ impl Parts {
         }
         config.stack_image.clone_from(&settings.stack_image);
         config.build_environment = build_environment();
-        config.router_port = Some(settings.http.port()).filter(|port| *port != 80);
+        config.router_port = settings.http.first().map(SocketAddr::port).filter(|port| *port != 80);
         let builder = deis_builder::Builder::bind(config, engine.images, status).await?;
         let shutdown = self.shutdown.clone();
         Ok(Box::pin(async move { Ok(builder.run(shutdown).await?) }))

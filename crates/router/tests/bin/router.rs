@@ -18,7 +18,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let state = arguments.next().ok_or("the state directory is missing")?;
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut config = Config::new("test key", state);
-    (config.http, config.git, config.health) = (http, git, health);
+    (config.http, config.git, config.health) = (vec![http], vec![git], vec![health]);
     config.controllers = Peers::new([controller], None);
     let (shutdown, mut terminate) = (Shutdown::new(), signal(SignalKind::terminate())?);
     let asked = shutdown.clone();

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 
 use deis_api::internal::PlatformRoutes;
+use deis_router::Router;
 use deis_runtime::proxy_protocol::{Version, encode};
+use deis_runtime::{Role, Shutdown, StatusBoard};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::support::{App, Client, PATIENCE, Scene};
+use crate::support::{App, Client, Controller, PATIENCE, Scene, config, install_crypto, start};
 
 fn header(version: Version) -> Vec<u8> {
     encode(
@@ -154,7 +156,7 @@ async fn builders_learn_who_pushes() {
 #[tokio::test]
 async fn visitors_come_by_either_kind_of_address() {
     let all = SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 0));
-    let (scene, app) = (Scene::with(|config| config.http = all).await, App::start("blog").await);
+    let (scene, app) = (Scene::with(|config| config.http = vec![all]).await, App::start("blog").await);
     scene.route("blog", 1, &[&app]).await;
     let port = scene.addresses.http.port();
     for (address, seen) in [("127.0.0.1", "127.0.0.1"), ("::1", "::1")] {
@@ -162,4 +164,57 @@ async fn visitors_come_by_either_kind_of_address() {
         let answer = client.get("blog.example.com", "/echo").await;
         assert!(answer.text().contains(&format!("x-forwarded-for: {seen}\n")), "{}", answer.text());
     }
+}
+
+#[tokio::test]
+async fn a_router_may_listen_on_several_addresses_for_each_purpose() {
+    let both =
+        || vec![SocketAddr::from(([127, 0, 0, 1], 0)), SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0))];
+    let (controller, app, state) =
+        (Controller::start().await, App::start("blog").await, tempfile::tempdir().unwrap());
+    let mut config = config(state.path(), controller.address());
+    (config.http, config.https, config.git, config.health) = (both(), both(), both(), both());
+    let status = StatusBoard::new(Role::Router);
+    install_crypto();
+    let router = Router::bind(config, status.clone()).unwrap();
+    let (addresses, shutdown) = (router.addresses().clone(), Shutdown::new());
+    let running = tokio::spawn(router.run(shutdown.clone()));
+    controller.applied(controller.route("blog", 1, &[app.address()])).await;
+    for (http, health) in addresses.http.iter().zip(&addresses.health) {
+        let answer = Client::connect(*http).await.get("blog.example.com", "/echo").await;
+        assert!(answer.text().contains(&format!("x-forwarded-for: {}\n", http.ip())), "{}", answer.text());
+        assert_eq!(Client::connect(*health).await.get("balancer", "/health-check").await.status, 200);
+    }
+    assert_eq!((addresses.https.len(), addresses.git.len()), (2, 2));
+    let told = status.snapshot().notes.join("\n");
+    let all = [addresses.http, addresses.https, addresses.git, addresses.health].concat();
+    assert!(all.iter().all(|address| told.contains(&address.to_string())), "{told}");
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn all_addresses_of_both_kinds_may_share_a_port() {
+    let (controller, app, state) =
+        (Controller::start().await, App::start("blog").await, tempfile::tempdir().unwrap());
+    let held = tokio::net::TcpSocket::new_v6().unwrap();
+    held.set_reuseaddr(true).unwrap();
+    held.set_reuseport(true).unwrap();
+    // Bound, and not listening: nobody else is given the port.
+    held.bind(SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, 0))).unwrap();
+    let port = held.local_addr().unwrap().port();
+    let mut config = config(state.path(), controller.address());
+    config.http = vec![
+        SocketAddr::from(([0, 0, 0, 0], port)),
+        SocketAddr::from((std::net::Ipv6Addr::UNSPECIFIED, port)),
+    ];
+    let (_, _, shutdown, running) = start(config);
+    controller.applied(controller.route("blog", 1, &[app.address()])).await;
+    for address in ["127.0.0.1", "::1"] {
+        let mut client = Client::connect(SocketAddr::new(address.parse().unwrap(), port)).await;
+        let answer = client.get("blog.example.com", "/echo").await;
+        assert!(answer.text().contains(&format!("x-forwarded-for: {address}\n")), "{}", answer.text());
+    }
+    shutdown.cancel();
+    running.await.unwrap();
 }

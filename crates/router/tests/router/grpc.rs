@@ -109,7 +109,7 @@ async fn scene(servers: &[&Server]) -> (Scene, Authority) {
 async fn scene_at(addresses: &[SocketAddr]) -> (Scene, Authority) {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let scene = Scene::with(|config| {
-        config.https = Some(any);
+        config.https = vec![any];
         config.cores = 1;
     })
     .await;

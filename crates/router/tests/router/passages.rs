@@ -240,7 +240,7 @@ async fn tls_is_passed_on_unopened_to_apps_that_answer_it_themselves() {
 #[tokio::test]
 async fn a_greeting_that_breaks_off_holds_nobody_up() {
     let scene = Scene::with(|config| {
-        config.https = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        config.https = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
         config.cores = 1;
     })
     .await;

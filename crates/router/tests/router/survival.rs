@@ -93,7 +93,7 @@ async fn a_second_router_can_take_over_the_same_addresses() {
     scene.route("blog", 2, &[&app]).await;
     let state = tempfile::tempdir().unwrap();
     let mut settings = config(state.path(), scene.controller.address());
-    settings.http = scene.addresses.http;
+    settings.http = vec![scene.addresses.http];
     let asked = scene.controller.requests().len();
     let (addresses, _, shutdown, running) = start(settings);
     assert_eq!(addresses.http, scene.addresses.http);

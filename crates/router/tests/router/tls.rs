@@ -182,7 +182,7 @@ async fn sessions_go_on_at_another_router() {
     let controller = Controller::start().await;
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let second = Controller::start().await;
-    let secure = |config: &mut deis_router::Config| config.https = Some(any);
+    let secure = |config: &mut deis_router::Config| config.https = vec![any];
     let (one, two) = (Scene::following(controller, secure).await, Scene::following(second, secure).await);
     let pair = authority.certify(&["blog.example.com"]);
     for (scene, keys) in [(&one, vec![ticket_key("a")]), (&two, vec![ticket_key("b"), ticket_key("a")])] {
@@ -232,7 +232,7 @@ async fn operators_choose_versions_and_tickets_without_a_restart() {
 async fn a_client_that_does_not_set_up_tls_is_not_waited_for() {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let scene = Scene::with(|config| {
-        config.https = Some(any);
+        config.https = vec![any];
         config.timeouts.handshake = Duration::from_millis(50);
     })
     .await;

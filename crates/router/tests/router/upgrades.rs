@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use deis_router::{Addresses, Config};
+use deis_router::Config;
 use deis_runtime::Shutdown;
 use tokio::task::JoinHandle;
 
-use crate::support::{App, Controller, Crowd, config, start, until};
+use crate::support::{Addresses, App, Controller, Crowd, config, start, until};
 
 /// How often the router is replaced.
 const UPGRADES: usize = 20;
@@ -24,7 +24,8 @@ struct Current {
 fn start_at(addresses: Option<Addresses>, state: &Path, controller: SocketAddr) -> (Addresses, Current) {
     let mut config: Config = config(state, controller);
     if let Some(addresses) = addresses {
-        (config.http, config.git, config.health) = (addresses.http, addresses.git, addresses.health);
+        let Addresses { http, git, health, .. } = addresses;
+        (config.http, config.git, config.health) = (vec![http], vec![git], vec![health]);
     }
     let (addresses, _, shutdown, running) = start(config);
     (addresses, Current { shutdown, running })

@@ -19,7 +19,7 @@ use std::time::Duration;
 use deis_api::client::Peers;
 use deis_api::internal::PlatformRoutes;
 use deis_model::KeyPair;
-use deis_router::{Addresses, Config, Router};
+use deis_router::{Config, Router};
 use deis_runtime::{Role, Shutdown, StatusBoard};
 use tokio::task::JoinHandle;
 
@@ -34,6 +34,24 @@ pub(crate) use secure::{Visitor, serial};
 
 /// How long a test waits for what must happen.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where a router under test listens: the first address for each purpose.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    pub(crate) http: SocketAddr,
+    pub(crate) https: Option<SocketAddr>,
+    pub(crate) git: SocketAddr,
+    pub(crate) health: SocketAddr,
+}
+
+impl Addresses {
+    fn of(router: &Router) -> Self {
+        let all = router.addresses();
+        let first = |addresses: &[SocketAddr]| addresses.first().copied();
+        let one = |addresses| first(addresses).expect("it listens for every purpose");
+        Self { http: one(&all.http), https: first(&all.https), git: one(&all.git), health: one(&all.health) }
+    }
+}
 
 /// A router under test, its controller and its state directory.
 pub(crate) struct Scene {
@@ -59,7 +77,7 @@ impl Scene {
     /// A router that speaks TLS too.
     pub(crate) async fn secured() -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self::with(|config| config.https = Some(any)).await
+        Self::with(|config| config.https = vec![any]).await
     }
 
     /// A router that follows this controller.
@@ -128,7 +146,7 @@ impl Scene {
 pub(crate) fn config(state: &Path, controller: SocketAddr) -> Config {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let mut config = Config::new("test key", state);
-    (config.http, config.git, config.health) = (any, any, any);
+    (config.http, config.git, config.health) = (vec![any], vec![any], vec![any]);
     config.controllers = Peers::new([controller], None);
     // Another program runs the same tests over the other way.
     config.short_way = env!("CARGO_CRATE_NAME") == "router";
@@ -141,7 +159,7 @@ pub(crate) fn start(config: Config) -> (Addresses, StatusBoard, Shutdown, JoinHa
     install_crypto();
     let status = StatusBoard::new(Role::Router);
     let router = Router::bind(config, status.clone()).unwrap();
-    let (addresses, shutdown) = (router.addresses(), Shutdown::new());
+    let (addresses, shutdown) = (Addresses::of(&router), Shutdown::new());
     let asked = shutdown.clone();
     let running = tokio::spawn(async move { router.run(asked).await.unwrap() });
     (addresses, status, shutdown, running)
