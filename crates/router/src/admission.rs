@@ -4,6 +4,7 @@ use http::header::{HOST, HeaderValue};
 use http::request::Parts;
 use http::{Method, Uri, Version};
 
+use crate::circle;
 use crate::downgrade;
 use crate::host::Host;
 use crate::page::Failure;
@@ -17,6 +18,8 @@ const PRIVATE: [&str; 2] = ["/internal", "/v1/hooks"];
 pub(crate) enum Refusal {
     /// It asks the router itself whether it lives.
     Healthy,
+    /// It asks whoever gets it what may be asked, and may not be passed on.
+    Last,
     /// A certificate authority asks whether the host is the platform's; this is the answer.
     Challenged(String),
     /// See there.
@@ -31,6 +34,14 @@ impl<E: Into<Failure>> From<E> for Refusal {
 
 /// Lets a request with this `head` in, and says which host it is for.
 pub(crate) fn admit(shared: &Shared, client: &Client, head: &mut Parts) -> Result<Host, Refusal> {
+    check_length(head, shared.config.limits.head_bytes)?;
+    if head.method == Method::TRACE {
+        return Err(Failure::NotTraced.into());
+    }
+    circle::check(&head.headers)?;
+    if !circle::count_down(head) {
+        return Err(Refusal::Last);
+    }
     if head.version == Version::HTTP_2 {
         downgrade::check(&mut head.headers, &head.uri)?;
     }
@@ -47,6 +58,19 @@ pub(crate) fn admit(shared: &Shared, client: &Client, head: &mut Parts) -> Resul
         return Err(Failure::Private.into());
     }
     Ok(host)
+}
+
+/// Whether a head is no longer than `longest`; if it is for its target alone, that is at fault. The library takes somewhat
+/// more than that, and answers what is longer still itself.
+fn check_length(head: &Parts, longest: usize) -> Result<(), Failure> {
+    let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    // With what stands between and around them.
+    let fields: usize = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    match target + fields {
+        all if all <= longest => Ok(()),
+        _ if target > fields => Err(Failure::LongTarget),
+        _ => Err(Failure::LongHead),
+    }
 }
 
 /// Whether controllers keep `path` to the platform. As they read it: they decode no escapes and join no slashes.

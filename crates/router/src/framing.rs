@@ -31,6 +31,8 @@ pub(crate) enum Fault {
     RepeatedLength,
     /// Anything else than one `chunked` in HTTP/1.1.
     BadEncoding,
+    /// A coding that is not known here, and `chunked` after it: that its end is clear makes it no better.
+    UnknownCoding,
     /// HTTP/1.1 without `Host`.
     NoHost,
     /// More than one `Host`.
@@ -54,6 +56,7 @@ impl fmt::Display for Fault {
             Self::BadLength => "its Content-Length is not a number",
             Self::RepeatedLength => "it has more than one Content-Length",
             Self::BadEncoding => "its Transfer-Encoding is not just chunked",
+            Self::UnknownCoding => "its Transfer-Encoding has a coding that this router does not know",
             Self::NoHost => "it names no Host",
             Self::RepeatedHost => "it has more than one Host",
             Self::BadChunk => "a chunk of its body has no length",
@@ -286,9 +289,16 @@ impl Head {
 
     fn encoding(&mut self, value: &[u8]) -> Result<(), Fault> {
         let is_repeated = std::mem::replace(&mut self.is_chunked, true);
-        match value.eq_ignore_ascii_case(b"chunked") && !is_repeated {
-            true => Ok(()),
-            false => Err(Fault::BadEncoding),
+        let is_chunked = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"chunked");
+        let mut codings = value.rsplit(|byte| *byte == b',');
+        let is_last_chunked = codings.next().is_some_and(is_chunked);
+        match (is_last_chunked && !is_repeated, codings.next()) {
+            (true, None) => Ok(()),
+            // Source: RFC 9112 section 6.1.
+            (true, Some(other)) if !is_chunked(other) && !codings.any(is_chunked) => {
+                Err(Fault::UnknownCoding)
+            }
+            _ => Err(Fault::BadEncoding),
         }
     }
 }
@@ -366,7 +376,8 @@ mod tests {
             ("Content-Length:", Fault::BadLength),
             ("Content-Length: 99999999999999999999", Fault::BadLength),
             ("Content-Length : 2", Fault::NotAField),
-            ("Transfer-Encoding: identity, chunked", Fault::BadEncoding),
+            ("Transfer-Encoding: identity, chunked", Fault::UnknownCoding),
+            ("Transfer-Encoding: chunked, gzip, chunked", Fault::BadEncoding),
             ("Transfer-Encoding: identity\r\nTransfer-Encoding: chunked", Fault::BadEncoding),
             ("Transfer-Encoding: xchunked", Fault::BadEncoding),
             ("Transfer-Encoding : chunked", Fault::NotAField),

@@ -18,6 +18,7 @@ mod balance;
 mod budget;
 mod carrier;
 mod challenge;
+mod circle;
 mod clock;
 mod compress;
 mod config;

@@ -18,6 +18,18 @@ pub(crate) enum Failure {
     /// Its host is no host.
     #[error("the request is malformed: {0}")]
     BadHost(HostError),
+    /// Its target is longer than heads may be.
+    #[error("the request's target is longer than this router allows")]
+    LongTarget,
+    /// All of its head is.
+    #[error("the request's fields are longer than this router allows")]
+    LongHead,
+    /// `TRACE`, which shows to a page's scripts what browsers keep from them.
+    #[error("this router traces no requests")]
+    NotTraced,
+    /// It has come by too often.
+    #[error("the request goes in a circle: the app passes it on to a host that leads back here")]
+    Circle,
     /// `CONNECT`, or a target that is not a path.
     #[error("this router forwards requests for paths only")]
     NotForwarded,
@@ -94,6 +106,10 @@ impl Failure {
     /// The status for it.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
+            Self::Malformed(Fault::UnknownCoding) | Self::NotTraced => StatusCode::NOT_IMPLEMENTED,
+            Self::LongTarget => StatusCode::URI_TOO_LONG,
+            Self::LongHead => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Circle => StatusCode::LOOP_DETECTED,
             Self::Malformed(_) | Self::BadHost(_) | Self::NotForwarded | Self::BrokenBody => {
                 StatusCode::BAD_REQUEST
             }
@@ -115,7 +131,7 @@ impl Failure {
         match (self, self.status().as_u16()) {
             (Self::NoController, _) => "platform",
             (Self::NoRoom, _) | (_, 404) => "router",
-            (_, 300..500) => "request",
+            (_, 300..500) | (Self::Malformed(_) | Self::NotTraced, _) => "request",
             _ => "app",
         }
     }

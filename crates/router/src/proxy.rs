@@ -16,6 +16,7 @@ use crate::access::Wanted;
 use crate::admission::{Refusal, admit};
 use crate::arriving::Arriving;
 use crate::attempt::{Answer, Order, attempt};
+use crate::circle;
 use crate::forwarded::{self, Origin, Peer};
 use crate::framing::Fault;
 use crate::hop;
@@ -90,7 +91,7 @@ pub(crate) async fn serve(
             endpoint = Some(answer.flight.endpoint().address);
             reply::accept(shared, answer, &gate, upgrade, pending)
         }
-        Err(Refusal::Healthy) => reply::plain(Bytes::new(), pending.busy),
+        Err(Refusal::Healthy | Refusal::Last) => reply::plain(Bytes::new(), pending.busy),
         Err(Refusal::Challenged(answer)) => reply::plain(answer, pending.busy),
         Err(Refusal::Failed(failure)) => {
             visit.note(failure.event());
@@ -170,6 +171,7 @@ async fn forward(
         return Err(failure.into());
     }
     rewrite(&mut head.headers, errand, gate.rules.request_start);
+    circle::note(&mut head.headers, head.version);
     gate.change_request(&mut head.headers);
     let order = Order { host: &to.host, head, upload, is_upgrade: errand.upgrade.is_some() };
     Ok(attempt(shared, &order).await?)

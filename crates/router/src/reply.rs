@@ -113,7 +113,12 @@ pub(crate) fn refuse(failure: &Failure, pending: Pending<'_>) -> Response<Conten
     let mut response = response.map(|text| page(text, busy));
     let is_unclear = matches!(
         failure,
-        Failure::Malformed(_) | Failure::BrokenBody | Failure::SlowBody | Failure::TooLarge
+        Failure::Malformed(_)
+            | Failure::BrokenBody
+            | Failure::SlowBody
+            | Failure::TooLarge
+            | Failure::LongHead
+            | Failure::LongTarget
     );
     if is_unclear && head.version <= Version::HTTP_11 {
         // Where the next request would begin is not sure, or far away.

@@ -48,7 +48,8 @@ pub(crate) async fn first_bytes(stream: &mut (impl AsyncRead + Unpin)) -> io::Re
 /// What serves HTTP/1.0 and 1.1.
 pub(crate) fn http_1(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
-    builder.max_header_size(limits.head_bytes).max_buf_size(BUFFER_BYTES);
+    // Somewhat more than is let in, so that what is too long can be told apart.
+    builder.max_header_size(limits.head_bytes.saturating_mul(2).min(BUFFER_BYTES)).max_buf_size(BUFFER_BYTES);
     builder
 }
 

@@ -17,7 +17,7 @@ static DIGESTS: [HeaderName; 3] = [
     HeaderName::from_static("digest"),
 ];
 
-/// What of a request decides. Made from the head as the client sent it.
+/// What of a request decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Asked {
     /// `Accept-Encoding`, its lines joined by commas; empty if there is none.
@@ -86,7 +86,7 @@ pub(crate) fn apply(verdict: Verdict, rules: &Compression, headers: &mut HeaderM
 }
 
 impl Asked {
-    /// What of the request with this `head` decides; none if no coding is asked for.
+    /// What of the request with this `head`, as the app saw it, decides.
     pub(crate) fn of(head: &Parts) -> Self {
         let lines = head.headers.get_all(ACCEPT_ENCODING).iter();
         let lines: Vec<&str> = lines.filter_map(|line| line.to_str().ok()).collect();
@@ -94,7 +94,8 @@ impl Asked {
             accept: lines.join(","),
             is_head: head.method == Method::HEAD,
             is_http10: head.version == Version::HTTP_10,
-            is_proxied: head.headers.contains_key(VIA),
+            // One tells of this router.
+            is_proxied: head.headers.get_all(VIA).iter().nth(1).is_some(),
         }
     }
 }

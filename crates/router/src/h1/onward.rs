@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::Cidr;
+use crate::circle;
 use crate::forwarded::{self, Origin, Peer, Said};
 use crate::h1::request::{Kind, Request};
 use crate::request_id::RequestId;
@@ -42,6 +43,8 @@ pub(crate) fn write(
             put(text, &[field.name.as_bytes(), b": ", field.value, b"\r\n"]);
         }
     }
+    // The head of a request over HTTP/1.1 is never empty; that of another one was made from HTTP/2's.
+    put(text, &circle::field(if request.head_bytes > 0 { "1.1" } else { "2" }));
     write_origin(text, peer, origin);
     if is_forwarded {
         put(text, &[b"Forwarded: ", forwarded::element(origin).as_bytes(), b"\r\n"]);
@@ -116,6 +119,7 @@ mod tests {
     #[test]
     fn what_concerns_the_connection_ends_here() {
         let told = [
+            "Via: 1.1 deis",
             "X-Forwarded-For: 203.0.113.9",
             "X-Forwarded-Proto: http",
             "X-Forwarded-Port: 80",
@@ -137,6 +141,7 @@ mod tests {
         let fields =
             "X-Forwarded-For: 6.6.6.6, 1.2.3.4\r\nX-Forwarded-For: 10.2.2.2\r\nX-Forwarded-Proto: https\r\n";
         let told = [
+            "Via: 1.1 deis",
             "X-Forwarded-For: 1.2.3.4",
             "X-Forwarded-Proto: https",
             "X-Forwarded-Port: 443",

@@ -169,6 +169,7 @@ impl Kind {
         let is = |other: &str| name.eq_ignore_ascii_case(other);
         match name.len() {
             2 if is("te") => Self::Odd,
+            3 if is("via") => Self::Odd,
             4 if is("host") => Self::Host,
             6 if is("expect") => Self::Odd,
             7 if is("upgrade") || is("trailer") => Self::Odd,
@@ -176,6 +177,7 @@ impl Kind {
             10 if is("connection") => Self::Connection,
             10 if is("keep-alive") => Self::Hop,
             12 if is("x-request-id") => Self::Id,
+            12 if is("max-forwards") => Self::Odd,
             14 if is("content-length") => Self::Length,
             14 if is("http2-settings") => Self::Odd,
             15 if is("accept-encoding") => Self::AcceptEncoding,

@@ -43,13 +43,14 @@ async fn ambiguous_requests_get_400_and_never_reach_an_app() {
         ("bad host", "GET / HTTP/1.1\r\nHost: blog.example.com/x\r\n\r\n".to_owned()),
         ("CONNECT", format!("CONNECT blog.example.com:80 HTTP/1.1\r\n{host}\r\n")),
     ] {
+        let status = if name == "identity, chunked" { 501 } else { 400 };
         let mut client = scene.client().await;
         client.send(&request).await;
-        assert_eq!(client.head().await.unwrap().status, 400, "{name}");
+        assert_eq!(client.head().await.unwrap().status, status, "{name}");
         let mut client = scene.client().await;
         client.send(format!("GET / HTTP/1.1\r\n{host}\r\n{request}")).await;
         assert_eq!(client.answer().await.text(), "blog", "before {name}");
-        assert_eq!(client.head().await.unwrap().status, 400, "{name} as the second");
+        assert_eq!(client.head().await.unwrap().status, status, "{name} as the second");
     }
     assert_eq!(app.requests(), 14);
 }

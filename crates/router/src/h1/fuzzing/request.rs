@@ -2,9 +2,11 @@
 
 use std::mem::MaybeUninit;
 
+use http::Version;
 use http::header::{EXPECT, HeaderMap, HeaderName, HeaderValue};
 
 use crate::Cidr;
+use crate::circle;
 use crate::forwarded::{self, Origin, Peer};
 use crate::fuzzing::framing;
 use crate::fuzzing::library;
@@ -77,6 +79,7 @@ fn check_onward(request: &Request<'_, '_>, head: &Head<'_>, peer: &Peer) {
     hop::strip_request(&mut headers);
     headers.remove(EXPECT);
     forwarded::apply(&mut headers, peer, &origin, true);
+    circle::note(&mut headers, Version::HTTP_11);
     let theirs = headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes()));
     assert_eq!(sorted(onward.fields.iter().cloned()), sorted(theirs));
 }

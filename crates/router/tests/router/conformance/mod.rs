@@ -74,6 +74,11 @@ pub(super) fn bad(name: &'static str, sent: impl Into<String>) -> Case {
     Case { name, sent: sent.into(), then: Then::Refused(400) }
 }
 
+/// A request that is refused with another status.
+pub(super) fn refused(name: &'static str, sent: impl Into<String>, status: u16) -> Case {
+    Case { name, sent: sent.into(), then: Then::Refused(status) }
+}
+
 /// A request that reaches the app with this request line.
 pub(super) fn passed(name: &'static str, sent: impl Into<String>, line: &'static str) -> Case {
     passed_with(name, sent, Passed { line, ..Passed::default() })

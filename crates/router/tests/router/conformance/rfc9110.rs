@@ -107,11 +107,21 @@ async fn fields_of_one_connection_end_here() {
             then: Then::Last(in_with(&[], &["connection"])),
         },
         passed_with(
-            "7.6.3: a Via that came passes, and this router is not in it",
+            "7.6.3: this router joins a Via that came",
             with("Via: 1.0 fred"),
-            in_with(&["via: 1.0 fred"], &["via: 1.1", "via: 1.0 fred,"]),
+            in_with(&["via: 1.0 fred", "via: 1.1 deis"], &[]),
         ),
-        passed_with("7.6.3: no Via is added", with("X-A: b"), in_with(&[], &["via"])),
+        passed_with("7.6.3: this router is told of", with("X-A: b"), in_with(&["via: 1.1 deis"], &[])),
+        passed_with(
+            "7.6.3: HTTP/1.0",
+            format!("GET /in HTTP/1.0\r\n{HOST}Connection: keep-alive\r\n\r\n"),
+            in_with(&["via: 1.0 deis"], &[]),
+        ),
+        Case {
+            name: "7.6.3: a circle",
+            sent: with(&["1.1 deis"; 10].join(", ").replacen("1.1", "Via: 1.1", 1)),
+            then: Then::Answered(508),
+        },
     ])
     .await;
 }
@@ -156,6 +166,26 @@ async fn other_fields_pass_as_they_are() {
             "9.3.2: HEAD",
             format!("HEAD /in HTTP/1.1\r\n{HOST}\r\n"),
             Passed { line: "HEAD /in HTTP/1.1", ..Passed::default() },
+        ),
+        Case {
+            name: "9.3.8: TRACE, which is traced for nobody",
+            sent: format!("TRACE /in HTTP/1.1\r\n{HOST}\r\n"),
+            then: Then::Answered(501),
+        },
+        Case {
+            name: "7.6.2: OPTIONS that may not be passed on",
+            sent: format!("OPTIONS * HTTP/1.1\r\n{HOST}Max-Forwards: 0\r\n\r\n"),
+            then: Then::Answered(200),
+        },
+        passed_with(
+            "7.6.2: OPTIONS that may",
+            format!("OPTIONS /in HTTP/1.1\r\n{HOST}Max-Forwards: 7\r\n\r\n"),
+            Passed { line: "OPTIONS /in HTTP/1.1", has: &["max-forwards: 6"], ..Passed::default() },
+        ),
+        passed_with(
+            "7.6.2: other methods are not counted",
+            format!("GET /in HTTP/1.1\r\n{HOST}Max-Forwards: 0\r\n\r\n"),
+            Passed { line: "GET /in HTTP/1.1", has: &["max-forwards: 0"], ..Passed::default() },
         ),
         Case {
             name: "9.3.6: CONNECT, after which the connection is still one of HTTP",
