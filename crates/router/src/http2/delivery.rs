@@ -55,8 +55,10 @@ impl Delivery {
         Ok(self.stream.send_trailers(trailers)?)
     }
 
-    /// Breaks it off, for the client to see.
-    pub(super) fn break_off(&mut self) {
+    /// Breaks it off, for the client to see, after what was handed over.
+    pub(super) async fn break_off(&mut self) {
+        // The library throws away what it has not sent: it gets a turn before.
+        tokio::task::yield_now().await;
         self.stream.send_reset(Reason::INTERNAL_ERROR);
     }
 

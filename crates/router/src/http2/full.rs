@@ -104,7 +104,7 @@ async fn deliver(
             None => return delivery.data(Bytes::new(), true).await,
             Some(Err(error)) => {
                 tracing::debug!(%error, "an answer broke off");
-                delivery.break_off();
+                delivery.break_off().await;
                 return Ok(());
             }
             Some(Ok(frame)) => match frame.into_data() {

@@ -93,7 +93,7 @@ impl Relay {
         let mut delivery = Delivery::new(stream, longest);
         let passed = self.pass_on(&mut delivery, data, sent).await;
         if matches!(passed, Err(Broken::App(_) | Broken::Garbled)) {
-            delivery.break_off();
+            delivery.break_off().await;
         }
         passed
     }

@@ -43,6 +43,8 @@ mod slowness;
 #[cfg(test)]
 mod spreading;
 #[cfg(test)]
+mod streams;
+#[cfg(test)]
 pub(crate) mod support;
 #[cfg(test)]
 mod survival;

@@ -2,7 +2,8 @@
 
 use super::{Got, Stage};
 use crate::support::h2::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, RST_STREAM, fields,
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, PRIORITY, PUSH_PROMISE,
+    RST_STREAM, SETTINGS, WINDOW_UPDATE, fields,
 };
 
 /// A list of fields.
@@ -168,5 +169,72 @@ async fn frames_out_of_order_end_the_connection() {
         assert_eq!(end(&mut frames).await, End::Reset, "{case:?}");
         let got = got(&stage).await;
         assert!(got.is_empty(), "{case:?}: {got:?}");
+    }
+}
+
+#[tokio::test]
+async fn frames_that_break_the_rules_end_the_connection() {
+    let stage = Stage::new().await;
+    let padded = [&[200][..], &fields(ALL)].concat();
+    // 6.1, 6.2: more padding than frame. 6.3, 6.4, 6.5, 6.7, 6.9: lengths. 6.4: an idle stream. 6.5, 6.7, 6.8: settings, pings
+    // and goodbyes of a stream. 6.5.2: values. 6.6: pushes of a client. 6.9: no window at all, and too large a one.
+    let cases: [(u8, u8, u32, &[u8]); 17] = [
+        (HEADERS, 8 | END_HEADERS | END_STREAM, 1, &padded),
+        (RST_STREAM, 0, 0, &[0; 4]),
+        (RST_STREAM, 0, 1, &[0; 3]),
+        (RST_STREAM, 0, 1, &[0; 4]),
+        (SETTINGS, 0, 0, &[0; 5]),
+        (SETTINGS, 0, 1, &[]),
+        (SETTINGS, 1, 0, &[0; 6]),
+        (SETTINGS, 0, 0, &[0, 2, 0, 0, 0, 2]),
+        (SETTINGS, 0, 0, &[0, 4, 0x80, 0, 0, 0]),
+        (SETTINGS, 0, 0, &[0, 5, 0, 0, 0, 1]),
+        (PUSH_PROMISE, END_HEADERS, 1, &[0, 0, 0, 2]),
+        (PING, 0, 0, &[0; 7]),
+        (PING, 0, 1, &[0; 8]),
+        (GOAWAY, 0, 1, &[0; 8]),
+        (WINDOW_UPDATE, 0, 0, &[0; 4]),
+        (WINDOW_UPDATE, 0, 0, &[0; 3]),
+        (WINDOW_UPDATE, 0, 0, &[0x7f, 0xff, 0xff, 0xff]),
+    ];
+    for (kind, flags, stream, payload) in cases {
+        let mut frames = Frames::connect(stage.scene.addresses.http).await;
+        frames.send(kind, flags, stream, payload).await;
+        let kinds = frames.rest().await;
+        assert!(!kinds.contains(&HEADERS), "{kind} {payload:?}: {kinds:?}");
+        let got = got(&stage).await;
+        assert!(got.is_empty(), "{kind} {payload:?}: {got:?}");
+    }
+    let mut frames = Frames::connect(stage.scene.addresses.http).await;
+    // 4.2: larger than was ever allowed.
+    frames.send(PING, 0, 0, &[0; 16_385]).await;
+    let kinds = frames.rest().await;
+    assert!(kinds.is_empty() || kinds == [GOAWAY], "{kinds:?}");
+}
+
+#[tokio::test]
+async fn frames_of_unknown_kinds_are_passed_over() {
+    let stage = Stage::new().await;
+    let mut frames = Frames::connect(stage.scene.addresses.http).await;
+    // 4.1, 5.5: unknown kinds, flags and settings. 5.3.2: priorities, which nobody heeds.
+    frames.send(0xbe, 0xff, 7, b"unknown").await;
+    frames.send(SETTINGS, 0, 0, &[0xbe, 0xef, 1, 2, 3, 4]).await;
+    frames.send(PRIORITY, 0, 3, &[0, 0, 0, 0, 1]).await;
+    frames.send(HEADERS, 0xc0 | END_HEADERS | END_STREAM, 5, &fields(ALL)).await;
+    assert_eq!(end(&mut frames).await, End::Answer);
+    assert_eq!(got(&stage).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_head_in_several_pieces_is_one_head() {
+    let stage = Stage::new().await;
+    let block = fields(ALL);
+    for cut in [1, block.len() / 2, block.len() - 1] {
+        let mut frames = Frames::connect(stage.scene.addresses.http).await;
+        frames.send(HEADERS, END_STREAM, 1, &block[..cut]).await;
+        frames.send(CONTINUATION, 0, 1, &[]).await;
+        frames.send(CONTINUATION, END_HEADERS, 1, &block[cut..]).await;
+        assert_eq!(end(&mut frames).await, End::Answer, "6.10: cut at {cut}");
+        assert_eq!(got(&stage).await.len(), 1);
     }
 }

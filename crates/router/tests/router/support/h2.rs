@@ -87,9 +87,13 @@ pub(crate) struct Frames {
 /// Kinds of frames. Source: RFC 9113 section 6.
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
+pub(crate) const PRIORITY: u8 = 2;
 pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PUSH_PROMISE: u8 = 5;
 pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
 pub(crate) const CONTINUATION: u8 = 9;
 
 /// Flags of frames.
@@ -108,7 +112,7 @@ impl Frames {
         let mut preface = [0; 24];
         stream.read_exact(&mut preface).await.unwrap();
         let mut frames = Self { stream };
-        frames.send(4, 0, 0, &[]).await;
+        frames.send(SETTINGS, 0, 0, &[]).await;
         frames
     }
 
@@ -116,7 +120,7 @@ impl Frames {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let mut frames = Self { stream: TcpStream::connect(address).await.unwrap() };
         frames.stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-        frames.send(4, 0, 0, &[]).await;
+        frames.send(SETTINGS, 0, 0, &[]).await;
         frames
     }
 
@@ -140,7 +144,7 @@ impl Frames {
                 let mut payload = vec![0; usize::try_from(length).unwrap()];
                 self.stream.read_exact(&mut payload).await.ok()?;
                 let frame = Frame { kind: head[3], payload };
-                if !matches!(frame.kind, 4 | 8) {
+                if !matches!(frame.kind, SETTINGS | WINDOW_UPDATE) {
                     return Some(frame);
                 }
             }
