@@ -20,7 +20,6 @@ use crate::passage;
 use crate::passthrough;
 use crate::places::Place;
 use crate::proxy::{self, Client};
-use crate::rewound::Rewound;
 use crate::shared::Shared;
 use crate::socket::Socket;
 use crate::speech::{self, Speech};
@@ -103,30 +102,34 @@ async fn begin<S: h1::Line + Send + 'static>(
             agreed => agreed,
         };
         // Boxed, as it is large and most connections never come here.
-        Box::pin(converse(shared, Rewound::new(read, stream), speech, peer, place, secured)).await;
+        Box::pin(converse(shared, stream, read, speech, peer, place, secured)).await;
     }
 }
 
-/// Serves one client until it leaves, is overdue, or the router ends.
+/// Serves one client, of whose bytes some were `read` before, until it leaves, is overdue, or the router ends.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     shared: &Arc<Shared>,
     stream: S,
+    read: Bytes,
     speech: Speech,
     peer: Peer,
     place: Place,
     secured: Option<Secured>,
 ) {
     let watch = Arc::new(Watch::new(shared.clock));
-    let mut stream = Inspected::new(stream, Arc::clone(&watch), place, speech);
-    let (beginning, is_http_2) = match speech {
-        Speech::Http1 | Speech::Http2 => (Bytes::new(), speech == Speech::Http2),
+    let mut stream = Inspected::new(stream, read, Arc::clone(&watch), place, speech);
+    let is_http_2 = match speech {
+        Speech::Http1 | Speech::Http2 => speech == Speech::Http2,
         Speech::Unknown => {
-            let reading = pin!(speech::first_bytes(&mut stream));
-            let Some(Ok(read)) = attend(shared, &watch, reading, |_| Told::Gone).await else { return };
-            read
+            let read = {
+                let reading = pin!(speech::first_bytes(&mut stream));
+                attend(shared, &watch, reading, |_| Told::Gone).await
+            };
+            let Some(Ok((beginning, is_http_2))) = read else { return };
+            stream.unread(&beginning);
+            is_http_2
         }
     };
-    let stream = Rewound::new(beginning, stream);
     if is_http_2 {
         let client = Client { peer, watch, secured };
         // Boxed, as it is large and most connections are none of these.

@@ -18,8 +18,20 @@ const HEAD_BYTES: usize = 14;
 
 type Leaving = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// `stream` of an endpoint, whose bytes pass until `leaving` ends.
+pub(crate) fn until<S: AsyncRead + AsyncWrite>(
+    stream: S,
+    is_websocket: bool,
+    leaving: impl Future<Output = ()> + Send + 'static,
+) -> impl AsyncRead + AsyncWrite + Unpin {
+    let (reading, writing) = tokio::io::split(stream);
+    let frames = is_websocket.then(Frames::default);
+    let farewell = Farewell { stream: reading, leaving: Box::pin(leaving), frames, stage: Stage::Open };
+    tokio::io::join(farewell, writing)
+}
+
 /// What an endpoint sends, until it is time to leave.
-pub(crate) struct Farewell<S> {
+struct Farewell<S> {
     stream: S,
     leaving: Leaving,
     frames: Option<Frames>,
@@ -39,16 +51,6 @@ enum Stage {
 }
 
 impl<S> Farewell<S> {
-    /// What comes over `stream`, until `leaving` ends.
-    pub(crate) fn new(
-        stream: S,
-        is_websocket: bool,
-        leaving: impl Future<Output = ()> + Send + 'static,
-    ) -> Self {
-        let frames = is_websocket.then(Frames::default);
-        Self { stream, leaving: Box::pin(leaving), frames, stage: Stage::Open }
-    }
-
     /// Where to go from `Leaving`, if it is time.
     fn tell(&mut self, buffer: &mut ReadBuf<'_>) -> bool {
         match &self.frames {
@@ -125,24 +127,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Farewell<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Farewell<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
 /// Follows where frames begin and end, at a cost that grows with their number only. Source: RFC 6455 section 5.2.
 #[derive(Default)]
 struct Frames {
@@ -216,7 +200,7 @@ mod tests {
         let (mut server, stream) = tokio::io::duplex(1 << 17);
         let (leave, leaving) = oneshot::channel::<()>();
         let leaving = async { _ = leaving.await };
-        let mut farewell = Farewell::new(stream, true, leaving);
+        let mut farewell = until(stream, true, leaving);
         server.write_all(first).await.unwrap();
         let mut read = vec![0; first.len()];
         farewell.read_exact(&mut read).await.unwrap();
@@ -262,7 +246,7 @@ mod tests {
     #[tokio::test]
     async fn another_protocol_just_ends() {
         let (mut server, stream) = tokio::io::duplex(64);
-        let mut farewell = Farewell::new(stream, false, std::future::ready(()));
+        let mut farewell = until(stream, false, std::future::ready(()));
         server.write_all(b"unread").await.unwrap();
         let mut read = Vec::new();
         farewell.read_to_end(&mut read).await.unwrap();

@@ -4,67 +4,18 @@
 //! silently repairs, some heads that another reader in front of or behind this router may read differently; this
 //! reads the same bytes more strictly and says which request is at fault. Source: RFC 9112 sections 2.2, 3.2, 5 and 6.
 
-use std::fmt;
+mod fault;
+mod head;
+
+pub(crate) use fault::Fault;
+
+use head::{Head, split};
 
 /// The longest line whose parts are put together: the library refuses longer heads, whatever the settings.
 const LONGEST_LINE: usize = 64 * 1024;
 
 /// The first line that a client sends who speaks HTTP/2 from the start; none of HTTP/1. Source: RFC 9113 section 3.4.
 const HTTP_2: &[u8] = b"PRI * HTTP/2.0";
-
-/// Why a request is refused with 400.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// A line ends without a carriage return.
-    BareLineFeed,
-    /// A field goes on in a second line.
-    FoldedField,
-    /// A line in the head is not a field.
-    NotAField,
-    /// A target with a fragment.
-    Fragment,
-    /// Both lengths at once.
-    LengthAndEncoding,
-    /// Not one plain number.
-    BadLength,
-    /// Given twice, even if alike.
-    RepeatedLength,
-    /// Anything else than one `chunked` in HTTP/1.1.
-    BadEncoding,
-    /// A coding that is not known here, and `chunked` after it: that its end is clear makes it no better.
-    UnknownCoding,
-    /// HTTP/1.1 without `Host`.
-    NoHost,
-    /// More than one `Host`.
-    RepeatedHost,
-    /// A chunk without a length.
-    BadChunk,
-    /// A line without an end.
-    TooLong,
-    /// HTTP/2 with a `Host` that is not its authority.
-    OtherHost,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::BareLineFeed => "a line of its head ends without a carriage return",
-            Self::FoldedField => "a field of its head is folded over two lines",
-            Self::NotAField => "a line of its head is not a field",
-            Self::Fragment => "its target has a fragment",
-            Self::LengthAndEncoding => "it has both Content-Length and Transfer-Encoding",
-            Self::BadLength => "its Content-Length is not a number",
-            Self::RepeatedLength => "it has more than one Content-Length",
-            Self::BadEncoding => "its Transfer-Encoding is not just chunked",
-            Self::UnknownCoding => "its Transfer-Encoding has a coding that this router does not know",
-            Self::NoHost => "it names no Host",
-            Self::RepeatedHost => "it has more than one Host",
-            Self::BadChunk => "a chunk of its body has no length",
-            Self::TooLong => "a line of it is too long",
-            Self::OtherHost => "its Host is not its authority",
-        })
-    }
-}
 
 /// Reads along with a stream of requests.
 #[derive(Debug, Default)]
@@ -93,14 +44,6 @@ enum State {
     Trailers,
     /// After a fault, or no longer HTTP: nothing is read any more.
     Blind,
-}
-
-#[derive(Debug, Default)]
-struct Head {
-    is_http_10: bool,
-    length: Option<u64>,
-    is_chunked: bool,
-    has_host: bool,
 }
 
 impl Framing {
@@ -260,62 +203,6 @@ impl Framing {
     }
 }
 
-impl Head {
-    fn field(&mut self, line: &[u8]) -> Result<(), Fault> {
-        let (name, value) = split(line)?;
-        match name.len() {
-            4 if name.eq_ignore_ascii_case(b"host") => self.host(),
-            14 if name.eq_ignore_ascii_case(b"content-length") => self.length(value),
-            17 if name.eq_ignore_ascii_case(b"transfer-encoding") => self.encoding(value),
-            _ => Ok(()),
-        }
-    }
-
-    fn host(&mut self) -> Result<(), Fault> {
-        match std::mem::replace(&mut self.has_host, true) {
-            true => Err(Fault::RepeatedHost),
-            false => Ok(()),
-        }
-    }
-
-    fn length(&mut self, value: &[u8]) -> Result<(), Fault> {
-        let digits = std::str::from_utf8(value).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
-        let length = digits.and_then(|text| text.parse().ok()).ok_or(Fault::BadLength)?;
-        match self.length.replace(length) {
-            Some(_) => Err(Fault::RepeatedLength),
-            None => Ok(()),
-        }
-    }
-
-    fn encoding(&mut self, value: &[u8]) -> Result<(), Fault> {
-        let is_repeated = std::mem::replace(&mut self.is_chunked, true);
-        let is_chunked = |coding: &[u8]| coding.trim_ascii().eq_ignore_ascii_case(b"chunked");
-        let mut codings = value.rsplit(|byte| *byte == b',');
-        let is_last_chunked = codings.next().is_some_and(is_chunked);
-        match (is_last_chunked && !is_repeated, codings.next()) {
-            (true, None) => Ok(()),
-            // Source: RFC 9112 section 6.1.
-            (true, Some(other)) if !is_chunked(other) && !codings.any(is_chunked) => {
-                Err(Fault::UnknownCoding)
-            }
-            _ => Err(Fault::BadEncoding),
-        }
-    }
-}
-
-/// The name and the value of the field in `line`.
-fn split(line: &[u8]) -> Result<(&[u8], &[u8]), Fault> {
-    if line.starts_with(b" ") || line.starts_with(b"\t") {
-        return Err(Fault::FoldedField);
-    }
-    let colon = memchr::memchr(b':', line).ok_or(Fault::NotAField)?;
-    let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
-    if name.is_empty() || name.ends_with(b" ") || name.ends_with(b"\t") {
-        return Err(Fault::NotAField);
-    }
-    Ok((name, value))
-}
-
 /// Whether the target of the request in `line` has a fragment, which the library would cut off.
 fn has_fragment(line: &[u8]) -> bool {
     let target = memchr::memchr(b' ', line).map_or(&b""[..], |space| &line[space..]);
@@ -323,102 +210,4 @@ fn has_fragment(line: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Feeds `text` whole, byte by byte and in threes: the fault must be the same.
-    fn check(text: &str, expected: Option<(u64, Fault)>) {
-        for size in [text.len(), 1, 3] {
-            let mut framing = Framing::default();
-            text.as_bytes().chunks(size).for_each(|bytes| framing.feed(bytes));
-            let bare = framing.bare_from().map(|number| (number, Fault::BareLineFeed));
-            assert_eq!(framing.fault().or(bare), expected, "{text:?} in pieces of {size}");
-        }
-    }
-
-    #[test]
-    fn plain_requests_follow_each_other() {
-        check("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", None);
-        check("POST / HTTP/1.1\r\nhost:a\r\nContent-Length: 5\r\n\r\nGET \nGET / HTTP/1.0\r\n\r\n", None);
-        check("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", None);
-        check(
-            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\n\n\n\n\r\n0\r\nT: v\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
-            None,
-        );
-    }
-
-    #[test]
-    fn http_2_is_known_by_its_first_line_and_not_judged() {
-        let mut framing = Framing::default();
-        framing.feed(b"PRI * HT");
-        assert!(!framing.is_http_2());
-        framing.feed(b"TP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\n\n");
-        assert!(framing.is_http_2() && !framing.is_in_head());
-        assert_eq!((framing.fault(), framing.bare_from()), (None, None));
-        let late = "GET / HTTP/1.1\r\nHost: a\r\n\r\nPRI * HTTP/2.0\r\n\r\n";
-        check(late, Some((2, Fault::NoHost)));
-        let mut framing = Framing::http_1();
-        framing.feed(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-        assert!(!framing.is_http_2());
-        assert_eq!(framing.fault(), Some((1, Fault::NoHost)));
-    }
-
-    #[test]
-    fn lengths_that_can_be_read_in_two_ways_are_found() {
-        let head = "POST / HTTP/1.1\r\nHost: a\r\n";
-        for (fields, fault) in [
-            ("Content-Length: 2\r\nTransfer-Encoding: chunked", Fault::LengthAndEncoding),
-            ("Transfer-Encoding: chunked\r\nContent-Length: 2", Fault::LengthAndEncoding),
-            ("Content-Length: 2\r\nContent-Length: 3", Fault::RepeatedLength),
-            ("Content-Length: 2\r\nContent-Length: 2", Fault::RepeatedLength),
-            ("Content-Length: 2, 2", Fault::BadLength),
-            ("Content-Length: +2", Fault::BadLength),
-            ("Content-Length:", Fault::BadLength),
-            ("Content-Length: 99999999999999999999", Fault::BadLength),
-            ("Content-Length : 2", Fault::NotAField),
-            ("Transfer-Encoding: identity, chunked", Fault::UnknownCoding),
-            ("Transfer-Encoding: chunked, gzip, chunked", Fault::BadEncoding),
-            ("Transfer-Encoding: identity\r\nTransfer-Encoding: chunked", Fault::BadEncoding),
-            ("Transfer-Encoding: xchunked", Fault::BadEncoding),
-            ("Transfer-Encoding : chunked", Fault::NotAField),
-            ("A: b\r\n c", Fault::FoldedField),
-            ("no colon", Fault::NotAField),
-            ("Host: b", Fault::RepeatedHost),
-        ] {
-            check(&format!("{head}{fields}\r\n\r\n"), Some((1, fault)));
-        }
-    }
-
-    #[test]
-    fn every_request_of_a_connection_is_judged() {
-        let good = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-        check(&format!("{good}{good}GET / HTTP/1.1\r\n\r\n"), Some((3, Fault::NoHost)));
-        check(&format!("{good}GET / HTTP/1.1\nHost: a\n\n"), Some((2, Fault::BareLineFeed)));
-        check("GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", Some((1, Fault::BadEncoding)));
-        check(
-            "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
-            Some((1, Fault::BadChunk)),
-        );
-    }
-
-    #[test]
-    fn long_lines_are_judged_too() {
-        let long = "x".repeat(9_000);
-        check(&format!("GET /{long} HTTP/1.0\r\nCookie: {long}\r\n\r\n"), None);
-        check(&format!("GET / HTTP/1.1\r\nHost: a\r\nCookie: {long}\n\r\n"), Some((1, Fault::BareLineFeed)));
-        let length = format!("Content-Length: {}", "0".repeat(300));
-        check(&format!("GET / HTTP/1.1\r\nHost: a\r\n{length}x\r\n\r\n"), Some((1, Fault::BadLength)));
-    }
-
-    #[test]
-    fn a_head_that_has_begun_is_noticed() {
-        let mut framing = Framing::default();
-        assert!(!framing.is_in_head());
-        framing.feed(b"G");
-        assert!(framing.is_in_head());
-        framing.feed(b"ET / HTTP/1.1\r\nHost: a\r\n");
-        assert!(framing.is_in_head());
-        framing.feed(b"\r\n");
-        assert!(!framing.is_in_head());
-    }
-}
+mod tests;

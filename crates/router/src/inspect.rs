@@ -1,4 +1,4 @@
-//! A client's connection, with its bytes watched as they pass.
+//! A client's connection, with its bytes watched as they pass; some of them may be read again.
 
 use std::io;
 use std::pin::Pin;
@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::clock::{Clock, Millis, millis};
@@ -130,6 +131,8 @@ impl Drop for Busy {
 /// A client's connection.
 pub(crate) struct Inspected<S> {
     stream: S,
+    /// What has been read from it, and watched, and is to be read again.
+    again: Bytes,
     /// None if it speaks HTTP/2, in which it is sure where requests end.
     framing: Option<Framing>,
     watch: Arc<Watch>,
@@ -138,15 +141,37 @@ pub(crate) struct Inspected<S> {
 }
 
 impl<S> Inspected<S> {
-    /// Watches `stream`, in which this is spoken.
-    pub(crate) fn new(stream: S, watch: Arc<Watch>, place: Place, speech: Speech) -> Self {
+    /// Watches `stream`, in which this is spoken, and what was `read` from it, which is read again.
+    pub(crate) fn new(stream: S, read: Bytes, watch: Arc<Watch>, place: Place, speech: Speech) -> Self {
         watch.is_http_2.store(speech == Speech::Http2, Relaxed);
         let framing = match speech {
             Speech::Http2 => None,
             Speech::Http1 => Some(Framing::http_1()),
             Speech::Unknown => Some(Framing::default()),
         };
-        Self { stream, framing, watch, _place: place }
+        let mut inspected = Self { stream, again: Bytes::new(), framing, watch, _place: place };
+        inspected.inspect(&read);
+        inspected.again = read;
+        inspected
+    }
+
+    /// Makes `bytes` those that are read next: they have been read before.
+    pub(crate) fn unread(&mut self, bytes: &[u8]) {
+        self.again = [bytes, &self.again].concat().into();
+    }
+
+    fn inspect(&mut self, bytes: &[u8]) {
+        match &mut self.framing {
+            Some(framing) => {
+                framing.feed(bytes);
+                self.watch.note(framing);
+                if framing.is_http_2() {
+                    self.watch.is_http_2.store(true, Relaxed);
+                    self.framing = None;
+                }
+            }
+            None => self.watch.moved.store(self.watch.clock.now(), Relaxed),
+        }
     }
 
     fn moved(&self, written: &Poll<io::Result<usize>>) {
@@ -162,20 +187,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Inspected<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if !self.again.is_empty() {
+            let length = self.again.len().min(buffer.remaining());
+            buffer.put_slice(&self.again.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        let this = &mut *self;
-        match &mut this.framing {
-            Some(framing) => {
-                framing.feed(&buffer.filled()[before..]);
-                this.watch.note(framing);
-                if framing.is_http_2() {
-                    this.watch.is_http_2.store(true, Relaxed);
-                    this.framing = None;
-                }
-            }
-            None => this.watch.moved.store(this.watch.clock.now(), Relaxed),
-        }
+        self.inspect(&buffer.filled()[before..]);
         Poll::Ready(Ok(()))
     }
 }
@@ -211,5 +230,28 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Inspected<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::places::Places;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn what_was_read_comes_first_and_in_pieces_as_small_as_asked_for() {
+        let (mut client, server) = tokio::io::duplex(64);
+        client.write_all(b"ef").await.unwrap();
+        client.shutdown().await.unwrap();
+        let (watch, place) = (Arc::new(Watch::new(Clock::start())), Places::new(1, 1).take().await);
+        let read = Bytes::from_static(b"cd");
+        let mut stream = Inspected::new(server, read, watch, place, Speech::Http2);
+        stream.unread(b"ab");
+        let mut three = [0; 3];
+        stream.read_exact(&mut three).await.unwrap();
+        let mut rest = String::new();
+        stream.read_to_string(&mut rest).await.unwrap();
+        assert_eq!((&three, rest.as_str()), (b"abc", "def"));
     }
 }

@@ -4,6 +4,7 @@
 //! controller over `deis_api::internal` and is kept on disk, so that it needs no other role to go on serving.
 //!
 //! A request's way: its core's `entrance` accepts, `connection` serves one client, `inspect` and `framing` watch its bytes,
+//! `h1` and `http2` take common requests a shorter way, and for all others
 //! `proxy` finds the service in the `table` and rewrites headers, `attempt` follows its `course` over endpoints picked
 //! by `balance`, over links kept in their `pool`, `download` streams the answer back.
 
@@ -69,7 +70,6 @@ mod reach;
 mod reply;
 mod request_id;
 mod reserve;
-mod rewound;
 mod room;
 mod router;
 mod routes;

@@ -14,7 +14,7 @@ use crate::announced::Ends;
 use crate::balance::{Moment, Tried, pick, pick_out};
 use crate::clock::millis;
 use crate::endpoint::Flight;
-use crate::farewell::Farewell;
+use crate::farewell;
 use crate::reach;
 use crate::room::is_full;
 use crate::rules::Refusal;
@@ -42,7 +42,7 @@ pub(crate) async fn serve(
             let idle = shared.table.load().mesh.clients.idle;
             let leaving = leaving(Arc::clone(shared), Arc::clone(flight.endpoint()));
             // Shortly before its container is stopped, the client's half is closed: that is all both understand.
-            let container = Farewell::new(container, false, async { _ = leaving.await });
+            let container = farewell::until(container, false, async { _ = leaving.await });
             tunnel::run(client, container, idle).await;
         }
         drop(flight);

@@ -3,12 +3,14 @@
 //! Apps that say so are spoken to this way, as gRPC needs it. Each core keeps its own, like all connections to
 //! endpoints, and mostly one: a further one is opened when those there are carry as much as the endpoint lets them.
 
+mod shelf;
+
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use h2::Reason;
@@ -18,7 +20,7 @@ use http::{Request, Response, Uri, Version};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use deis_api::client;
 
@@ -27,6 +29,8 @@ use crate::cores::Seat;
 use crate::link::ExchangeError;
 use crate::stream::{Haste, Stream, is_lost};
 use crate::upload::Upload;
+
+use shelf::Shelf;
 
 /// Requests at a time over one connection, if the endpoint allows more.
 const MOST_STREAMS: usize = 256;
@@ -47,17 +51,7 @@ pub(crate) struct Trunks {
     is_closed: AtomicBool,
 }
 
-/// Those of one core.
-#[derive(Default)]
-struct Shelf {
-    /// Held while one is opened: requests that come meanwhile shall use it too. Why the last could not be opened, as
-    /// the system numbers such errors.
-    opening: tokio::sync::Mutex<Option<i32>>,
-    /// How many could not be opened.
-    failures: AtomicU64,
-    open: Mutex<Vec<Arc<Trunk>>>,
-}
-
+/// One of them.
 struct Trunk {
     sender: http2::SendRequest<Upload>,
     /// Requests under way.
@@ -105,55 +99,6 @@ impl Trunks {
             let open = std::mem::take(&mut *shelf.lock());
             drop(open);
         }
-    }
-}
-
-impl Shelf {
-    /// A place over a connection that `open` makes, or that another request made meanwhile. If that failed, this fails
-    /// likewise: of all that wait, one tries.
-    async fn open<T>(
-        &self,
-        is_closed: &AtomicBool,
-        deadline: Instant,
-        open: impl FnOnce() -> T,
-    ) -> io::Result<Lane>
-    where
-        T: Future<Output = io::Result<Arc<Trunk>>>,
-    {
-        let failures = self.failures.load(SeqCst);
-        let mut cause = timeout_at(deadline, self.opening.lock()).await?;
-        if let Some(lane) = self.lane() {
-            return Ok(lane);
-        }
-        if self.failures.load(SeqCst) != failures {
-            let refused = || io::ErrorKind::ConnectionRefused.into();
-            return Err(cause.map_or_else(refused, io::Error::from_raw_os_error));
-        }
-        let opened = timeout_at(deadline, open()).await.unwrap_or_else(|elapsed| Err(elapsed.into()));
-        let trunk = opened.inspect_err(|error| {
-            *cause = error.raw_os_error();
-            self.failures.fetch_add(1, SeqCst);
-        })?;
-        let lane = Lane(Arc::clone(&trunk));
-        if !is_closed.load(SeqCst) {
-            self.lock().push(trunk);
-        }
-        Ok(lane)
-    }
-
-    /// A place over the least busy connection that has one.
-    fn lane(&self) -> Option<Lane> {
-        let mut open = self.lock();
-        open.retain(|trunk| !trunk.sender.is_closed());
-        let has_room = |trunk: &&Arc<Trunk>| trunk.streams.load(Relaxed) < trunk.most.load(Relaxed);
-        let trunk = open.iter().filter(has_room).min_by_key(|trunk| trunk.streams.load(Relaxed))?;
-        trunk.streams.fetch_add(1, Relaxed);
-        Some(Lane(Arc::clone(trunk)))
-    }
-
-    /// The content, also after a panic elsewhere: the list is whole between calls.
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Trunk>>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -256,40 +201,4 @@ fn is_untaken(error: &(dyn std::error::Error + 'static)) -> bool {
         Some(Reason::NO_ERROR) => error.is_go_away(),
         _ => false,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use futures::future::join_all;
-
-    #[tokio::test]
-    async fn of_requests_that_wait_for_a_connection_one_tries_to_open_it() {
-        let (shelf, tries) = (Shelf::default(), AtomicUsize::new(0));
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let is_closed = AtomicBool::new(false);
-        let open = || async {
-            tries.fetch_add(1, SeqCst);
-            tokio::task::yield_now().await;
-            Err(io::Error::from_raw_os_error(111))
-        };
-        for round in 1..=2 {
-            // All begin before the first has failed.
-            let opened = join_all((0..20).map(|_| shelf.open(&is_closed, deadline, open))).await;
-            assert!(
-                opened
-                    .iter()
-                    .all(|opened| opened.as_ref().is_err_and(|error| error.raw_os_error() == Some(111)))
-            );
-            assert_eq!(tries.load(SeqCst), round);
-        }
-    }
-
-    #[tokio::test]
-    async fn waiting_for_others_counts_as_waiting() {
-        let (shelf, is_closed) = (Shelf::default(), AtomicBool::new(false));
-        let _opening = shelf.opening.lock().await;
-        let opened = shelf.open(&is_closed, Instant::now(), std::future::pending).await;
-        assert!(opened.is_err_and(|error| error.kind() == io::ErrorKind::TimedOut));
-    }
 }

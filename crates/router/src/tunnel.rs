@@ -16,7 +16,7 @@ pub(crate) async fn run(
     idle: Duration,
 ) {
     let moved = Arc::new(AtomicBool::new(false));
-    let (mut a, mut b) = (Noticed::new(a, &moved), Noticed::new(b, &moved));
+    let (mut a, mut b) = (noticed(a, &moved), noticed(b, &moved));
     let mut copy = pin!(tokio::io::copy_bidirectional(&mut a, &mut b));
     loop {
         tokio::select! {
@@ -27,16 +27,19 @@ pub(crate) async fn run(
     }
 }
 
+/// `stream`, which notes when something was read from it.
+fn noticed<S: AsyncRead + AsyncWrite>(
+    stream: S,
+    moved: &Arc<AtomicBool>,
+) -> impl AsyncRead + AsyncWrite + Unpin {
+    let (reading, writing) = tokio::io::split(stream);
+    tokio::io::join(Noticed { stream: reading, moved: Arc::clone(moved) }, writing)
+}
+
 /// A stream that notes when something was read from it.
 struct Noticed<S> {
     stream: S,
     moved: Arc<AtomicBool>,
-}
-
-impl<S> Noticed<S> {
-    fn new(stream: S, moved: &Arc<AtomicBool>) -> Self {
-        Self { stream, moved: Arc::clone(moved) }
-    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Noticed<S> {
@@ -50,24 +53,6 @@ impl<S: AsyncRead + Unpin> AsyncRead for Noticed<S> {
             self.moved.store(true, Relaxed);
         }
         read
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Noticed<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use crate::arriving::Arriving;
 use crate::attempt::Answer;
 use crate::endpoint::{Endpoint, Flight};
-use crate::farewell::Farewell;
+use crate::farewell;
 use crate::hop;
 use crate::http2::Tube;
 use crate::inspect::Busy;
@@ -146,17 +146,18 @@ impl Tunnel {
             let _ = told.send(goodbye);
         };
         let carry = async {
-            let farewell = |endpoint| Farewell::new(TokioIo::new(endpoint), self.is_websocket, leaving);
+            let until_leaving =
+                |endpoint| farewell::until(TokioIo::new(endpoint), self.is_websocket, leaving);
             match client {
                 End::Http1(client) => {
                     let (client, endpoint) = tokio::try_join!(client, endpoint)?;
-                    tunnel::run(TokioIo::new(client), farewell(endpoint), self.idle).await;
+                    tunnel::run(TokioIo::new(client), until_leaving(endpoint), self.idle).await;
                 }
                 End::Http2(client) => {
                     let endpoint = endpoint.await?;
                     // Nothing comes if the client is gone by now.
                     if let Ok(client) = client.await {
-                        tunnel::run(client, farewell(endpoint), self.idle).await;
+                        tunnel::run(client, until_leaving(endpoint), self.idle).await;
                     }
                 }
             }

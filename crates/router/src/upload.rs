@@ -3,33 +3,27 @@
 //! Whoever sends it too slowly is given up, see `pace`: except while the app answers already, as both may then wait for
 //! each other, and except streams of any length to apps that speak HTTP/2, whose messages come when there are any.
 
-use std::collections::VecDeque;
+mod held;
+mod patience;
+
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Sleep;
 
 use crate::arriving::{Arriving, ArrivingError};
-use crate::clock::millis;
-use crate::pace::{Demand, Pace};
 use crate::shared::Shared;
 
-/// How often a client that is waited for is judged: a fraction of the shortest limit, within bounds.
-const FRACTION: u32 = 4;
-const SHORTEST: Duration = Duration::from_millis(10);
-const LONGEST: Duration = Duration::from_secs(1);
+use held::{Held, length};
+use patience::Patience;
 
 /// Longer than any body.
 const UNLIMITED: u64 = u64::MAX;
-
-type Received = Poll<Option<Result<Frame<Bytes>, ArrivingError>>>;
 
 /// A request's body. Clones share it: a try that never touched it leaves it to the next.
 #[derive(Clone)]
@@ -47,27 +41,6 @@ struct Source {
     too_large: AtomicBool,
     broken: AtomicBool,
     slow: AtomicBool,
-}
-
-/// How long its client is waited for.
-struct Patience {
-    shared: Arc<Shared>,
-    /// Whether the app answers.
-    is_answering: AtomicBool,
-    /// Whether it may come as slowly as it likes.
-    is_stream: AtomicBool,
-}
-
-/// A body, and what was taken in of it before anybody wanted it.
-struct Held {
-    rest: Arriving,
-    taken: VecDeque<Frame<Bytes>>,
-    taken_bytes: u64,
-    /// Room for what was taken in.
-    room: Option<OwnedSemaphorePermit>,
-    pace: Pace,
-    /// Ends when the pace is to be judged again; none before anything was waited for.
-    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 /// Why a body cannot be passed on.
@@ -223,100 +196,6 @@ impl Source {
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.body.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Patience {
-    fn new(shared: &Arc<Shared>) -> Self {
-        let (is_answering, is_stream) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { shared: Arc::clone(shared), is_answering, is_stream }
-    }
-
-    /// What is asked of the client at this moment.
-    fn demand(&self) -> Demand {
-        let config = &self.shared.config;
-        let patient = self.shared.table.load().mesh.clients.head;
-        let is_crowded = self.shared.places.are_taken();
-        let silence = if is_crowded { patient.min(config.timeouts.crowded_idle) } else { patient };
-        Demand {
-            silence: millis(silence),
-            grace: millis(config.timeouts.body),
-            rate: config.limits.body_pace,
-        }
-    }
-}
-
-impl Held {
-    fn new(body: Arriving) -> Self {
-        let (taken, pace) = (VecDeque::new(), Pace::default());
-        Self { rest: body, taken, taken_bytes: 0, room: None, pace, alarm: None }
-    }
-
-    fn poll_take_in(&mut self, context: &mut Context<'_>, limit: u64, patience: &Patience) -> Poll<bool> {
-        while self.taken_bytes < limit {
-            match ready!(self.poll_rest(context, patience)) {
-                Some(Ok(frame)) => {
-                    self.taken_bytes += length(&frame);
-                    self.taken.push_back(frame);
-                }
-                Some(Err(_)) => return Poll::Ready(false),
-                None => break,
-            }
-        }
-        Poll::Ready(true)
-    }
-
-    fn poll_frame(&mut self, context: &mut Context<'_>, patience: &Patience) -> Received {
-        let Some(frame) = self.taken.pop_front() else {
-            self.room = None;
-            return self.poll_rest(context, patience);
-        };
-        self.taken_bytes -= length(&frame);
-        Poll::Ready(Some(Ok(frame)))
-    }
-
-    fn poll_rest(&mut self, context: &mut Context<'_>, patience: &Patience) -> Received {
-        let frame = ready!(Pin::new(&mut self.rest).poll_frame(context));
-        let bytes = frame.as_ref().and_then(|frame| frame.as_ref().ok()).map_or(0, length);
-        self.pace.rest(patience.shared.clock.now(), bytes);
-        Poll::Ready(frame)
-    }
-
-    /// Waits until the client, which is waited for, is too slow.
-    fn poll_overdue(&mut self, context: &mut Context<'_>, patience: &Patience) -> Poll<()> {
-        while !patience.is_stream.load(Relaxed) {
-            let (now, demand) = (patience.shared.clock.now(), patience.demand());
-            match patience.is_answering.load(Relaxed) {
-                true => self.pace.forgive(),
-                false => self.pace.wait(now),
-            }
-            if self.pace.is_too_slow(now, demand) {
-                return Poll::Ready(());
-            }
-            let pause = Duration::from_millis(demand.silence.min(demand.grace)) / FRACTION;
-            let alarm = || Box::pin(tokio::time::sleep(pause.clamp(SHORTEST, LONGEST)));
-            ready!(self.alarm.get_or_insert_with(alarm).as_mut().poll(context));
-            self.alarm = None;
-        }
-        Poll::Pending
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.taken.is_empty() && self.rest.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        let rest = self.rest.size_hint();
-        let mut hint = SizeHint::new();
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(self.taken_bytes.saturating_add(upper));
-        }
-        hint.set_lower(self.taken_bytes.saturating_add(rest.lower()));
-        hint
-    }
-}
-
-fn length(frame: &Frame<Bytes>) -> u64 {
-    frame.data_ref().map_or(0, |data| data.len() as u64)
 }
 
 impl Body for Upload {
