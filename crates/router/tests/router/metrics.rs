@@ -71,3 +71,53 @@ async fn requests_that_the_app_does_not_answer_count_too() {
     let text = metrics(&scene, |text| has(text, "deis_router_answers_total{class=\"4xx\"} 1")).await;
     assert!(!text.contains("nobody"), "{text}");
 }
+
+/// Reads an exposition as Prometheus's own library for Python does, and prints how many samples and which kinds it has.
+const PARSER: &str = "
+import sys
+from prometheus_client.parser import text_string_to_metric_families as parse
+families = list(parse(sys.stdin.read()))
+names = [family.name for family in families]
+assert len(set(names)) == len(names), 'a family comes twice'
+for family in families:
+    assert family.type != 'unknown', family.name
+    if family.type == 'histogram':
+        last = {}
+        for sample in family.samples:
+            of = tuple(sorted(label for label in sample.labels.items() if label[0] != 'le'))
+            if sample.name.endswith('_bucket'):
+                assert sample.value >= last.get(of, 0), 'buckets add up'
+                last[of] = sample.value
+            if sample.name.endswith('_count'):
+                assert sample.value == last[of], 'the last bucket holds all'
+print(sum(len(family.samples) for family in families), sorted({family.type for family in families}))
+";
+
+#[tokio::test]
+async fn what_is_told_is_what_others_read() {
+    let (scene, app) = (Scene::new().await, App::start("blog").await);
+    for name in ["blog", "shop"] {
+        scene.route(name, 2, &[&app]).await;
+        assert_eq!(scene.get(name, "/").await.status, 200);
+    }
+    assert_eq!(scene.get("nobody", "/").await.status, 404);
+    let text = metrics(&scene, |text| text.contains("app=\"blog\"") && text.contains("app=\"shop\"")).await;
+    // The distribution's, for which script/test installs the library.
+    let mut parser = tokio::process::Command::new("/usr/bin/python3")
+        .args(["-c", PARSER])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("there is python3: script/test installs it");
+    let mut input = parser.stdin.take().unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut input, text.as_bytes()).await.unwrap();
+    drop(input);
+    let read = parser.wait_with_output().await.unwrap();
+    assert!(read.status.success(), "{}\n{text}", String::from_utf8_lossy(&read.stderr));
+    let said = String::from_utf8_lossy(&read.stdout).into_owned();
+    let samples: usize = said.split(' ').next().and_then(|count| count.parse().ok()).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with('#')).count();
+    assert_eq!(samples, lines, "{said}");
+    assert!(said.contains("['counter', 'gauge', 'histogram']"), "{said}");
+}

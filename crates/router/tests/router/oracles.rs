@@ -110,6 +110,36 @@ async fn keys_may_be_of_every_usual_kind_and_form() {
 }
 
 #[tokio::test]
+async fn what_an_authority_says_of_a_certificate_is_stapled_to_it() {
+    let (app, files) = (App::start("blog").await, tempfile::tempdir().unwrap());
+    let path = |name: &str| files.path().join(name).to_str().unwrap().to_owned();
+    let (key, cert, index, said) = (path("key.pem"), path("cert.pem"), path("index"), path("said.der"));
+    if openssl(&["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", &key], "").await.is_none() {
+        return;
+    }
+    let subject = format!("/CN={HOST}");
+    openssl(&["req", "-x509", "-new", "-key", &key, "-subj", &subject, "-out", &cert], "").await;
+    write(files.path(), "index", "");
+    let signed =
+        ["-index", &index, "-rsigner", &cert, "-rkey", &key, "-CA", &cert, "-ndays", "1", "-noverify"];
+    let of = ["-issuer", &cert, "-cert", &cert, "-respout", &said];
+    openssl(&[&["ocsp"][..], &signed, &of].concat(), "").await;
+    let response = openssl(&["base64", "-in", &said], "").await.unwrap();
+    let plain = std::fs::read_to_string(&cert).unwrap();
+    let stapled = format!("{plain}-----BEGIN OCSP RESPONSE-----\n{response}-----END OCSP RESPONSE-----\n");
+    for (chain, expected) in
+        [(plain, "OCSP response: no response sent"), (stapled, "OCSP Response Status: successful (0x0)")]
+    {
+        let pair = KeyPair { chain, key: std::fs::read_to_string(&key).unwrap() };
+        let (_scene, address) = scene(&app, &pair).await;
+        for version in ["-tls1_3", "-tls1_2"] {
+            let seen = visit(address, &["-status", version]).await.unwrap();
+            assert!(seen.contains(expected) && seen.contains(ANSWER), "{version}: {seen}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn old_versions_of_tls_are_refused() {
     let (authority, app) = (Authority::new(), App::start("blog").await);
     let (_scene, address) = scene(&app, &authority.certify(&[HOST])).await;
