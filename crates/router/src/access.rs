@@ -5,6 +5,7 @@
 //! is dropped and counted.
 
 mod combined;
+mod digits;
 mod escape;
 mod journal;
 mod json;

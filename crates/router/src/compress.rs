@@ -11,5 +11,5 @@ mod stream;
 
 pub(crate) use encoder::Encoder;
 pub(crate) use encoders::Encoders;
-pub(crate) use offer::{Asked, Offered, Verdict, apply, wants};
-pub(crate) use stream::{Coded, CompressError};
+pub(crate) use offer::{Asked, Offered, Verdict, apply, settling, wants};
+pub(crate) use stream::{Coded, CompressError, TURN_BYTES};

@@ -93,7 +93,7 @@ async fn begin<S: h1::Line + Send + 'static>(
     let rest = if agreed == Speech::Http2 || !shared.config.short_way {
         Some(h1::Rest { stream, peer, read: Bytes::new(), has_served: false })
     } else {
-        h1::serve(shared, stream, peer, secured.as_ref().map(|secured| secured.host)).await
+        h1::serve(shared, stream, peer, secured.as_ref()).await
     };
     if let Some(h1::Rest { stream, peer, read, has_served }) = rest {
         let allows_http_2 = shared.table.load().mesh.http2;

@@ -10,12 +10,16 @@ mod ask;
 mod buffer;
 mod call;
 mod chunks;
+mod coder;
+mod coding;
 pub(crate) mod date;
 mod exchange;
+mod fields;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod line;
 mod onward;
+mod outline;
 mod pulse;
 mod record;
 mod relay;
@@ -30,15 +34,17 @@ use std::task::Poll;
 use bytes::Bytes;
 
 use crate::forwarded::Peer;
-use crate::host::Host;
 use crate::shared::Shared;
+use crate::tls::Secured;
 
-pub(crate) use answer::{Answer, Extent, Garbled, Outline, Wish, ends_here};
+pub(crate) use answer::{Answer, Extent, Garbled, Wish};
 pub(crate) use ask::Ask;
 pub(crate) use buffer::Buffer;
 pub(crate) use call::{Arrived, Break, Call, Caller, Unanswered};
 pub(crate) use chunks::{Chunks, Part};
+pub(crate) use fields::ends_here;
 pub(crate) use line::Line;
+pub(crate) use outline::Outline;
 pub(crate) use pulse::Pulses;
 pub(crate) use record::Record;
 pub(crate) use request::{FIELDS, Request};
@@ -60,20 +66,19 @@ pub(crate) struct Rest<S> {
     pub(crate) has_served: bool,
 }
 
-/// Serves a client's common requests; what is left when one is not. `secured_for`: the host that a client which speaks TLS
-/// named.
+/// Serves a client's common requests; what is left when one is not. `secured`: how it set up TLS; none without.
 pub(crate) async fn serve<S: Line>(
     shared: &Shared,
     stream: S,
     peer: Peer,
-    secured_for: Option<Host>,
+    secured: Option<&Secured>,
 ) -> Option<Rest<S>> {
     let pulse = poll_fn(|context| Poll::Ready(shared.pulses.begin(context))).await;
-    let mut session = Session { shared, stream, peer, secured_for, pulse, incoming: None };
+    let mut session = Session { shared, stream, peer, secured, pulse, incoming: None };
     let mut has_served = false;
     loop {
         let flow = match session.next().await {
-            Ok(ask) => session.answer(&ask).await,
+            Ok(mut ask) => session.answer(&mut ask).await,
             Err(Leave::Odd) => Flow::Odd,
             Err(Leave::Gone) => return None,
         };

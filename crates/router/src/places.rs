@@ -8,9 +8,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::cores::Seat;
 use crate::households::Member;
 
-/// How many connections more than the least busy core another may have before it hands new ones over. Less is chance
-/// and not worth the way.
-const TOLERANCE: usize = 8;
+/// How many connections more than the least busy core another may have before it hands new ones over. Less is not worth
+/// the way.
+const TOLERANCE: usize = 2;
+
+/// The same as a part of what the least busy core has: one in so many.
+const PART: usize = 8;
 
 /// The places of one router.
 #[derive(Clone)]
@@ -76,7 +79,7 @@ impl Place {
     pub(crate) fn even_out(&mut self) -> Option<usize> {
         let taken = |core: usize| self.taken[core].load(Relaxed);
         let least = (0..self.taken.len()).min_by_key(|core| taken(*core))?;
-        let bearable = taken(least) + taken(least) / 4 + TOLERANCE;
+        let bearable = taken(least) + taken(least) / PART + TOLERANCE;
         if taken(self.core) <= bearable {
             return None;
         }
@@ -119,7 +122,7 @@ mod tests {
         assert_eq!(taken(&places), [40, 0, 0]);
         let moved = seated.iter_mut().filter_map(Place::even_out).count();
         let after = taken(&places);
-        assert!(moved > 10 && after[0] <= after[1].min(after[2]) * 5 / 4 + TOLERANCE, "{after:?}");
+        assert!(moved > 10 && after[0] <= after[1].min(after[2]) * 9 / 8 + TOLERANCE, "{after:?}");
         assert_eq!(after.iter().sum::<usize>(), 40);
         assert!(seated.iter_mut().all(|place| place.core != 0 || place.even_out().is_none()));
         drop(seated);

@@ -12,7 +12,7 @@ use http_body::Body;
 use http_body_util::BodyExt;
 
 use crate::attempt::Answer;
-use crate::compress::{self, Asked, Encoder, Offered, Verdict};
+use crate::compress::{self, Asked, Encoder, Offered};
 use crate::download::{Download, Payload};
 use crate::hop;
 use crate::inspect::Busy;
@@ -90,13 +90,7 @@ fn encode(
 ) -> Option<Encoder> {
     let rules = &rules.compression;
     let verdict = compress::wants(rules, &Asked::of(request), &Offered::of(head, length));
-    let (verdict, encoder) = match verdict {
-        Verdict::Compressed(encoding) => match shared.encoders.make(encoding, rules.level) {
-            Some(encoder) => (verdict, Some(encoder)),
-            None => (Verdict::PlainForThis, None),
-        },
-        verdict => (verdict, None),
-    };
+    let (verdict, encoder) = shared.encoders.settle(verdict, rules.level);
     compress::apply(verdict, rules, &mut head.headers);
     encoder
 }

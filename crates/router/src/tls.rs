@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
-use rustls::server::{NoServerSessionStorage, ResolvesServerCert};
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::{CipherSuite, ServerConfig};
 use tokio::sync::Semaphore;
 
 use deis_api::internal::TicketKey;
@@ -57,7 +57,10 @@ pub(crate) struct Tls {
 struct Current {
     settings: TlsSettings,
     has_http_2: bool,
+    /// By the router's own order of suites.
     config: Arc<ServerConfig>,
+    /// By the client's.
+    obliging: Arc<ServerConfig>,
 }
 
 impl Tls {
@@ -100,12 +103,26 @@ impl Current {
         if has_http_2 {
             config.alpn_protocols.insert(0, HTTP_2.to_vec());
         }
-        // Whoever lists suites wants his order to count.
-        config.ignore_client_order = !settings.ciphers.is_empty();
         if settings.session_tickets {
             config.ticketer = Arc::clone(tickets) as _;
         }
-        Self { settings, has_http_2, config: Arc::new(config) }
+        let obliging = Arc::new(config.clone());
+        config.ignore_client_order = true;
+        Self { settings, has_http_2, config: Arc::new(config), obliging }
+    }
+
+    /// How to speak with whom says `hello`. Whoever has no means of its own for AES likes ChaCha20 best, and is obliged,
+    /// unless an operator chose suites: then his order counts.
+    fn config(&self, hello: &ClientHello<'_>) -> &Arc<ServerConfig> {
+        let is_chacha = |suite: &CipherSuite| suite.as_str().is_some_and(|name| name.contains("CHACHA20"));
+        let is_known = |suite: &&CipherSuite| {
+            self.config.crypto_provider().cipher_suites.iter().any(|known| known.suite() == **suite)
+        };
+        let first = hello.cipher_suites().iter().find(is_known);
+        match self.settings.ciphers.is_empty() && first.is_some_and(is_chacha) {
+            true => &self.obliging,
+            false => &self.config,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deis_model::routing::Encoding;
 use tokio::sync::Semaphore;
 
-use super::Encoder;
+use super::{Encoder, Verdict};
 
 /// Answers beyond these go as they are.
 const PLACES: usize = 1024;
@@ -24,6 +24,15 @@ impl Encoders {
     pub(crate) fn make(&self, encoding: Encoding, level: u8) -> Option<Encoder> {
         let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
         Encoder::new(encoding, level, permit).ok()
+    }
+
+    /// What compresses an answer by `verdict`, and what becomes of it when there is no place for one more.
+    pub(crate) fn settle(&self, verdict: Verdict, level: u8) -> (Verdict, Option<Encoder>) {
+        let Verdict::Compressed(encoding) = verdict else { return (verdict, None) };
+        match self.make(encoding, level) {
+            Some(encoder) => (verdict, Some(encoder)),
+            None => (Verdict::PlainForThis, None),
+        }
     }
 }
 

@@ -17,6 +17,9 @@ static DIGESTS: [HeaderName; 3] = [
     HeaderName::from_static("digest"),
 ];
 
+/// Names what the bytes of the body are a coding or a part of.
+static CODED: [HeaderName; 2] = [CONTENT_ENCODING, CONTENT_RANGE];
+
 /// What of a request decides.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Asked {
@@ -71,6 +74,11 @@ pub(crate) fn wants(rules: &Compression, asked: &Asked, offered: &Offered<'_>) -
     }
 }
 
+/// Names of fields of which any settles that an answer stays as it is.
+pub(crate) fn settling() -> impl Iterator<Item = &'static HeaderName> {
+    DIGESTS.iter().chain(&CODED)
+}
+
 /// Changes the head of an answer by `verdict`. Source: RFC 9110 sections 8.4, 8.8.3.3 and 12.5.5.
 pub(crate) fn apply(verdict: Verdict, rules: &Compression, headers: &mut HeaderMap) {
     if verdict != Verdict::Plain && rules.vary && !varies(headers) {
@@ -104,17 +112,17 @@ impl<'a> Offered<'a> {
     /// What of the answer with this `head` decides; `length` is that of its body, if it is known.
     pub(crate) fn of(head: &'a response::Parts, length: Option<u64>) -> Self {
         let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let settled = DIGESTS.iter().chain([&CONTENT_ENCODING, &CONTENT_RANGE]);
         Self {
             status: head.status,
             content_type: text(&CONTENT_TYPE),
             length,
             cache_control: text(&CACHE_CONTROL),
-            is_settled: settled.into_iter().any(|name| head.headers.contains_key(name)),
+            is_settled: settling().any(|name| head.headers.contains_key(name)),
         }
     }
 
-    fn is_compressible(&self, rules: &Compression) -> bool {
+    /// Whether it may be compressed, whoever gets it.
+    pub(crate) fn is_compressible(&self, rules: &Compression) -> bool {
         let has_body = match self.status.as_u16() {
             204..=206 => false,
             status => (200..300).contains(&status) || status >= 400,

@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use super::Encoder;
 
 /// What is compressed at a time: then it is the turn of whoever else the core serves.
-const TURN_BYTES: usize = 16 * 1024;
+pub(crate) const TURN_BYTES: usize = 16 * 1024;
 
 /// A body, compressed if there is an encoder for it.
 pub(crate) struct Coded<B> {

@@ -1,22 +1,27 @@
 //! A common request that somebody common asks of an app that wants nothing special.
 
+use std::sync::Arc;
+
 use http::header::{ACCEPT, HeaderMap, HeaderValue};
 
+use crate::compress::{Asked, Encoders};
 use crate::course::{Boarding, Course};
 use crate::forwarded::Peer;
-use crate::h1::buffer::Text;
-use crate::h1::onward;
-use crate::h1::request::{Kind, Request, first_value};
+use crate::h1::coding::{Terms, visible};
+use crate::h1::onward::{self, Onward};
+use crate::h1::request::{Kind, Request, values};
 use crate::host::Host;
 use crate::request_id::RequestId;
+use crate::rules::Gate;
 use crate::shared::Shared;
+use crate::tls::Secured;
 
 /// A common request, ready to be sent on.
 pub(crate) struct Ask {
     /// The service.
     pub(crate) host: Host,
     /// The head as the app shall see it.
-    pub(crate) onward: Text,
+    pub(crate) onward: Onward,
     /// The length of the head as it came.
     pub(crate) head_bytes: usize,
     /// The length of the body, which follows it.
@@ -29,29 +34,30 @@ pub(crate) struct Ask {
     pub(crate) keeps_alive: bool,
     /// Whether the client understands any compression.
     takes_compressed: bool,
+    /// By whose rules the answer may be compressed; none if it is not.
+    gate: Option<Arc<Gate>>,
     /// Its name.
     pub(crate) id: RequestId,
 }
 
 impl Ask {
-    /// `request` as it is sent on for `peer`, who named the host `secured_for` when it set up TLS; none if it is common in
-    /// its form only.
+    /// `request` as it is sent on for `peer`, which set up TLS as `secured` says; none if it is common in its form only.
     pub(crate) fn of(
         shared: &Shared,
         peer: &Peer,
-        secured_for: Option<&Host>,
+        secured: Option<&Secured>,
         request: &Request<'_, '_>,
     ) -> Option<Self> {
         let limits = &shared.config.limits;
         let is_allowed = request.head_bytes <= limits.head_bytes && request.body_bytes <= limits.body_bytes;
-        let is_at_home = secured_for.is_none_or(|host| host.as_str() == request.host.as_str());
-        if !is_allowed || !is_at_home || is_reserved(request.target) {
+        let table = shared.table.load();
+        let is_misdirected = secured.is_some_and(|secured| secured.is_misdirected(&table, &request.host));
+        if !is_allowed || is_misdirected || is_reserved(request.target) {
             return None;
         }
-        let origin = onward::origin(request, peer, &shared.table.load().mesh.trusted);
+        let origin = onward::origin(request, peer, &table.mesh.trusted);
         let id = RequestId::choose(request.values(Kind::Id).next(), origin.is_trusted);
-        let mut onward = Text::new();
-        onward::write(&mut onward, request, peer, &origin, &id);
+        let onward = Onward::of(request, peer, &origin, &id);
         Some(Self {
             host: request.host,
             onward,
@@ -61,28 +67,51 @@ impl Ask {
             is_idempotent: request.is_idempotent(),
             keeps_alive: request.keeps_alive,
             takes_compressed: request.values(Kind::AcceptEncoding).next().is_some(),
+            gate: None,
             id,
         })
     }
 
     /// What a page has to know of its fields.
     pub(crate) fn accept(&self) -> HeaderMap {
-        let accept =
-            first_value(&self.onward, "accept").and_then(|value| HeaderValue::from_bytes(value).ok());
+        let accept = values(&self.onward, "accept").next();
+        let accept = accept.and_then(|value| HeaderValue::from_bytes(value).ok());
         accept.into_iter().map(|value| (ACCEPT, value)).collect()
     }
 
-    /// A place at an app that wants nothing special; none if the request is for the other way.
-    pub(crate) fn first_place(&self, course: &mut Course<'_>, shared: &Shared) -> Option<Boarding> {
+    /// A place at an app that wants nothing special; none if the request is for the other way, as also one is whose answer
+    /// may be compressed unless the caller `compresses`.
+    pub(crate) fn first_place(
+        &mut self,
+        course: &mut Course<'_>,
+        shared: &Shared,
+        compresses: bool,
+    ) -> Option<Boarding> {
         let table = shared.table.load();
         let service = table.find(self.host.as_str())?;
         let rules = &service.rules;
         let may_be_compressed = self.takes_compressed && !rules.compression.encodings.is_empty();
         let is_too_long = rules.body_bytes.is_some_and(|longest| self.body_bytes as u64 > longest);
-        if service.endpoints.is_empty() || !service.is_plain() || may_be_compressed || is_too_long {
+        let is_odd = service.endpoints.is_empty() || !service.is_plain() || is_too_long;
+        if is_odd || (may_be_compressed && !compresses) {
             return None;
         }
+        self.gate = may_be_compressed.then(|| Arc::clone(&service.gate));
         Some(course.place_at(service))
+    }
+
+    /// By what its answer may be compressed; none if it may not.
+    pub(crate) fn terms<'a>(&'a self, encoders: &'a Encoders) -> Option<Terms<'a>> {
+        let gate = self.gate.as_ref()?;
+        Some(Terms { rules: &gate.rules.compression, ask: self, encoders })
+    }
+
+    /// What of it decides whether its answer is compressed.
+    pub(crate) fn asked(&self) -> Asked {
+        let lines: Vec<_> = values(&self.onward, "accept-encoding").filter_map(visible).collect();
+        // One tells of this router.
+        let is_proxied = values(&self.onward, "via").nth(1).is_some();
+        Asked { accept: lines.join(","), is_head: self.is_head, is_http10: false, is_proxied }
     }
 }
 

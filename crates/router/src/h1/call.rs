@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::compress::Encoder;
 use crate::course::{Boarding, Course, Place, Setback, may_repeat};
 use crate::endpoint::Flight;
-use crate::h1::answer::{Answer, Garbled, Outline, Wish};
+use crate::h1::answer::{Answer, Garbled, Wish};
 use crate::h1::ask::Ask;
 use crate::h1::buffer::Buffer;
+use crate::h1::outline::Outline;
 use crate::h1::send::SendError;
 use crate::h1::wire::Wire;
 use crate::page::Failure;
@@ -70,6 +72,8 @@ pub(crate) struct Arrived<H> {
     pub(crate) answer: Answer,
     /// The same as a number of its own kind.
     pub(crate) status: StatusCode,
+    /// What compresses its body, if its head says that it is.
+    pub(crate) encoder: Option<Encoder>,
     /// The head as the visitor shall see it.
     pub(crate) head: H,
     /// What came of the body.
@@ -134,10 +138,10 @@ impl<C: Caller> Call<'_, C> {
         let Some(mut wire) = wire else { return Ok(None) };
         self.caller.allow(patience);
         match self.exchange(&mut wire).await {
-            Ok((answer, head, buffer)) => {
+            Ok((answer, encoder, head, buffer)) => {
                 let status = StatusCode::from_u16(answer.status).map_err(|_| Failure::Garbled)?;
                 course.answered(endpoint, status);
-                Ok(Some(Arrived { answer, status, head, buffer, wire, flight }))
+                Ok(Some(Arrived { answer, status, encoder, head, buffer, wire, flight }))
             }
             Err(Break::Client) => Err(Unanswered::Gone),
             Err(Break::Late) if self.shared.ending.is_cancelled() => Err(Unanswered::Gone),
@@ -151,8 +155,11 @@ impl<C: Caller> Call<'_, C> {
         }
     }
 
-    /// The answer's head, and what came after it.
-    async fn exchange(&mut self, wire: &mut Wire) -> Result<(Answer, C::Head, Buffer), Break> {
+    /// The answer's head, what compresses what follows, and what of that came with it.
+    async fn exchange(
+        &mut self,
+        wire: &mut Wire,
+    ) -> Result<(Answer, Option<Encoder>, C::Head, Buffer), Break> {
         let is_new = !std::mem::replace(&mut wire.is_used, true);
         let unanswered = Setback::Unanswered { is_new };
         let mut count = 0;
@@ -164,7 +171,9 @@ impl<C: Caller> Call<'_, C> {
                 return Err(Break::Endpoint(setback(&error, otherwise)));
             }
         }
-        let (wish, mut head, mut buffer) = (self.caller.wish(self.ask), C::Head::default(), None);
+        let (ask, shared) = (self.ask, self.shared);
+        let (wish, terms) = (self.caller.wish(ask), ask.terms(&shared.encoders));
+        let (mut head, mut buffer) = (C::Head::default(), None);
         loop {
             match poll_fn(|context| self.poll_answer(context, wire, &mut buffer)).await? {
                 Ok(1..) => {}
@@ -172,10 +181,10 @@ impl<C: Caller> Call<'_, C> {
                 Err(error) => return Err(Break::Endpoint(setback(&error, unanswered))),
             }
             let Some(mut arrived) = buffer.take() else { continue };
-            match Answer::read(arrived.filled(), wish, &mut head) {
-                Ok(Some(answer)) => {
+            match Answer::read(arrived.filled(), wish, terms, &mut head) {
+                Ok(Some((answer, encoder))) => {
                     arrived.consume(answer.head_bytes);
-                    return Ok((answer, head, arrived));
+                    return Ok((answer, encoder, head, arrived));
                 }
                 Ok(None) => buffer = Some(arrived.with_room().ok_or(Break::Endpoint(Setback::Garbled))?),
                 Err(Garbled) => return Err(Break::Endpoint(Setback::Garbled)),

@@ -75,12 +75,7 @@ impl Chunks {
         self.state == State::Done
     }
 
-    /// Goes on over `bytes`; how many of them belong to the body, fewer than all only at its end.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Result<usize, BadChunk> {
-        self.read(bytes, |_| {})
-    }
-
-    /// The same; tells `take` all parts.
+    /// Goes on over `bytes` and tells `take` all parts; how many of them belong to the body, fewer than all only at its end.
     pub(crate) fn read(&mut self, bytes: &[u8], mut take: impl FnMut(Part)) -> Result<usize, BadChunk> {
         let mut at = 0;
         while at < bytes.len() && !self.is_done() {
@@ -171,7 +166,7 @@ mod tests {
         for size in [text.len(), 1, 3] {
             let (mut chunks, mut count, mut result) = (Chunks::new(), 0, Ok(None));
             for bytes in text.as_bytes().chunks(size) {
-                match chunks.feed(bytes) {
+                match chunks.read(bytes, |_| {}) {
                     Ok(taken) => count += taken,
                     Err(bad) => result = Err(bad),
                 }

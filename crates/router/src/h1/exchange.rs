@@ -12,6 +12,7 @@ use crate::h1::answer::Wish;
 use crate::h1::ask::Ask;
 use crate::h1::buffer::{Buffer, Text};
 use crate::h1::call::{Arrived, Break, Call, Caller, Unanswered};
+use crate::h1::coder::Coder;
 use crate::h1::date;
 use crate::h1::line::Line;
 use crate::h1::record::Record;
@@ -36,17 +37,22 @@ pub(super) enum Flow {
 
 impl<S: Line> Session<'_, S> {
     /// Answers `ask`, which is the first that is incoming.
-    pub(super) async fn answer(&mut self, ask: &Ask) -> Flow {
-        let (shared, started) = (self.shared, Instant::now());
-        let mut course = Course::new(shared, ask.host.as_str(), ask.is_idempotent);
-        let Some(first) = ask.first_place(&mut course, shared) else { return Flow::Odd };
+    pub(super) async fn answer(&mut self, ask: &mut Ask) -> Flow {
+        let (shared, started, host) = (self.shared, Instant::now(), ask.host);
+        let mut course = Course::new(shared, host.as_str(), ask.is_idempotent);
+        let Some(first) = ask.first_place(&mut course, shared, true) else { return Flow::Odd };
         match (Call { shared, caller: &mut *self, ask }).run(&mut course, first).await {
             Ok(arrived) => {
                 shared.counters.answered(Version::HTTP_11, arrived.status);
                 let endpoint = arrived.flight.endpoint();
                 let record = Record::begin(&endpoint.tally, started, arrived.status, ask.body_bytes as u64);
-                let mut record =
-                    record.noted(shared, &ask.onward, &self.peer, Some(endpoint.address), Version::HTTP_11);
+                let mut record = record.noted(
+                    shared,
+                    &mut ask.onward,
+                    &self.peer,
+                    Some(endpoint.address),
+                    Version::HTTP_11,
+                );
                 self.pass_on(ask, arrived, &mut record).await
             }
             Err(Unanswered::Gone) => Flow::End,
@@ -54,12 +60,17 @@ impl<S: Line> Session<'_, S> {
         }
     }
 
-    async fn pass_on(&mut self, ask: &Ask, arrived: Arrived<Text>, record: &mut Record) -> Flow {
-        let Arrived { answer, head, buffer, wire, flight, .. } = arrived;
+    async fn pass_on(&mut self, ask: &Ask, arrived: Arrived<Text>, record: &mut Record<'_>) -> Flow {
+        let Arrived { answer, encoder, head, buffer, wire, flight, .. } = arrived;
         let is_last = self.is_last(ask);
         let relay = Relay::new(&answer, wire, flight, self.shared.clock);
-        let passed = relay.run(self, &head, buffer, &mut record.sent);
-        match passed.await {
+        let passed = match encoder {
+            Some(encoder) => {
+                Box::pin(Coder::new(relay, encoder, head, &mut record.sent).run(self, buffer)).await
+            }
+            None => relay.run(self, head, buffer, &mut record.sent).await,
+        };
+        match passed {
             Ok(()) => self.answered(ask, is_last),
             Err(error) => {
                 tracing::debug!(%error, "an answer broke off");
@@ -73,7 +84,8 @@ impl<S: Line> Session<'_, S> {
         !ask.keeps_alive || self.shared.wants_connections_closed()
     }
 
-    async fn refuse(&mut self, ask: &Ask, failure: &Failure, started: Instant) -> Flow {
+    async fn refuse(&mut self, ask: &mut Ask, failure: &Failure, started: Instant) -> Flow {
+        let page = failure.page(&ask.accept(), &ask.id.value());
         self.shared.counters.answered(Version::HTTP_11, failure.status());
         let tally = self
             .shared
@@ -83,9 +95,8 @@ impl<S: Line> Session<'_, S> {
             .map(|service| Arc::clone(service.tallies.newest()));
         let record =
             tally.map(|tally| Record::begin(&tally, started, failure.status(), ask.body_bytes as u64));
-        let mut record =
-            record.map(|record| record.noted(self.shared, &ask.onward, &self.peer, None, Version::HTTP_11));
-        let page = failure.page(&ask.accept(), &ask.id.value());
+        let mut record = record
+            .map(|record| record.noted(self.shared, &mut ask.onward, &self.peer, None, Version::HTTP_11));
         let is_last = self.is_last(ask);
         let mut text = Text::new();
         write_page(&mut text, &page, is_last);

@@ -1,6 +1,5 @@
 //! A common request as metrics and the access log see it.
 
-use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,14 +7,14 @@ use std::time::{Duration, Instant};
 use http::{StatusCode, Version};
 use time::OffsetDateTime;
 
-use super::request::{FIELDS, OWN_FIELDS};
 use crate::access::{AccessLog, Line, Wanted};
 use crate::forwarded::Peer;
+use crate::h1::onward::Onward;
 use crate::metrics::{Exchange, Tally};
 use crate::shared::Shared;
 
 /// A request that is being answered; counted when dropped, which is when its answer has ended or broken off.
-pub(crate) struct Record {
+pub(crate) struct Record<'a> {
     /// Bytes of the answer's body so far.
     pub(crate) sent: u64,
     tally: Arc<Tally>,
@@ -23,33 +22,33 @@ pub(crate) struct Record {
     status: StatusCode,
     first_byte: Duration,
     received: u64,
-    note: Option<Note>,
+    note: Option<Note<'a>>,
 }
 
 /// What a line in the access log needs beside that. Made only for requests that leave one.
-struct Note {
+struct Note<'a> {
     wanted: Wanted,
-    log: Arc<AccessLog>,
+    log: &'a AccessLog,
     /// The request's head as the app saw it, which says who asked.
-    onward: Vec<u8>,
+    onward: Onward,
     endpoint: Option<SocketAddr>,
     version: Version,
     tls: &'static str,
 }
 
-impl Record {
+impl<'a> Record<'a> {
     /// Of a request that began at `started`, brought `received` bytes and is answered with `status` from now on.
     pub(crate) fn begin(tally: &Arc<Tally>, started: Instant, status: StatusCode, received: u64) -> Self {
         let (tally, first_byte) = (Arc::clone(tally), started.elapsed());
         Self { sent: 0, tally, started, status, first_byte, received, note: None }
     }
 
-    /// The same, which leaves a line in the access log if it is to: about the request with the head `onward`, of `peer`
-    /// over this version of HTTP, that `endpoint` answered. Apps that want lines of their own are not served on this path.
+    /// The same, which leaves a line in the access log if it is to: about the request with the head `onward`, which
+    /// it takes, of `peer` over this version of HTTP, that `endpoint` answered. Apps that want lines of their own are not served on this path.
     pub(crate) fn noted(
         mut self,
-        shared: &Shared,
-        onward: &[u8],
+        shared: &'a Shared,
+        onward: &mut Onward,
         peer: &Peer,
         endpoint: Option<SocketAddr>,
         version: Version,
@@ -57,8 +56,8 @@ impl Record {
         let wanted = Wanted::choose(&shared.table.load().mesh.access_log, None, self.status);
         self.note = (!wanted.is_nothing()).then(|| Note {
             wanted,
-            log: Arc::clone(&shared.access),
-            onward: onward.to_vec(),
+            log: &shared.access,
+            onward: std::mem::take(onward),
             endpoint,
             version,
             tls: peer.tls,
@@ -77,39 +76,31 @@ impl Record {
     }
 }
 
-impl Note {
+impl Note<'_> {
     fn leave(&self, exchange: &Exchange, tally: &Tally) {
-        let mut room = [const { MaybeUninit::uninit() }; FIELDS + OWN_FIELDS];
-        let mut head = httparse::Request::new(&mut []);
-        if head.parse_with_uninit_headers(&self.onward, &mut room).is_err() {
-            return;
-        }
-        let field = |name: &str| {
-            let found = head.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
-            found.map_or(&b""[..], |field| field.value)
-        };
+        let head = &self.onward;
         let line = Line {
             at: OffsetDateTime::now_utc(),
-            client: field("x-forwarded-for"),
-            authorization: field("authorization"),
-            method: head.method.unwrap_or_default().as_bytes(),
-            target: head.path.unwrap_or_default().as_bytes(),
+            client: head.marked(|marks| &marks.client),
+            authorization: head.marked(|marks| &marks.authorization),
+            method: head.marked(|marks| &marks.method),
+            target: head.marked(|marks| &marks.target),
             version: self.version,
             exchange,
-            referer: field("referer"),
-            agent: field("user-agent"),
-            host: field("host"),
+            referer: head.marked(|marks| &marks.referer),
+            agent: head.marked(|marks| &marks.agent),
+            host: head.marked(|marks| &marks.host),
             app: tally.app.as_ref(),
             release: tally.release,
             endpoint: self.endpoint,
-            request_id: field("x-request-id"),
+            request_id: head.marked(|marks| &marks.id),
             tls: self.tls,
         };
         self.log.note(self.wanted, &line);
     }
 }
 
-impl Drop for Record {
+impl Drop for Record<'_> {
     fn drop(&mut self) {
         let exchange = self.exchange();
         self.tally.record(&exchange);

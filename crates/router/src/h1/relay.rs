@@ -7,11 +7,14 @@ use std::task::{Context, Poll};
 use crate::clock::Clock;
 use crate::endpoint::Flight;
 use crate::h1::answer::{Answer, Extent};
-use crate::h1::buffer::Buffer;
-use crate::h1::chunks::Chunks;
+use crate::h1::buffer::{Buffer, Text};
+use crate::h1::chunks::{Chunks, Part};
 use crate::h1::line::Line;
 use crate::h1::session::Session;
 use crate::h1::wire::Wire;
+
+/// A body that is copied to the end of its head: to send one piece costs the system less than two, by more than that.
+const SMALL_BYTES: usize = 4 * 1024;
 
 /// An answer's body.
 pub(super) struct Relay {
@@ -48,14 +51,18 @@ impl Relay {
     pub(super) async fn run<S: Line>(
         mut self,
         session: &mut Session<'_, S>,
-        head: &[u8],
+        mut head: Text,
         buffer: Buffer,
         sent: &mut u64,
     ) -> io::Result<()> {
-        let count = self.take_in(buffer.filled())?;
-        self.send(session, head, &buffer.filled()[..count]).await?;
+        let count = self.take_in(buffer.filled(), |_| {})?;
+        let mut body = &buffer.filled()[..count];
+        if count <= SMALL_BYTES && !matches!(self.rest, Rest::Connection { .. }) {
+            head.extend_from_slice(std::mem::take(&mut body));
+        }
+        self.send(session, &head, body).await?;
         *sent += count as u64;
-        drop(buffer);
+        drop((head, buffer));
         while self.under_way.is_some() {
             let mut buffer = None;
             let arrived = poll_fn(|context| self.poll_read(context, session, &mut buffer)).await?;
@@ -63,26 +70,35 @@ impl Relay {
                 self.end()?;
                 return self.send(session, b"", b"").await;
             };
-            let count = self.take_in(buffer.filled())?;
+            let count = self.take_in(buffer.filled(), |_| {})?;
             self.send(session, b"", &buffer.filled()[..count]).await?;
             *sent += count as u64;
         }
         Ok(())
     }
 
-    /// Takes note of `bytes` that have arrived; how many of them are the body's.
-    fn take_in(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    /// Whether something is still to come.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// Takes note of `bytes` that have arrived and tells `take` what they are; how many of them are the body's.
+    pub(super) fn take_in(&mut self, bytes: &[u8], mut take: impl FnMut(Part)) -> io::Result<usize> {
         let (count, is_done) = match &mut self.rest {
             Rest::Length(left) => {
                 let count = usize::try_from(*left).map_or(bytes.len(), |left| left.min(bytes.len()));
                 *left -= count as u64;
+                take(Part::Data(0..count));
                 (count, *left == 0)
             }
             Rest::Chunked(chunks) => {
-                let count = chunks.feed(bytes).map_err(|_| io::ErrorKind::InvalidData)?;
+                let count = chunks.read(bytes, take).map_err(|_| io::ErrorKind::InvalidData)?;
                 (count, chunks.is_done())
             }
-            Rest::Connection { .. } => (bytes.len(), false),
+            Rest::Connection { .. } => {
+                take(Part::Data(0..bytes.len()));
+                (bytes.len(), false)
+            }
         };
         if is_done {
             self.finish(count == bytes.len());
@@ -101,7 +117,7 @@ impl Relay {
     }
 
     /// The connection has ended: is that the body's end?
-    fn end(&mut self) -> io::Result<()> {
+    pub(super) fn end(&mut self) -> io::Result<()> {
         self.under_way = None;
         match &mut self.rest {
             Rest::Connection { has_ended } => {
@@ -130,7 +146,8 @@ impl Relay {
         session.send(&mut parts.map(IoSlice::new)).await
     }
 
-    fn poll_read<S: Line>(
+    /// Reads into `buffer` what the app sends; 0 at the end of its connection.
+    pub(super) fn poll_read<S: Line>(
         &mut self,
         context: &mut Context<'_>,
         session: &mut Session<'_, S>,

@@ -84,6 +84,12 @@ pub(crate) enum Kind {
     Id,
     /// `Accept-Encoding`.
     AcceptEncoding,
+    /// `Referer`, which only logs tell.
+    Referer,
+    /// `User-Agent`, likewise.
+    Agent,
+    /// `Authorization`, of which logs tell the name of a user.
+    Authorization,
 }
 
 impl<'h, 'b> Request<'h, 'b> {
@@ -173,11 +179,14 @@ impl Kind {
             4 if is("host") => Self::Host,
             6 if is("expect") => Self::Odd,
             7 if is("upgrade") || is("trailer") => Self::Odd,
+            7 if is("referer") => Self::Referer,
             9 if is("forwarded") => Self::Forwarded,
             10 if is("connection") => Self::Connection,
             10 if is("keep-alive") => Self::Hop,
+            10 if is("user-agent") => Self::Agent,
             12 if is("x-request-id") => Self::Id,
             12 if is("max-forwards") => Self::Odd,
+            13 if is("authorization") => Self::Authorization,
             14 if is("content-length") => Self::Length,
             14 if is("http2-settings") => Self::Odd,
             15 if is("accept-encoding") => Self::AcceptEncoding,
@@ -196,12 +205,13 @@ impl Kind {
     }
 }
 
-/// The first value of the field `name` in `head`, which has been read before.
-pub(crate) fn first_value<'b>(head: &'b [u8], name: &str) -> Option<&'b [u8]> {
-    let mut room = [const { MaybeUninit::uninit() }; FIELDS + OWN_FIELDS];
-    let mut read = httparse::Request::new(&mut []);
-    read.parse_with_uninit_headers(head, &mut room).ok()?;
-    read.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+/// The values of all fields `name` in `head`, which has been read before.
+pub(crate) fn values<'b>(head: &'b [u8], name: &'static str) -> impl Iterator<Item = &'b [u8]> {
+    let mut room = [httparse::EMPTY_HEADER; FIELDS + OWN_FIELDS];
+    let mut read = httparse::Request::new(&mut room);
+    let count = read.parse(head).map_or(0, |_| read.headers.len());
+    let fields = room.into_iter().take(count);
+    fields.filter(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
 }
 
 /// The reader of heads takes lone line feeds as well.

@@ -14,8 +14,8 @@ use crate::h1::line::Line;
 use crate::h1::pulse::Pulse;
 use crate::h1::request::{FIELDS, Odd, Request};
 use crate::h1::send::{SendError, send};
-use crate::host::Host;
 use crate::shared::Shared;
+use crate::tls::Secured;
 
 /// In how many pieces the head of a common request may arrive.
 const PIECES: u32 = 4;
@@ -31,8 +31,8 @@ pub(super) struct Session<'a, S> {
     pub(super) shared: &'a Shared,
     pub(super) stream: S,
     pub(super) peer: Peer,
-    /// The host that it named when it set up TLS.
-    pub(super) secured_for: Option<Host>,
+    /// How it set up TLS; none without.
+    pub(super) secured: Option<&'a Secured>,
     pub(super) pulse: Pulse,
     /// What the client has sent and nobody has dealt with: the present request first. None while there is nothing.
     pub(super) incoming: Option<Buffer>,
@@ -91,7 +91,7 @@ impl<S: Line> Session<'_, S> {
     /// None if it is common in its form only, or its body is not there yet: such are streamed by others.
     fn ask(&self, bytes: &[u8], request: &Request<'_, '_>) -> Option<Ask> {
         let is_whole = (bytes.len() - request.head_bytes) as u64 >= request.body_bytes;
-        if is_whole { Ask::of(self.shared, &self.peer, self.secured_for.as_ref(), request) } else { None }
+        if is_whole { Ask::of(self.shared, &self.peer, self.secured, request) } else { None }
     }
 
     /// Lets go of the present request.

@@ -51,8 +51,7 @@ pub(super) async fn read(
     let mut room = [httparse::EMPTY_HEADER; FIELDS];
     let fields = fields(head, cookies.as_ref(), &mut room)?;
     let request = Request::of(head.method.as_str(), head.uri.path_and_query()?.as_str(), fields, 0)?;
-    let secured_for = client.secured.as_ref().map(|secured| &secured.host);
-    let ask = Ask::of(shared, &client.peer, secured_for, &request)?;
+    let ask = Ask::of(shared, &client.peer, client.secured.as_ref(), &request)?;
     let taken = poll_fn(|context| Poll::Ready(body.take_whole(BODY_BYTES, context))).await?;
     if taken.len() == ask.body_bytes {
         return Some((ask, taken));
@@ -94,7 +93,7 @@ impl<'a> Brief<'a> {
     /// Answers `ask`, which goes to `first` to begin with.
     pub(super) async fn answer(
         mut self,
-        ask: &Ask,
+        ask: &mut Ask,
         course: &mut Course<'_>,
         first: Boarding,
         started: Instant,
@@ -112,27 +111,33 @@ impl<'a> Brief<'a> {
         drop(busy);
     }
 
-    async fn pass_on(&mut self, ask: &Ask, arrived: Arrived<Head>, started: Instant) -> Result<(), Broken> {
-        let Arrived { answer, status, head: Head(head), buffer, wire, flight } = arrived;
+    async fn pass_on(
+        &mut self,
+        ask: &mut Ask,
+        arrived: Arrived<Head>,
+        started: Instant,
+    ) -> Result<(), Broken> {
+        let Arrived { answer, status, head: Head(head), buffer, wire, flight, .. } = arrived;
         self.shared.counters.answered(Version::HTTP_2, status);
         let endpoint = flight.endpoint();
         let record = Record::begin(&endpoint.tally, started, status, self.body.len() as u64);
         let address = Some(endpoint.address);
-        let mut record = record.noted(self.shared, &ask.onward, &self.client.peer, address, Version::HTTP_2);
+        let mut record =
+            record.noted(self.shared, &mut ask.onward, &self.client.peer, address, Version::HTTP_2);
         let relay = Relay::new(&answer, wire, flight, self.shared.clock);
         relay.run(head, buffer, self.respond, self.longest(), &mut record.sent).await
     }
 
-    async fn refuse(&mut self, ask: &Ask, failure: &Failure, started: Instant) -> Result<(), Broken> {
+    async fn refuse(&mut self, ask: &mut Ask, failure: &Failure, started: Instant) -> Result<(), Broken> {
+        let (mut head, body) = failure.page(&ask.accept(), &ask.id.value()).into_parts();
         let status = failure.status();
         self.shared.counters.answered(Version::HTTP_2, status);
         let table = self.shared.table.load();
         let record = table.find(ask.host.as_str()).map(|service| {
             let record = Record::begin(service.tallies.newest(), started, status, self.body.len() as u64);
-            record.noted(self.shared, &ask.onward, &self.client.peer, None, Version::HTTP_2)
+            record.noted(self.shared, &mut ask.onward, &self.client.peer, None, Version::HTTP_2)
         });
         drop(table);
-        let (mut head, body) = failure.page(&ask.accept(), &ask.id.value()).into_parts();
         head.headers.insert(CONTENT_LENGTH, body.len().into());
         head.headers.insert(DATE, date::value());
         let head = http::Response::from_parts(head, ());

@@ -32,13 +32,14 @@ impl Exchange<'_> {
         let (head, body) = request.into_parts();
         let (mut body, started) = (Streamed::new(body, &head.headers), Instant::now());
         if shared.config.short_way
-            && let Some((ask, whole)) = brief::read(shared, client, &head, &mut body).await
+            && let Some((mut ask, whole)) = brief::read(shared, client, &head, &mut body).await
         {
-            let mut course = Course::new(shared, ask.host.as_str(), ask.is_idempotent);
-            if let Some(first) = ask.first_place(&mut course, shared) {
+            let host = ask.host;
+            let mut course = Course::new(shared, host.as_str(), ask.is_idempotent);
+            if let Some(first) = ask.first_place(&mut course, shared, false) {
                 drop((head, body));
                 let brief = Brief::new(shared, client, &mut self.respond, whole);
-                return brief.answer(&ask, &mut course, first, started).await;
+                return brief.answer(&mut ask, &mut course, first, started).await;
             }
             body.put_back(&whole);
         }

@@ -91,7 +91,8 @@ impl Tls {
         let Some(pair) = resolver::choose(&self.table.load(), &wish).cloned() else {
             return Err(refuse(started, &host).await);
         };
-        let stream = started.into_stream(Arc::clone(&self.current.load().config)).await?;
+        let config = Arc::clone(self.current.load().config(&hello));
+        let stream = started.into_stream(config).await?;
         let is_http_2 = stream.get_ref().1.alpn_protocol() == Some(HTTP_2);
         let version = match stream.get_ref().1.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",

@@ -77,7 +77,8 @@ impl Pair {
 
     /// Whether it is for `host`, which is in lower case. A `*` stands for one label. Source: RFC 6125 section 6.4.3.
     pub(crate) fn covers(&self, host: &str) -> bool {
-        self.names().any(|name| name == host || Some(name) == wildcard(host).as_deref())
+        let parent = host.split_once('.').map(|(_, parent)| parent);
+        self.names().any(|name| name == host || (parent.is_some() && name.strip_prefix("*.") == parent))
     }
 
     /// Whether it counts at this time.

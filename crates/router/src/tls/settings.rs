@@ -16,6 +16,10 @@ pub(super) fn versions(settings: &TlsSettings) -> Vec<&'static SupportedProtocol
 /// named, as with OpenSSL's setting of that kind; likewise those of TLS 1.2.
 pub(super) fn provider(settings: &TlsSettings) -> CryptoProvider {
     let mut provider = ring::default_provider();
+    // As strong as anybody needs, and what comes with the longer keys costs a handshake twice as much.
+    provider
+        .cipher_suites
+        .sort_by_key(|suite| !suite.suite().as_str().is_some_and(|name| name.contains("AES_128")));
     if settings.ciphers.is_empty() {
         return provider;
     }
@@ -50,15 +54,22 @@ mod tests {
     #[test]
     fn suites_of_the_version_that_is_not_named_stay() {
         let tls_13 =
-            ["TLS13_AES_256_GCM_SHA384", "TLS13_AES_128_GCM_SHA256", "TLS13_CHACHA20_POLY1305_SHA256"];
+            ["TLS13_AES_128_GCM_SHA256", "TLS13_AES_256_GCM_SHA384", "TLS13_CHACHA20_POLY1305_SHA256"];
         let two = ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"];
         let expected: Vec<_> = tls_13.into_iter().chain(two).collect();
         check("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256", &expected);
-        let all: Vec<_> =
-            ring::ALL_CIPHER_SUITES.iter().map(|suite| suite.suite().as_str().unwrap()).collect();
+        let suites = provider(&TlsSettings::default()).cipher_suites;
+        let all: Vec<_> = suites.iter().map(|suite| suite.suite().as_str().unwrap()).collect();
         let tls_12 = all.into_iter().filter(|name| !name.starts_with("TLS13"));
         let expected: Vec<_> = [tls_13[2]].into_iter().chain(tls_12).collect();
         check("TLS_CHACHA20_POLY1305_SHA256", &expected);
+    }
+
+    #[test]
+    fn what_costs_less_comes_first_unless_somebody_chose() {
+        let suites = provider(&TlsSettings::default()).cipher_suites;
+        assert_eq!(suites.len(), ring::ALL_CIPHER_SUITES.len());
+        assert_eq!(suites[0].suite().as_str(), Some("TLS13_AES_128_GCM_SHA256"));
     }
 
     #[test]

@@ -119,3 +119,93 @@ async fn what_an_app_has_said_reaches_the_visitor_before_the_rest_is_there() {
     bytes.extend(client.chunks().await.unwrap());
     assert_eq!(gunzip(&bytes), "firstsecond");
 }
+
+/// An app that answers everything with these bytes, and then closes if `closes`.
+async fn fixed(text: String, closes: bool) -> App {
+    App::raw(move |_, mut stream| {
+        let text = text.clone();
+        async move {
+            while read_head(&mut stream).await.is_some() {
+                let _ = stream.write_all(text.as_bytes()).await;
+                if closes {
+                    break;
+                }
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn bodies_of_every_form_are_compressed() {
+    let scene = Scene::new().await;
+    let text = "words and words ".repeat(5000);
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n";
+    let chunks: String = ["", "words and words ", text.as_str()]
+        .map(|part| format!("{:x}\r\n{part}\r\n", part.len()))[1..]
+        .concat();
+    for (body, closes, expected) in [
+        (format!("Content-Length: {}\r\n\r\n{text}", text.len()), false, text.clone()),
+        (
+            format!("Transfer-Encoding: chunked\r\n\r\n{chunks}0\r\n\r\n"),
+            false,
+            format!("words and words {text}"),
+        ),
+        (
+            format!("Transfer-Encoding: chunked\r\n\r\n{chunks}0\r\nX-Sum: 1\r\n\r\n"),
+            false,
+            format!("words and words {text}"),
+        ),
+        ("Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(), false, String::new()),
+        (format!("\r\n{text}"), true, text.clone()),
+    ] {
+        let app = fixed(format!("{head}{body}"), closes).await;
+        scene.route("blog", 2, &[&app]).await;
+        let mut client = scene.client().await;
+        let request = "GET / HTTP/1.1\r\nHost: blog.example.com\r\nAccept-Encoding: gzip\r\n\r\n";
+        // What comes after it is read as well.
+        client.send(request.repeat(2)).await;
+        for _ in 0..2 {
+            let answer = client.answer().await;
+            assert_eq!(answer.header("content-encoding"), Some("gzip"), "{}", &body[..30]);
+            assert_eq!(gunzip(&answer.body), expected, "{}", &body[..30]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_has_no_body_is_not_compressed() {
+    let scene = Scene::new().await;
+    for (head, method, vary) in [
+        ("200 OK\r\nContent-Type: text/html\r\nContent-Length: 5000\r\n", "HEAD", None),
+        ("204 No Content\r\nContent-Type: text/html\r\n", "GET", None),
+        ("304 Not Modified\r\nContent-Type: text/html\r\nVary: Cookie\r\n", "GET", Some("Cookie")),
+    ] {
+        let app = fixed(format!("HTTP/1.1 {head}\r\n"), false).await;
+        scene.route("blog", 2, &[&app]).await;
+        let mut client = scene.client().await;
+        let request =
+            format!("{method} / HTTP/1.1\r\nHost: blog.example.com\r\nAccept-Encoding: gzip\r\n\r\n");
+        client.send(request.repeat(2)).await;
+        for _ in 0..2 {
+            let answer = client.head().await.expect("an answer");
+            assert_eq!((answer.header("content-encoding"), answer.header("vary")), (None, vary), "{head:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_does_not_look_whole_for_being_compressed() {
+    let scene = Scene::new().await;
+    let text = "words and words ".repeat(1000);
+    let app = fixed(
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 50000\r\n\r\n{text}"),
+        true,
+    );
+    let app = app.await;
+    scene.route("blog", 2, &[&app]).await;
+    let mut client = scene.client().await;
+    client.send("GET / HTTP/1.1\r\nHost: blog.example.com\r\nAccept-Encoding: gzip\r\n\r\n").await;
+    assert_eq!(client.head().await.expect("the answer begins").header("content-encoding"), Some("gzip"));
+    assert!(!client.rest().await.ends_with(b"0\r\n\r\n"));
+}

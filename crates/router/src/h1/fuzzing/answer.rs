@@ -22,8 +22,8 @@ pub(crate) fn check(bytes: &[u8]) {
 
 fn read(bytes: &[u8], wish: Wish) -> Result<Option<(Answer, Vec<u8>)>, Garbled> {
     let mut text = Text::new();
-    let answer = Answer::read(bytes, wish, &mut text)?;
-    Ok(answer.map(|answer| (answer, text.to_vec())))
+    let answer = Answer::read(bytes, wish, None, &mut text)?;
+    Ok(answer.map(|(answer, _)| (answer, text.to_vec())))
 }
 
 /// It was neither refused nor taken before it was all there.
@@ -65,7 +65,7 @@ fn body_bytes(rest: &[u8], extent: Extent) -> Result<Option<u64>, BadChunk> {
         Extent::Connection => Some(rest.len() as u64),
         Extent::Chunked => {
             let mut chunks = Chunks::new();
-            let end = chunks.feed(rest)?;
+            let end = chunks.read(rest, |_| {})?;
             chunks.is_done().then(|| data_bytes(&rest[..end]))
         }
     })

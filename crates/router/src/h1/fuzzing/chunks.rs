@@ -33,7 +33,7 @@ pub(crate) fn check(bytes: &[u8]) {
 fn end(bytes: &[u8], size: usize) -> Result<Option<usize>, BadChunk> {
     let (mut chunks, mut count) = (Chunks::new(), 0);
     for piece in bytes.chunks(size) {
-        count += chunks.feed(piece)?;
+        count += chunks.read(piece, |_| {})?;
         if chunks.is_done() {
             return Ok(Some(count));
         }

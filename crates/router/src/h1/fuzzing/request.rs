@@ -11,7 +11,7 @@ use crate::forwarded::{self, Origin, Peer};
 use crate::fuzzing::framing;
 use crate::fuzzing::library;
 use crate::fuzzing::naive::Head;
-use crate::h1::onward;
+use crate::h1::onward::{self, Onward};
 use crate::h1::request::{FIELDS, Kind, Odd, Request};
 use crate::hop;
 use crate::request_id::{self, RequestId};
@@ -64,8 +64,7 @@ fn check_onward(request: &Request<'_, '_>, head: &Head<'_>, peer: &Peer) {
     let trusted: [Cidr; 1] = ["10.0.0.0/8".parse().expect("it is a range")];
     let origin = onward::origin(request, peer, &trusted);
     let id = RequestId::choose(request.values(Kind::Id).next(), origin.is_trusted);
-    let mut text = Vec::new();
-    onward::write(&mut text, request, peer, &origin, &id);
+    let text = Onward::of(request, peer, &origin, &id);
     let onward = Head::read(&text).expect("what is passed on is a plain request");
     assert_eq!((onward.method, onward.target), (request.method, request.target));
     assert_eq!((onward.body_bytes(), onward.head_bytes), (Some(request.body_bytes), text.len()));

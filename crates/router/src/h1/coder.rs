@@ -1,0 +1,133 @@
+//! An answer's body, compressed on its way to the client.
+//!
+//! Nothing is held back for the sake of compressing better: what the app has said so far goes out before anybody waits
+//! for the rest.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice, Write};
+use std::ops::Range;
+use std::task::Poll;
+
+use crate::compress::{Encoder, TURN_BYTES};
+use crate::h1::buffer::{Buffer, Text};
+use crate::h1::chunks::Part;
+use crate::h1::line::Line;
+use crate::h1::relay::Relay;
+use crate::h1::session::Session;
+
+/// How much is collected before it is sent.
+const FULL_BYTES: usize = 32 * 1024;
+
+/// An answer's body that is compressed.
+pub(super) struct Coder<'a> {
+    relay: Relay,
+    encoder: Encoder,
+    /// Whether something was compressed that has not come out.
+    holds_back: bool,
+    /// What is ready to be sent.
+    out: Text,
+    /// What follows the last chunk, if the app's body has such a thing.
+    trailers: Vec<u8>,
+    /// How many bytes of the compressed body went out.
+    sent: &'a mut u64,
+}
+
+impl<'a> Coder<'a> {
+    /// What `relay` brings, compressed by `encoder` and sent after `head`; says in `sent` how much that is.
+    pub(super) fn new(relay: Relay, encoder: Encoder, head: Text, sent: &'a mut u64) -> Self {
+        Self { relay, encoder, holds_back: false, out: head, trailers: Vec::new(), sent }
+    }
+
+    /// Sends the head, what of the body `buffer` holds, then all that is still to come.
+    pub(super) async fn run<S: Line>(
+        mut self,
+        session: &mut Session<'_, S>,
+        buffer: Buffer,
+    ) -> io::Result<()> {
+        self.take_in(session, &buffer).await?;
+        drop(buffer);
+        while self.relay.is_under_way() {
+            match self.next(session).await? {
+                Some(buffer) => self.take_in(session, &buffer).await?,
+                None => self.relay.end()?,
+            }
+        }
+        self.end(session).await
+    }
+
+    /// What arrives next; none at the end of the connection. Nothing is kept back while it is waited for.
+    async fn next<S: Line>(&mut self, session: &mut Session<'_, S>) -> io::Result<Option<Buffer>> {
+        let mut buffer = None;
+        let relay = &mut self.relay;
+        let at_hand = poll_fn(|context| Poll::Ready(relay.poll_read(context, session, &mut buffer))).await;
+        let arrived = match at_hand {
+            Poll::Ready(arrived) => arrived?,
+            Poll::Pending => {
+                if std::mem::take(&mut self.holds_back) {
+                    self.encoder.flush()?;
+                    self.collect()?;
+                }
+                self.send(session).await?;
+                poll_fn(|context| self.relay.poll_read(context, session, &mut buffer)).await?
+            }
+        };
+        Ok(buffer.filter(|_| arrived > 0))
+    }
+
+    /// Compresses what of the body is in `buffer`.
+    async fn take_in<S: Line>(&mut self, session: &mut Session<'_, S>, buffer: &Buffer) -> io::Result<()> {
+        let (mut places, trailers): (Vec<Range<usize>>, _) = (Vec::new(), &mut self.trailers);
+        self.relay.take_in(buffer.filled(), |part| match part {
+            Part::Data(place) => places.push(place),
+            Part::Trailer(byte) => trailers.push(byte),
+        })?;
+        for place in places {
+            for turn in buffer.filled()[place].chunks(TURN_BYTES) {
+                self.encoder.write(turn)?;
+                self.holds_back = true;
+                self.collect()?;
+                if self.out.len() >= FULL_BYTES {
+                    self.send(session).await?;
+                }
+                // It is the turn of whoever else the core serves.
+                if turn.len() == TURN_BYTES {
+                    tokio::task::yield_now().await;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a chunk of what has come out.
+    fn collect(&mut self) -> io::Result<()> {
+        let chunk = self.encoder.take();
+        *self.sent += chunk.len() as u64;
+        put_chunk(&mut self.out, &chunk)
+    }
+
+    async fn send<S: Line>(&mut self, session: &mut Session<'_, S>) -> io::Result<()> {
+        session.send(&mut [IoSlice::new(&self.out)]).await?;
+        self.out.clear();
+        Ok(())
+    }
+
+    async fn end<S: Line>(self, session: &mut Session<'_, S>) -> io::Result<()> {
+        let Self { encoder, mut out, trailers, sent, .. } = self;
+        let trailers: &[u8] = if trailers.is_empty() { b"\r\n" } else { &trailers };
+        let last = encoder.finish()?;
+        *sent += last.len() as u64;
+        put_chunk(&mut out, &last)?;
+        out.extend_from_slice(b"0\r\n");
+        session.send(&mut [IoSlice::new(&out), IoSlice::new(trailers)]).await
+    }
+}
+
+/// An empty chunk would be the last.
+fn put_chunk(out: &mut Text, chunk: &[u8]) -> io::Result<()> {
+    if !chunk.is_empty() {
+        write!(**out, "{:x}\r\n", chunk.len())?;
+        out.extend_from_slice(chunk);
+        out.extend_from_slice(b"\r\n");
+    }
+    Ok(())
+}
