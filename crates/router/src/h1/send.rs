@@ -18,11 +18,13 @@ pub(crate) enum SendError {
 /// Sends all of `parts` over `stream`, unless it `is_overdue` meanwhile; says in `count` how much was taken.
 pub(crate) async fn send<W: AsyncWrite + Unpin>(
     stream: &mut W,
-    mut parts: &mut [IoSlice<'_>],
+    parts: &mut [IoSlice<'_>],
     mut is_overdue: impl FnMut(&mut Context<'_>) -> bool,
     count: &mut usize,
 ) -> Result<(), SendError> {
-    // Leaves out pieces without content.
+    // Leaves out pieces without content: a single one goes a cheaper way.
+    let filled = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
+    let mut parts = &mut parts[..filled];
     IoSlice::advance_slices(&mut parts, 0);
     let filled = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
     let mut parts = &mut parts[..filled];

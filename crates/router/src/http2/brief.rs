@@ -13,7 +13,7 @@ use http::request::Parts;
 use httparse::Header;
 
 use super::alarm::Alarm;
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Undelivered};
 use super::outline::Head;
 use super::relay::{Broken, Relay};
 use super::streamed::Streamed;
@@ -141,8 +141,7 @@ impl<'a> Brief<'a> {
         head.headers.insert(CONTENT_LENGTH, body.len().into());
         head.headers.insert(DATE, date::value());
         let head = http::Response::from_parts(head, ());
-        let stream =
-            self.respond.send_response(head, ask.is_head).map_err(super::delivery::Undelivered::from)?;
+        let stream = self.respond.send_response(head, ask.is_head).map_err(Undelivered::from)?;
         if ask.is_head {
             return Ok(());
         }

@@ -4,11 +4,12 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::Reason;
 use h2::server::SendResponse;
-use http::header::{CONTENT_LENGTH, DATE, HeaderValue};
+use http::header::{CONTENT_LENGTH, DATE, HeaderValue, TE};
 use http::request::Parts;
 use http::{Method, Request, Response};
 use http_body::Body;
@@ -48,7 +49,7 @@ pub(super) async fn answer(
     let headers = response.headers_mut();
     headers.entry(DATE).or_insert_with(date::value);
     // Of no meaning in an answer, and not allowed here. Source: RFC 9113 section 8.2.2.
-    headers.remove(http::header::TE);
+    headers.remove(TE);
     match tunnel {
         Some((give, body)) if response.status().is_success() => {
             response.headers_mut().remove(CONTENT_LENGTH);
@@ -83,7 +84,7 @@ async fn until_left<T, E>(
 async fn deliver(
     response: Response<Served>,
     mut respond: SendResponse<Bytes>,
-    longest: std::time::Duration,
+    longest: Duration,
 ) -> Result<(), Undelivered> {
     let (mut head, mut body) = response.into_parts();
     let is_over = body.is_end_stream();

@@ -4,8 +4,10 @@ use std::future::poll_fn;
 use std::io;
 use std::ops::Range;
 use std::task::Poll;
+use std::time::Duration;
 
 use bytes::Bytes;
+use h2::Reason;
 use h2::server::SendResponse;
 use http::Response;
 
@@ -68,19 +70,20 @@ impl Relay {
         Self { rest, is_reusable: answer.is_reusable, clock, under_way: Some((wire, flight)) }
     }
 
-    /// Sends `head`, what of the body `buffer` holds, then all that is still to come. Says in `sent` how much of it went.
+    /// Sends `head`, what of the body `buffer` holds, then all that is still to come, to a client that may take up to
+    /// `longest` for a part of it. Says in `sent` how much went.
     pub(super) async fn run(
         mut self,
         head: Response<()>,
         buffer: Buffer,
         respond: &mut SendResponse<Bytes>,
-        longest: std::time::Duration,
+        longest: Duration,
         sent: &mut u64,
     ) -> Result<(), Broken> {
         let data = match self.take_in(buffer.filled()) {
             Ok(data) => data,
             Err(error) => {
-                respond.send_reset(h2::Reason::INTERNAL_ERROR);
+                respond.send_reset(Reason::INTERNAL_ERROR);
                 return Err(error.into());
             }
         };
