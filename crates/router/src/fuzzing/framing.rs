@@ -41,7 +41,8 @@ fn check_same(bytes: &[u8], seen: &Seen) {
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = String::from_utf8_lossy(line);
     assert!(line.starts_with(&format!("{} ", seen.method)), "{line:?} for {}", seen.method);
-    assert!(line.contains(&seen.path) || seen.path == "/", "{line:?} for {}", seen.path);
+    // The library begins a query without a path with the one that it stands for.
+    assert!(line.contains(seen.path.trim_start_matches('/')), "{line:?} for {}", seen.path);
     let head = Head::read(bytes);
     if let (Some(length), Some(body_bytes)) = (head.and_then(|head| head.body_bytes()), seen.body_bytes) {
         assert_eq!(body_bytes, length);
