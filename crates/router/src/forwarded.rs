@@ -94,7 +94,7 @@ impl Origin {
                 Said::Proto => &X_FORWARDED_PROTO,
                 Said::Forwarded => &FORWARDED,
             };
-            headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
+            headers.get_all(name).iter().map(|value| legible(value.as_bytes()))
         };
         Self::told(peer, trusted, values)
     }
@@ -146,6 +146,13 @@ pub(crate) fn apply(headers: &mut HeaderMap, peer: &Peer, origin: &Origin, tells
         (false, true) => _ = headers.remove(&X_REQUEST_START),
         _ => {}
     }
+}
+
+/// What of a field's value is ASCII, from its end on. A client must not make what a proxy added to its own words illegible,
+/// as it would then pass for the proxy.
+pub(crate) fn legible(value: &[u8]) -> &str {
+    let begin = value.iter().rposition(|byte| !byte.is_ascii()).map_or(0, |place| place + 1);
+    std::str::from_utf8(&value[begin..]).expect("ASCII is text")
 }
 
 /// The parts of lists, the last first: that was put there by the proxy in front.

@@ -64,3 +64,21 @@ fn check_again(told: &HeaderMap, peer: &Peer, trusted: &[Cidr], origin: Origin) 
         assert_eq!(Origin::of(&only, peer, trusted), origin);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_cannot_hide_behind_the_proxy_that_names_it() {
+        for said in [&b"6.6\xc3\xbc, 1.2.3.4"[..], b"\xff, 1.2.3.4", b"\xff,1.2.3.4"] {
+            let headers = HeaderMap::from_iter([(
+                HeaderName::from_static("x-forwarded-for"),
+                HeaderValue::from_bytes(said).unwrap(),
+            )]);
+            let origin =
+                Origin::of(&headers, &Peer::new([10, 1, 1, 1].into()), &["10.0.0.0/8".parse().unwrap()]);
+            assert_eq!(origin.client.to_string(), "1.2.3.4");
+        }
+    }
+}

@@ -158,7 +158,7 @@ pub(crate) fn origin(request: &Request<'_, '_>, peer: &Peer, trusted: &[Cidr]) -
             Said::Proto => Kind::ForwardedProto,
             Said::Forwarded => Kind::Forwarded,
         };
-        request.values(kind).filter_map(|value| std::str::from_utf8(value).ok())
+        request.values(kind).map(forwarded::legible)
     };
     Origin::told(peer, trusted, values)
 }
