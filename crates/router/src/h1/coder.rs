@@ -44,6 +44,17 @@ impl<'a> Coder<'a> {
         session: &mut Session<'_, S>,
         buffer: Buffer,
     ) -> io::Result<()> {
+        let brought = self.bring(session, buffer).await;
+        if brought.is_err() {
+            // The client is to see that the answer began, and that it broke off.
+            self.send(session).await?;
+        }
+        brought?;
+        self.end(session).await
+    }
+
+    /// Compresses all of the body; sends what is too much to collect.
+    async fn bring<S: Line>(&mut self, session: &mut Session<'_, S>, buffer: Buffer) -> io::Result<()> {
         self.take_in(session, &buffer).await?;
         drop(buffer);
         while self.relay.is_under_way() {
@@ -52,7 +63,7 @@ impl<'a> Coder<'a> {
                 None => self.relay.end()?,
             }
         }
-        self.end(session).await
+        Ok(())
     }
 
     /// What arrives next; none at the end of the connection. Nothing is kept back while it is waited for.
@@ -106,9 +117,10 @@ impl<'a> Coder<'a> {
     }
 
     async fn send<S: Line>(&mut self, session: &mut Session<'_, S>) -> io::Result<()> {
-        session.send(&mut [IoSlice::new(&self.out)]).await?;
+        let sent = session.send(&mut [IoSlice::new(&self.out)]).await;
+        // What a client does not take it is not offered again.
         self.out.clear();
-        Ok(())
+        sent
     }
 
     async fn end<S: Line>(self, session: &mut Session<'_, S>) -> io::Result<()> {

@@ -26,8 +26,6 @@ pub(crate) async fn send<W: AsyncWrite + Unpin>(
     let filled = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
     let mut parts = &mut parts[..filled];
     IoSlice::advance_slices(&mut parts, 0);
-    let filled = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
-    let mut parts = &mut parts[..filled];
     while !parts.is_empty() {
         let taken = poll_fn(|context| match poll_write(stream, context, parts) {
             Poll::Pending if is_overdue(context) => Poll::Ready(Err(SendError::Overdue)),
