@@ -10,7 +10,7 @@ use deis_model::{
 use crate::app::read_app;
 use crate::app_setting::app_settings;
 use crate::build::{NewBuild, insert_build};
-use crate::canary::find_canary;
+use crate::canary::{end_canaries, find_canary};
 use crate::config::insert_config;
 use crate::query::query;
 use crate::release::{
@@ -97,6 +97,11 @@ impl Database {
             let state = if build.is_some() { ReleaseState::Pending } else { ReleaseState::Deployed };
             let released =
                 create_release(&mut transaction, app, owner, summary, build, config, state).await?;
+            if state == ReleaseState::Deployed {
+                // Nobody has to get ready for it.
+                let reason = format!("{} is deployed in its place", released.release.version);
+                end_canaries(&mut transaction, app, &[ReleaseState::Canary], &reason).await?;
+            }
             transaction.commit().await?;
             Ok(released)
         })

@@ -110,6 +110,13 @@ impl Reconciler {
         error: &SchedulerError,
         memory: &mut Memory,
     ) -> Result<Next, PassError> {
+        if desired.tried_out().is_some_and(|canary| canary.version == release.version) {
+            // It has visitors already: what runs goes on, as of the release that serves the others. What is missing
+            // has its time once the engine takes it.
+            memory.images.remove(&release.version);
+            memory.unready_since.remove(&release.version);
+            return Ok(Next::after(RETRY));
+        }
         if !error.may_pass() {
             return self.fail(desired, release, error.to_string()).await;
         }

@@ -1,5 +1,6 @@
 //! Canaries: two releases at a time, of which visitors meet the new one by a part of their requests only.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use deis_api::internal::RoutesRequest;
@@ -175,6 +176,23 @@ async fn a_canary_that_falls_ill_ends_by_itself() {
     let ended = bench.database.release(&bench.app, version(3)).await.unwrap().unwrap();
     assert_eq!(ended.state, ReleaseState::Failed);
     assert!(ended.failure.unwrap().contains("did not become ready within 5 s"));
+}
+
+#[tokio::test]
+async fn a_canary_outlives_a_registry_that_is_away() {
+    let bench = Bench::quiet(SHORT).await;
+    bench.reconcile();
+    bench.report();
+    bench.push("good").await.unwrap();
+    bench.weigh("10").await;
+    let tried = bench.release("unavailable").await;
+    bench.database.mark_tried(&bench.app, tried).await.unwrap();
+    tokio::time::sleep(SHORT).await;
+    let before = bench.refusals.load(Ordering::SeqCst);
+    bench.until("the registry is missed", || bench.refusals.load(Ordering::SeqCst) > before + 1).await;
+    assert_eq!(bench.state(3).await, ReleaseState::Canary);
+    bench.has_pulled.add_permits(1);
+    bench.tries("v3.web.1 10").await;
 }
 
 #[tokio::test]

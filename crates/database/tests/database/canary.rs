@@ -146,6 +146,11 @@ async fn going_back_takes_effect_for_all_and_ends_what_is_tried_out(databases: D
     check(&database, &blog, "v4:pending v3:canary v2:deployed").await;
     database.mark_deployed(&blog, version(4)).await.unwrap();
     check(&database, &blog, "v4:deployed v3:ended v2:deployed").await;
+    push(&database, &blog, "newer").await;
+    database.mark_tried(&blog, version(5)).await.unwrap();
+    // Nothing of it has to get ready.
+    database.release_rollback(&blog, "ann", Some(version(1))).await.unwrap();
+    check(&database, &blog, "v6:deployed v5:ended v4:deployed v3:ended v2:deployed").await;
 }
 
 async fn nothing_is_made_of_a_canary_that_gets_no_requests(databases: Databases) {
