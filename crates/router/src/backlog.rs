@@ -27,9 +27,12 @@ impl Backlog {
         Ok(Self { listener })
     }
 
-    /// The next one, and its other end; waits until there is one.
+    /// The next one, and its other end; waits until there is one. Now and then it is the turn of other tasks first,
+    /// however many wait.
     pub(crate) async fn take(&self) -> io::Result<(Socket, SocketAddr)> {
         loop {
+            // Before one is accepted, as it would be lost with whoever stops waiting here.
+            tokio::task::consume_budget().await;
             self.listener.readable().await?;
             match self.listener.try_io(Interest::READABLE, || self.take_now()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -57,7 +57,9 @@ impl<L: Keep> Pool<L> {
     pub(crate) async fn take(&self, now: Millis, longest: Millis) -> Option<L> {
         loop {
             let mut link = self.pop(now, longest)?;
-            if poll_fn(|context| Poll::Ready(link.is_alive(context))).await {
+            // A task that has had its turn would be told that nothing has arrived, whatever has.
+            let looked = tokio::task::unconstrained(poll_fn(|context| Poll::Ready(link.is_alive(context))));
+            if looked.await {
                 return Some(link);
             }
         }

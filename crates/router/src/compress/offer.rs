@@ -11,10 +11,11 @@ use http::{Method, StatusCode, Version, response};
 use super::accept::preferred;
 
 /// Names what the bytes of the body are, so that no other bytes may take their place. Source: RFC 9530.
-static DIGESTS: [HeaderName; 3] = [
+static DIGESTS: [HeaderName; 4] = [
     HeaderName::from_static("content-digest"),
     HeaderName::from_static("content-md5"),
     HeaderName::from_static("digest"),
+    HeaderName::from_static("repr-digest"),
 ];
 
 /// Names what the bytes of the body are a coding or a part of.
