@@ -41,6 +41,11 @@ impl Delivery {
         Self { stream, has_begun: false, longest }
     }
 
+    /// How long either end may do nothing.
+    pub(super) fn longest(&self) -> Duration {
+        self.longest
+    }
+
     /// Hands `data` over, once the client takes what was handed over before.
     pub(super) async fn data(&mut self, data: Bytes, is_last: bool) -> Result<(), Undelivered> {
         let is_beginning = !std::mem::replace(&mut self.has_begun, true) && data.len() <= BEGINNING_BYTES;

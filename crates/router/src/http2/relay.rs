@@ -11,6 +11,7 @@ use h2::Reason;
 use h2::server::SendResponse;
 use http::Response;
 
+use super::alarm::Alarm;
 use super::delivery::{Delivery, Undelivered};
 use super::outline::trailers;
 use crate::clock::Clock;
@@ -120,7 +121,7 @@ impl Relay {
 
     /// What of the body arrives next; empty at its end, and after marks of chunks alone.
     async fn read(&mut self, delivery: &mut Delivery) -> Result<Bytes, Broken> {
-        let mut buffer = None;
+        let (mut buffer, mut alarm) = (None, Alarm::new(delivery.longest()));
         let arrived = poll_fn(|context| {
             let Some((wire, _)) = &mut self.under_way else { return Poll::Ready(Ok(0)) };
             let mut arriving = Buffer::medium();
@@ -128,6 +129,9 @@ impl Relay {
             buffer = Some(arriving).filter(|arriving| !arriving.is_empty());
             if polled.is_pending() && delivery.is_left(context) {
                 return Poll::Ready(Err(Broken::Client(Undelivered::Left)));
+            }
+            if polled.is_pending() && alarm.is_due(context) {
+                return Poll::Ready(Err(Broken::App(io::ErrorKind::TimedOut.into())));
             }
             polled.map_err(Broken::App)
         });

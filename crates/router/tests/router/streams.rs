@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use deis_api::internal::PlatformRoutes;
 use futures::stream;
 use http::{HeaderMap, Method, Request, Version};
 use http_body::Frame;
@@ -10,7 +11,7 @@ use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::h2::{
-    DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, H2, HEADERS, Outgoing, RST_STREAM, fields, request,
+    DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, H2, HEADERS, Outgoing, PING, RST_STREAM, fields, request,
 };
 use crate::support::{App, Scene, read_head, until};
 
@@ -279,6 +280,27 @@ async fn an_answer_that_breaks_off_is_seen_to() {
             kinds.push(frames.next().await.unwrap().kind);
         }
         assert_eq!((kinds[0], *kinds.last().unwrap()), (HEADERS, RST_STREAM), "{kinds:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_stops_is_given_up_though_its_client_is_there() {
+    let (scene, _) = scene(true).await;
+    let app = fixed("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", false).await;
+    scene.route("blog", 3, &[&app]).await;
+    let settings = [("timeout/idle".to_owned(), "1".to_owned())].into();
+    scene.platform(PlatformRoutes { settings, ..PlatformRoutes::default() }).await;
+    let mut frames = Frames::connect(scene.addresses.http).await;
+    let head = [
+        (":method", &b"GET"[..]),
+        (":scheme", b"http"),
+        (":path", b"/"),
+        (":authority", b"blog.example.com"),
+    ];
+    frames.send(HEADERS, END_HEADERS | END_STREAM, 1, &fields(&head)).await;
+    while frames.next().await.unwrap().kind != RST_STREAM {
+        frames.send(PING, 0, 0, &[0; 8]).await;
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
 
