@@ -69,6 +69,10 @@ async fn a_controller_that_follows_answers_like_the_one_that_leads() {
     fleet.check(follower, "/v1/apps/blog/containers/restart", &json!({}), 200, "web").await;
     assert!(fleet.ids().is_disjoint(&before), "every container is another one");
     let path = "/v1/apps/blog/containers/";
+    // What is replaced is listed until it is gone.
+    while fleet.read(follower, path).await["count"] != 3 {
+        tokio::task::yield_now().await;
+    }
     let (here, there) = (fleet.read(follower, path).await, fleet.read(leader, path).await);
     assert_eq!(here, there);
     assert_eq!(fleet.changes_by(follower), Vec::<String>::new(), "only the leader changes the engine");

@@ -152,7 +152,7 @@ mod tests {
         let refused = answer(&operation, target, &request, &mut Vec::new()).await.expect_err("no address");
         assert_eq!(
             refused.to_string(),
-            "router http stays as it is: it has to be an address and a port, as 0.0.0.0:80"
+            "router http stays as it is: it has to be addresses and ports, as 0.0.0.0:80,[::]:80"
         );
         assert!(shown(&operation, "router", &["http"]).await.is_err());
     }
