@@ -11,6 +11,7 @@ use crate::carrier::Carrier;
 use crate::course::{Course, Place, Setback, is_idempotent, may_repeat};
 use crate::endpoint::Flight;
 use crate::host::Host;
+use crate::interim::Herald;
 use crate::link::{ExchangeError, Link};
 use crate::page::Failure;
 use crate::reach::reach;
@@ -142,6 +143,7 @@ impl Attempt<'_> {
         *request.uri_mut() = self.order.head.uri.clone();
         *request.headers_mut() = self.order.head.headers.clone();
         *request.version_mut() = Version::HTTP_11;
+        Herald::listen(self.order.head, &mut request);
         request
     }
 

@@ -7,6 +7,7 @@
 
 mod answer;
 mod ask;
+mod body;
 mod buffer;
 mod call;
 mod chunks;
@@ -37,11 +38,12 @@ use crate::forwarded::Peer;
 use crate::shared::Shared;
 use crate::tls::Secured;
 
-pub(crate) use answer::{Answer, Extent, Garbled, Wish};
+pub(crate) use answer::{Extent, Garbled, Wish};
 pub(crate) use ask::Ask;
+pub(crate) use body::{Body, Unfinished};
 pub(crate) use buffer::Buffer;
 pub(crate) use call::{Arrived, Break, Call, Caller, Unanswered};
-pub(crate) use chunks::{Chunks, Part};
+pub(crate) use chunks::Part;
 pub(crate) use fields::ends_here;
 pub(crate) use line::Line;
 pub(crate) use outline::Outline;

@@ -50,6 +50,7 @@ mod host;
 mod households;
 mod http2;
 mod inspect;
+mod interim;
 mod link;
 mod listener;
 mod maker;

@@ -8,6 +8,7 @@ use http_body::{Body, Frame, SizeHint};
 
 use crate::compress::{Coded, CompressError};
 use crate::download::Payload;
+use crate::metrics::Event;
 use crate::visit::Visit;
 
 /// The body of a reply.
@@ -35,8 +36,10 @@ impl Body for Served {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let polled = Pin::new(&mut self.content).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            self.visit.sent(frame.data_ref().map_or(0, Bytes::len));
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => self.visit.sent(frame.data_ref().map_or(0, Bytes::len)),
+            Poll::Ready(Some(Err(CompressError::Broken(_)))) => self.visit.note(Some(Event::CutOff)),
+            _ => {}
         }
         polled
     }

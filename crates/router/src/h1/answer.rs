@@ -6,6 +6,7 @@ use httparse::Status;
 
 use crate::clock::Millis;
 use crate::compress::Encoder;
+use crate::h1::chunks::Chunks;
 use crate::h1::coding::{Coding, Terms};
 use crate::h1::fields::Fields;
 use crate::h1::outline::Outline;
@@ -43,7 +44,7 @@ impl Extent {
 pub(crate) struct Answer {
     /// 200 to 999.
     pub(crate) status: u16,
-    /// The length of the head and of all interim ones before it.
+    /// The length of the head.
     pub(crate) head_bytes: usize,
     /// Where its body ends.
     pub(crate) extent: Extent,
@@ -62,6 +63,14 @@ pub(crate) struct Wish {
     pub(crate) is_last: bool,
 }
 
+/// A head that has been read.
+pub(crate) enum Head {
+    /// That of the answer.
+    Final(Answer),
+    /// That of an interim one, so many bytes long: others follow.
+    Interim(usize),
+}
+
 impl Answer {
     /// Reads the head that `bytes` begin with and writes it to `outline` as `wish` says, compressed if there are `terms` for
     /// that; what compresses the body then. None if it is not all there.
@@ -70,31 +79,34 @@ impl Answer {
         wish: Wish,
         terms: Option<Terms<'_>>,
         outline: &mut O,
-    ) -> Result<Option<(Self, Option<Encoder>)>, Garbled> {
-        let mut start = 0;
-        loop {
-            let mut room = [const { MaybeUninit::uninit() }; FIELDS];
-            let mut head = httparse::Response::new(&mut []);
-            let config = httparse::ParserConfig::default();
-            let parsed = config.parse_response_with_uninit_headers(&mut head, &bytes[start..], &mut room);
-            let Status::Complete(length) = parsed.map_err(|_| Garbled)? else { return Ok(None) };
-            start += length;
-            match head.code {
-                // Interim answers end here, as hyper has it; nobody asked to change the protocol.
-                Some(100 | 102..=199) => {}
-                Some(status @ 200..) => {
-                    let fields = Fields::of(head.headers)?;
-                    let answer = fields.judge(status, head.version == Some(1), start, wish)?;
-                    let reason = head.reason.unwrap_or_default();
-                    let coding =
-                        terms.map(|terms| Coding::of(terms, status, answer.extent.length(), fields.all));
-                    let coding = coding.unwrap_or_default();
-                    fields.write(outline, reason, &answer, &coding, wish)?;
-                    return Ok(Some((answer, coding.encoder)));
-                }
-                _ => return Err(Garbled),
+    ) -> Result<Option<(Head, Option<Encoder>)>, Garbled> {
+        let mut room = [const { MaybeUninit::uninit() }; FIELDS];
+        let mut head = httparse::Response::new(&mut []);
+        let config = httparse::ParserConfig::default();
+        let parsed = config.parse_response_with_uninit_headers(&mut head, bytes, &mut room);
+        let Status::Complete(length) = parsed.map_err(|_| Garbled)? else { return Ok(None) };
+        let (fields, reason) = (Fields::of(head.headers)?, head.reason.unwrap_or_default());
+        match head.code {
+            // Nobody asked to change the protocol.
+            Some(status @ (100 | 102..=199)) => {
+                fields.write_interim(outline, status, reason)?;
+                Ok(Some((Head::Interim(length), None)))
             }
+            Some(status @ 200..) => {
+                let answer = fields.judge(status, head.version == Some(1), length, wish)?;
+                let coding = terms.map(|terms| Coding::of(terms, status, answer.extent.length(), fields.all));
+                let coding = coding.unwrap_or_default();
+                fields.write(outline, reason, &answer, &coding, wish)?;
+                Ok(Some((Head::Final(answer), coding.encoder)))
+            }
+            _ => Err(Garbled),
         }
+    }
+
+    /// Whether what of its body came along with its head can be believed: as long as its visitor has seen nothing of it,
+    /// another answer can take its place.
+    pub(crate) fn begins_well(&self, body: &[u8]) -> bool {
+        self.extent != Extent::Chunked || Chunks::new().read(body, |_| {}).is_ok()
     }
 }
 
@@ -107,8 +119,11 @@ mod tests {
 
     fn read(head: &str, wish: Wish) -> Result<Option<(Answer, String)>, Garbled> {
         let mut text = Text::new();
-        let answer = Answer::read(head.as_bytes(), wish, None, &mut text)?;
-        Ok(answer.map(|(answer, _)| (answer, String::from_utf8(text.to_vec()).unwrap())))
+        match Answer::read(head.as_bytes(), wish, None, &mut text)? {
+            Some((Head::Final(answer), _)) => Ok(Some((answer, String::from_utf8(text.to_vec()).unwrap()))),
+            Some((Head::Interim(length), _)) => read(&head[length..], wish),
+            None => Ok(None),
+        }
     }
 
     #[track_caller]
@@ -151,14 +166,26 @@ mod tests {
     }
 
     #[test]
-    fn interim_answers_are_passed_over() {
-        let head = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 0\r\n\r\n";
-        let (answer, text) = read(head, WISH).unwrap().unwrap();
-        assert_eq!((answer.status, answer.head_bytes), (200, head.len()));
-        assert!(text.starts_with("HTTP/1.1 200 OK\r\n"));
-        for end in 0..head.len() {
-            assert_eq!(read(&head[..end], WISH), Ok(None), "{end}");
+    fn an_interim_answer_is_a_head_without_what_ends_here() {
+        let head = "HTTP/1.1 103 Early Hints\r\nLink: x\r\nConnection: X-Mine\r\nX-Mine: 1\r\nContent-Length: 5\r\n\r\n";
+        let rest = "HTTP/1.1 200 OK\r\nDate: x\r\nContent-Length: 0\r\n\r\n";
+        let mut text = Text::new();
+        let wish = Wish { is_head: false, is_last: true };
+        let first = Answer::read(format!("{head}{rest}").as_bytes(), wish, None, &mut text);
+        assert!(matches!(first, Ok(Some((Head::Interim(length), _))) if length == head.len()));
+        assert_eq!(&text[..], b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n");
+        assert_eq!(read(&format!("{head}{rest}"), WISH), read(rest, WISH));
+        for end in 0..head.len() + rest.len() {
+            assert_eq!(read(&format!("{head}{rest}")[..end], WISH), Ok(None), "{end}");
         }
+    }
+
+    #[test]
+    fn a_body_that_begins_badly_is_noticed() {
+        let (answer, _) =
+            read("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", WISH).unwrap().unwrap();
+        assert!(answer.begins_well(b"") && answer.begins_well(b"5\r\nhel"));
+        assert!(!answer.begins_well(b"5\r\nhello\r\nx"));
     }
 
     #[test]

@@ -10,12 +10,13 @@ use http::StatusCode;
 use crate::compress::Encoder;
 use crate::course::{Boarding, Course, Place, Setback, may_repeat};
 use crate::endpoint::Flight;
-use crate::h1::answer::{Answer, Garbled, Wish};
+use crate::h1::answer::{Answer, Garbled, Head, Wish};
 use crate::h1::ask::Ask;
 use crate::h1::buffer::Buffer;
 use crate::h1::outline::Outline;
 use crate::h1::send::SendError;
 use crate::h1::wire::Wire;
+use crate::interim::Interims;
 use crate::page::Failure;
 use crate::reach::reach;
 use crate::shared::Shared;
@@ -37,6 +38,9 @@ pub(crate) trait Caller {
 
     /// Sends head and body of the request over `wire`; says in `count` how much was taken.
     async fn send_on(&mut self, ask: &Ask, wire: &mut Wire, count: &mut usize) -> Result<(), SendError>;
+
+    /// Tells the visitor of an interim answer.
+    async fn tell(&mut self, head: Self::Head) -> Result<(), Break>;
 
     /// Why it is no use to wait any longer, if so. Asked whenever nothing moves.
     fn poll_break(&mut self, context: &mut Context<'_>) -> Option<Break>;
@@ -83,6 +87,9 @@ pub(crate) struct Arrived<H> {
     /// Counts the request.
     pub(crate) flight: Flight,
 }
+
+/// The answer, what compresses its body, its head as the visitor shall see it, and what of the body came along.
+type Heard<H> = (Answer, Option<Encoder>, H, Buffer);
 
 /// A request on its way.
 pub(crate) struct Call<'a, C> {
@@ -156,10 +163,7 @@ impl<C: Caller> Call<'_, C> {
     }
 
     /// The answer's head, what compresses what follows, and what of that came with it.
-    async fn exchange(
-        &mut self,
-        wire: &mut Wire,
-    ) -> Result<(Answer, Option<Encoder>, C::Head, Buffer), Break> {
+    async fn exchange(&mut self, wire: &mut Wire) -> Result<Heard<C::Head>, Break> {
         let is_new = !std::mem::replace(&mut wire.is_used, true);
         let unanswered = Setback::Unanswered { is_new };
         let mut count = 0;
@@ -171,25 +175,50 @@ impl<C: Caller> Call<'_, C> {
                 return Err(Break::Endpoint(setback(&error, otherwise)));
             }
         }
-        let (ask, shared) = (self.ask, self.shared);
-        let (wish, terms) = (self.caller.wish(ask), ask.terms(&shared.encoders));
-        let (mut head, mut buffer) = (C::Head::default(), None);
+        let (mut buffer, mut interims) = (None, Interims::default());
         loop {
             match poll_fn(|context| self.poll_answer(context, wire, &mut buffer)).await? {
                 Ok(1..) => {}
                 Ok(_) => return Err(Break::Endpoint(unanswered)),
                 Err(error) => return Err(Break::Endpoint(setback(&error, unanswered))),
             }
-            let Some(mut arrived) = buffer.take() else { continue };
-            match Answer::read(arrived.filled(), wish, terms, &mut head) {
-                Ok(Some((answer, encoder))) => {
-                    arrived.consume(answer.head_bytes);
-                    return Ok((answer, encoder, head, arrived));
-                }
-                Ok(None) => buffer = Some(arrived.with_room().ok_or(Break::Endpoint(Setback::Garbled))?),
-                Err(Garbled) => return Err(Break::Endpoint(Setback::Garbled)),
+            if let Some(heard) = self.hear(&mut buffer, &mut interims).await? {
+                return Ok(heard);
             }
         }
+    }
+
+    /// Reads the heads that `buffer` holds and passes interim ones on. None if the answer's is not all there: then `buffer` has
+    /// room for more.
+    async fn hear(
+        &mut self,
+        buffer: &mut Option<Buffer>,
+        interims: &mut Interims,
+    ) -> Result<Option<Heard<C::Head>>, Break> {
+        let (ask, shared, garbled) = (self.ask, self.shared, Break::Endpoint(Setback::Garbled));
+        let (wish, terms) = (self.caller.wish(ask), ask.terms(&shared.encoders));
+        while let Some(mut arrived) = buffer.take_if(|buffer| !buffer.is_empty()) {
+            let mut head = C::Head::default();
+            match Answer::read(arrived.filled(), wish, terms, &mut head) {
+                Ok(Some((Head::Final(answer), encoder))) => {
+                    arrived.consume(answer.head_bytes);
+                    let is_good = answer.begins_well(arrived.filled());
+                    return is_good.then_some(Some((answer, encoder, head, arrived))).ok_or(garbled);
+                }
+                Ok(Some((Head::Interim(length), _))) if interims.take(length) => {
+                    self.caller.tell(head).await?;
+                    arrived.consume(length);
+                    *buffer = Some(arrived);
+                }
+                Ok(None) => {
+                    arrived.compact();
+                    *buffer = Some(arrived.with_room().ok_or(garbled)?);
+                    break;
+                }
+                Ok(Some((Head::Interim(_), _))) | Err(Garbled) => return Err(garbled),
+            }
+        }
+        Ok(None)
     }
 
     /// Reads from the endpoint; meanwhile takes note of a client that leaves.

@@ -4,7 +4,7 @@
 //! for the rest.
 
 use std::future::poll_fn;
-use std::io::{self, IoSlice, Write};
+use std::io::{IoSlice, Write};
 use std::ops::Range;
 use std::task::Poll;
 
@@ -12,7 +12,7 @@ use crate::compress::{Encoder, TURN_BYTES};
 use crate::h1::buffer::{Buffer, Text};
 use crate::h1::chunks::Part;
 use crate::h1::line::Line;
-use crate::h1::relay::Relay;
+use crate::h1::relay::{Broken, Relay};
 use crate::h1::session::Session;
 
 /// How much is collected before it is sent.
@@ -43,7 +43,7 @@ impl<'a> Coder<'a> {
         mut self,
         session: &mut Session<'_, S>,
         buffer: Buffer,
-    ) -> io::Result<()> {
+    ) -> Result<(), Broken> {
         let brought = self.bring(session, buffer).await;
         if brought.is_err() {
             // The client is to see that the answer began, and that it broke off.
@@ -54,20 +54,20 @@ impl<'a> Coder<'a> {
     }
 
     /// Compresses all of the body; sends what is too much to collect.
-    async fn bring<S: Line>(&mut self, session: &mut Session<'_, S>, buffer: Buffer) -> io::Result<()> {
+    async fn bring<S: Line>(&mut self, session: &mut Session<'_, S>, buffer: Buffer) -> Result<(), Broken> {
         self.take_in(session, &buffer).await?;
         drop(buffer);
-        while self.relay.is_under_way() {
+        while !self.relay.body.is_over() {
             match self.next(session).await? {
                 Some(buffer) => self.take_in(session, &buffer).await?,
-                None => self.relay.end()?,
+                None => self.relay.body.end()?,
             }
         }
         Ok(())
     }
 
     /// What arrives next; none at the end of the connection. Nothing is kept back while it is waited for.
-    async fn next<S: Line>(&mut self, session: &mut Session<'_, S>) -> io::Result<Option<Buffer>> {
+    async fn next<S: Line>(&mut self, session: &mut Session<'_, S>) -> Result<Option<Buffer>, Broken> {
         let mut buffer = None;
         let relay = &mut self.relay;
         let at_hand = poll_fn(|context| Poll::Ready(relay.poll_read(context, session, &mut buffer))).await;
@@ -75,8 +75,8 @@ impl<'a> Coder<'a> {
             Poll::Ready(arrived) => arrived?,
             Poll::Pending => {
                 if std::mem::take(&mut self.holds_back) {
-                    self.encoder.flush()?;
-                    self.collect()?;
+                    self.encoder.flush().map_err(Broken::Encoder)?;
+                    self.collect();
                 }
                 self.send(session).await?;
                 poll_fn(|context| self.relay.poll_read(context, session, &mut buffer)).await?
@@ -86,17 +86,21 @@ impl<'a> Coder<'a> {
     }
 
     /// Compresses what of the body is in `buffer`.
-    async fn take_in<S: Line>(&mut self, session: &mut Session<'_, S>, buffer: &Buffer) -> io::Result<()> {
+    async fn take_in<S: Line>(
+        &mut self,
+        session: &mut Session<'_, S>,
+        buffer: &Buffer,
+    ) -> Result<(), Broken> {
         let (mut places, trailers): (Vec<Range<usize>>, _) = (Vec::new(), &mut self.trailers);
-        self.relay.take_in(buffer.filled(), |part| match part {
+        self.relay.body.take_in(buffer.filled(), |part| match part {
             Part::Data(place) => places.push(place),
             Part::Trailer(byte) => trailers.push(byte),
         })?;
         for place in places {
             for turn in buffer.filled()[place].chunks(TURN_BYTES) {
-                self.encoder.write(turn)?;
+                self.encoder.write(turn).map_err(Broken::Encoder)?;
                 self.holds_back = true;
-                self.collect()?;
+                self.collect();
                 if self.out.len() >= FULL_BYTES {
                     self.send(session).await?;
                 }
@@ -110,36 +114,36 @@ impl<'a> Coder<'a> {
     }
 
     /// Makes a chunk of what has come out.
-    fn collect(&mut self) -> io::Result<()> {
+    fn collect(&mut self) {
         let chunk = self.encoder.take();
         *self.sent += chunk.len() as u64;
-        put_chunk(&mut self.out, &chunk)
+        put_chunk(&mut self.out, &chunk);
     }
 
-    async fn send<S: Line>(&mut self, session: &mut Session<'_, S>) -> io::Result<()> {
+    async fn send<S: Line>(&mut self, session: &mut Session<'_, S>) -> Result<(), Broken> {
         let sent = session.send(&mut [IoSlice::new(&self.out)]).await;
         // What a client does not take it is not offered again.
         self.out.clear();
-        sent
+        sent.map_err(Broken::Client)
     }
 
-    async fn end<S: Line>(self, session: &mut Session<'_, S>) -> io::Result<()> {
+    async fn end<S: Line>(self, session: &mut Session<'_, S>) -> Result<(), Broken> {
         let Self { encoder, mut out, trailers, sent, .. } = self;
         let trailers: &[u8] = if trailers.is_empty() { b"\r\n" } else { &trailers };
-        let last = encoder.finish()?;
+        let last = encoder.finish().map_err(Broken::Encoder)?;
         *sent += last.len() as u64;
-        put_chunk(&mut out, &last)?;
+        put_chunk(&mut out, &last);
         out.extend_from_slice(b"0\r\n");
-        session.send(&mut [IoSlice::new(&out), IoSlice::new(trailers)]).await
+        session.send(&mut [IoSlice::new(&out), IoSlice::new(trailers)]).await.map_err(Broken::Client)
     }
 }
 
 /// An empty chunk would be the last.
-fn put_chunk(out: &mut Text, chunk: &[u8]) -> io::Result<()> {
+fn put_chunk(out: &mut Text, chunk: &[u8]) {
     if !chunk.is_empty() {
-        write!(**out, "{:x}\r\n", chunk.len())?;
+        // Writing to memory cannot fail.
+        let _ = write!(**out, "{:x}\r\n", chunk.len());
         out.extend_from_slice(chunk);
         out.extend_from_slice(b"\r\n");
     }
-    Ok(())
 }

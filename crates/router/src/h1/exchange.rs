@@ -10,13 +10,14 @@ use http::{Response, Version};
 use crate::course::Course;
 use crate::h1::answer::Wish;
 use crate::h1::ask::Ask;
+use crate::h1::body::Body;
 use crate::h1::buffer::{Buffer, Text};
 use crate::h1::call::{Arrived, Break, Call, Caller, Unanswered};
 use crate::h1::coder::Coder;
 use crate::h1::date;
 use crate::h1::line::Line;
 use crate::h1::record::Record;
-use crate::h1::relay::Relay;
+use crate::h1::relay::{Broken, Relay};
 use crate::h1::send::{SendError, send};
 use crate::h1::session::Session;
 use crate::h1::wire::Wire;
@@ -63,7 +64,7 @@ impl<S: Line> Session<'_, S> {
     async fn pass_on(&mut self, ask: &Ask, arrived: Arrived<Text>, record: &mut Record<'_>) -> Flow {
         let Arrived { answer, encoder, head, buffer, wire, flight, .. } = arrived;
         let is_last = self.is_last(ask);
-        let relay = Relay::new(&answer, wire, flight, self.shared.clock);
+        let relay = Relay { body: Body::new(&answer, wire, flight, self.shared.clock) };
         let passed = match encoder {
             Some(encoder) => {
                 Box::pin(Coder::new(relay, encoder, head, &mut record.sent).run(self, buffer)).await
@@ -73,7 +74,10 @@ impl<S: Line> Session<'_, S> {
         match passed {
             Ok(()) => self.answered(ask, is_last),
             Err(error) => {
-                tracing::debug!(%error, "an answer broke off");
+                tracing::debug!(error = &error as &dyn std::error::Error, "an answer broke off");
+                if let Broken::App(_) = error {
+                    record.cut_off();
+                }
                 Flow::End
             }
         }
@@ -146,6 +150,13 @@ impl<S: Line> Caller for Session<'_, S> {
         let mut parts = [IoSlice::new(&ask.onward), IoSlice::new(body)];
         let is_overdue = |_: &mut Context<'_>| self.pulse.is_overdue(self.shared);
         send(&mut wire.stream, &mut parts, is_overdue, count).await
+    }
+
+    /// As long as it takes, the app's time runs on: that this client reads nothing must not look like the app's fault.
+    async fn tell(&mut self, head: Text) -> Result<(), Break> {
+        let is_overdue = |_: &mut Context<'_>| self.pulse.is_overdue(self.shared);
+        let told = send(&mut self.stream, &mut [IoSlice::new(&head)], is_overdue, &mut 0).await;
+        told.map_err(|_| Break::Client)
     }
 
     fn poll_break(&mut self, context: &mut Context<'_>) -> Option<Break> {

@@ -50,7 +50,7 @@ impl Kind {
     }
 }
 
-/// Whether a field of this name is never passed on as a trailer: it ends here, or concerns the body's form.
+/// Whether a field of this name is passed on with no trailers and no interim answers: it ends here, or concerns a body's form.
 pub(crate) fn ends_here(name: &str) -> bool {
     !matches!(Kind::of(name), Kind::Plain | Kind::Date)
 }
@@ -164,6 +164,24 @@ impl<'h, 'b> Fields<'h, 'b> {
         }
         let extent = if coding.encoder.is_some() { Extent::Chunked } else { answer.extent };
         outline.end(extent, wish);
+        Ok(())
+    }
+
+    /// Writes the head of an interim answer with them, which has no body and tells nothing of one. Source: RFC 9110 sections
+    /// 8.6 and 15.2.
+    pub(super) fn write_interim<O: Outline>(
+        &self,
+        outline: &mut O,
+        status: u16,
+        reason: &str,
+    ) -> Result<(), Garbled> {
+        outline.begin(status, reason);
+        for field in self.all {
+            if !ends_here(field.name) && !self.is_named(field.name) {
+                outline.field(field.name, field.value)?;
+            }
+        }
+        outline.end(Extent::Length(0), Wish { is_head: false, is_last: false });
         Ok(())
     }
 

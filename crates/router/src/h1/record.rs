@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use crate::access::{AccessLog, Line, Wanted};
 use crate::forwarded::Peer;
 use crate::h1::onward::Onward;
-use crate::metrics::{Exchange, Tally};
+use crate::metrics::{Event, Exchange, Tally};
 use crate::shared::Shared;
 
 /// A request that is being answered; counted when dropped, which is when its answer has ended or broken off.
@@ -63,6 +63,11 @@ impl<'a> Record<'a> {
             tls: peer.tls,
         });
         self
+    }
+
+    /// Takes note that the app began its answer and did not end it.
+    pub(crate) fn cut_off(&self) {
+        self.tally.note(Event::CutOff);
     }
 
     fn exchange(&self) -> Exchange {

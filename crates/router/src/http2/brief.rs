@@ -20,8 +20,8 @@ use super::streamed::Streamed;
 use crate::course::{Boarding, Course};
 use crate::downgrade::joined_cookies;
 use crate::h1::{
-    Arrived, Ask, Break, Buffer, Call, Caller, FIELDS, Record, Request, SendError, Unanswered, Wire, Wish,
-    date, send,
+    Arrived, Ask, Body, Break, Buffer, Call, Caller, FIELDS, Record, Request, SendError, Unanswered, Wire,
+    Wish, date, send,
 };
 use crate::page::Failure;
 use crate::proxy::Client;
@@ -124,8 +124,12 @@ impl<'a> Brief<'a> {
         let address = Some(endpoint.address);
         let mut record =
             record.noted(self.shared, &mut ask.onward, &self.client.peer, address, Version::HTTP_2);
-        let relay = Relay::new(&answer, wire, flight, self.shared.clock);
-        relay.run(head, buffer, self.respond, self.longest(), &mut record.sent).await
+        let relay = Relay::new(Body::new(&answer, wire, flight, self.shared.clock));
+        let passed = relay.run(head, buffer, self.respond, self.longest(), &mut record.sent).await;
+        if let Err(Broken::App(_)) = passed {
+            record.cut_off();
+        }
+        passed
     }
 
     async fn refuse(&mut self, ask: &mut Ask, failure: &Failure, started: Instant) -> Result<(), Broken> {
@@ -175,6 +179,12 @@ impl Caller for Brief<'_> {
     async fn send_on(&mut self, ask: &Ask, wire: &mut Wire, count: &mut usize) -> Result<(), SendError> {
         let mut parts = [IoSlice::new(&ask.onward), IoSlice::new(&self.body)];
         send(&mut wire.stream, &mut parts, |context| self.alarm.is_due(context), count).await
+    }
+
+    async fn tell(&mut self, Head(head): Head) -> Result<(), Break> {
+        let is_left = poll_fn(|context| Poll::Ready(self.respond.poll_reset(context).is_ready())).await;
+        let told = if is_left { Err(Break::Client) } else { Ok(()) };
+        told.and_then(|()| self.respond.send_informational(head).map_err(|_| Break::Client))
     }
 
     fn poll_break(&mut self, context: &mut Context<'_>) -> Option<Break> {

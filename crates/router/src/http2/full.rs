@@ -20,6 +20,7 @@ use super::streamed::Streamed;
 use super::tube::Tube;
 use crate::arriving::Arriving;
 use crate::h1::date;
+use crate::interim::Herald;
 use crate::proxy::{self, Client};
 use crate::served::Served;
 use crate::shared::Shared;
@@ -42,8 +43,11 @@ pub(super) async fn answer(
     } else {
         (Arriving::Http2(body), None)
     };
-    let request = Request::from_parts(head, arriving);
-    let Some(mut response) = until_left(proxy::serve(shared, client, request), &mut respond).await else {
+    let mut request = Request::from_parts(head, arriving);
+    let herald = Herald::default();
+    request.extensions_mut().insert(herald.clone());
+    let serving = proxy::serve(shared, client, request);
+    let Some(mut response) = until_left(serving, &herald, &mut respond).await else {
         return;
     };
     let headers = response.headers_mut();
@@ -68,15 +72,24 @@ pub(super) async fn answer(
     }
 }
 
-/// What `serving` brings, unless the client leaves before.
+/// What `serving` brings, unless the client leaves before; what `herald` hears meanwhile is passed on.
 async fn until_left<T, E>(
     serving: impl Future<Output = Result<T, E>>,
+    herald: &Herald,
     respond: &mut SendResponse<Bytes>,
 ) -> Option<T> {
     let mut serving = pin!(serving);
-    poll_fn(|context| match serving.as_mut().poll(context) {
-        Poll::Ready(served) => Poll::Ready(served.ok()),
-        Poll::Pending => respond.poll_reset(context).map(|_| None),
+    poll_fn(|context| {
+        let (served, news) = (serving.as_mut().poll(context), herald.news(context));
+        let is_waiting = served.is_pending() || !news.is_empty();
+        if is_waiting && respond.poll_reset(context).is_ready() {
+            return Poll::Ready(None);
+        }
+        for interim in news {
+            // It fails when the connection has ended, which whoever answers notices.
+            let _ = respond.send_informational(interim);
+        }
+        served.map(Result::ok)
     })
     .await
 }

@@ -65,6 +65,7 @@ const FAMILIES: [Family; 6 + EVENTS.len()] = [
     Family::Of(EVENTS[2]),
     Family::Of(EVENTS[3]),
     Family::Of(EVENTS[4]),
+    Family::Of(EVENTS[5]),
 ];
 
 impl Exposition {
@@ -184,6 +185,7 @@ impl Family {
             Self::Of(Event::Queued) => "deis_app_queued_total",
             Self::Of(Event::Limited) => "deis_app_rate_limited_total",
             Self::Of(Event::Refused) => "deis_app_refused_total",
+            Self::Of(Event::CutOff) => "deis_app_cut_off_total",
         }
     }
 
@@ -200,6 +202,7 @@ impl Family {
             Self::Of(Event::Queued) => ("counter", "Requests that waited for a container."),
             Self::Of(Event::Limited) => ("counter", "Requests refused as one too many."),
             Self::Of(Event::Refused) => ("counter", "Requests refused by a rule of the app."),
+            Self::Of(Event::CutOff) => ("counter", "Answers that the app began and did not end."),
         }
     }
 }

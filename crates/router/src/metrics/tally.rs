@@ -46,11 +46,13 @@ pub(crate) enum Event {
     Limited,
     /// A rule of its app forbade it.
     Refused,
+    /// Its app's answer had begun and did not come to its end.
+    CutOff,
 }
 
 /// All events, in the order in which they are shown.
-pub(super) const EVENTS: [Event; 5] =
-    [Event::Retry, Event::Ejection, Event::Queued, Event::Limited, Event::Refused];
+pub(super) const EVENTS: [Event; 6] =
+    [Event::Retry, Event::Ejection, Event::Queued, Event::Limited, Event::Refused, Event::CutOff];
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -159,7 +161,7 @@ mod tests {
         tally.note(Event::Refused);
         let sum = tally.sum().unwrap();
         assert_eq!((sum.classes, sum.received, sum.sent), ([0, 1, 0, 1, 0], 6, 14));
-        assert_eq!((sum.events, sum.whole.count()), ([0, 0, 0, 0, 1], 2));
+        assert_eq!((sum.events, sum.whole.count()), ([0, 0, 0, 0, 1, 0], 2));
     }
 
     #[test]

@@ -1,20 +1,6 @@
 //! What operators read on the health port.
 
-use crate::support::{App, Client, Scene};
-
-/// Lines of `/metrics` until `condition` holds for them: a request counts once its answer has been sent.
-async fn metrics(scene: &Scene, condition: impl Fn(&str) -> bool) -> String {
-    let read = async {
-        loop {
-            let mut client = Client::connect(scene.addresses.health).await;
-            let text = client.get("x", "/metrics").await.text().to_owned();
-            if condition(&text) {
-                return text;
-            }
-        }
-    };
-    tokio::time::timeout(crate::support::PATIENCE, read).await.expect("the metrics show it in time")
-}
+use crate::support::{App, Scene};
 
 fn has(text: &str, line: &str) -> bool {
     text.lines().any(|found| found == line)
@@ -39,7 +25,7 @@ async fn requests_are_counted_by_app_and_release() {
         "deis_app_requests_in_flight{app=\"blog\",release=\"v2\"} 0",
         "deis_router_requests_total{protocol=\"1.1\"} 4",
     ];
-    metrics(&scene, |text| lines.iter().all(|line| has(text, line))).await;
+    scene.metrics(|text| lines.iter().all(|line| has(text, line))).await;
 }
 
 #[tokio::test]
@@ -52,13 +38,13 @@ async fn the_release_before_stays_until_the_next_and_a_removed_app_goes() {
     for release in 2..=4 {
         scene.route("blog", release, &[&app]).await;
         assert_eq!(scene.get("blog", "/").await.status, 200);
-        metrics(&scene, |text| has(text, &count(release))).await;
+        scene.metrics(|text| has(text, &count(release))).await;
     }
-    let text = metrics(&scene, |_| true).await;
+    let text = scene.metrics(|_| true).await;
     assert!(has(&text, &count(3)) && !has(&text, &count(2)), "{text}");
     let generation = scene.controller.remove("blog");
     scene.controller.applied(generation).await;
-    metrics(&scene, |text| !text.contains("blog")).await;
+    scene.metrics(|text| !text.contains("blog")).await;
 }
 
 #[tokio::test]
@@ -66,9 +52,9 @@ async fn requests_that_the_app_does_not_answer_count_too() {
     let scene = Scene::new().await;
     scene.route("blog", 2, &[]).await;
     assert_eq!(scene.get("blog", "/").await.status, 503);
-    metrics(&scene, |text| text.contains("class=\"5xx\"} 1")).await;
+    scene.metrics(|text| text.contains("class=\"5xx\"} 1")).await;
     assert_eq!(scene.get("nobody", "/").await.status, 404);
-    let text = metrics(&scene, |text| has(text, "deis_router_answers_total{class=\"4xx\"} 1")).await;
+    let text = scene.metrics(|text| has(text, "deis_router_answers_total{class=\"4xx\"} 1")).await;
     assert!(!text.contains("nobody"), "{text}");
 }
 
@@ -101,7 +87,7 @@ async fn what_is_told_is_what_others_read() {
         assert_eq!(scene.get(name, "/").await.status, 200);
     }
     assert_eq!(scene.get("nobody", "/").await.status, 404);
-    let text = metrics(&scene, |text| text.contains("app=\"blog\"") && text.contains("app=\"shop\"")).await;
+    let text = scene.metrics(|text| text.contains("app=\"blog\"") && text.contains("app=\"shop\"")).await;
     // The distribution's, for which script/test installs the library.
     let mut parser = tokio::process::Command::new("/usr/bin/python3")
         .args(["-c", PARSER])

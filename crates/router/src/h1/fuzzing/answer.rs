@@ -1,7 +1,7 @@
 //! Answers' heads: what is passed on says what was read, and ends where the library sees its end.
 
 use crate::fuzzing::library;
-use crate::h1::answer::{Answer, Extent, Garbled, Wish};
+use crate::h1::answer::{Answer, Extent, Garbled, Head, Wish};
 use crate::h1::buffer::Text;
 use crate::h1::chunks::{BadChunk, Chunks};
 
@@ -20,10 +20,31 @@ pub(crate) fn check(bytes: &[u8]) {
     }
 }
 
+/// The answer, whose head is as long as it is with all interim ones before it.
 fn read(bytes: &[u8], wish: Wish) -> Result<Option<(Answer, Vec<u8>)>, Garbled> {
-    let mut text = Text::new();
-    let answer = Answer::read(bytes, wish, None, &mut text)?;
-    Ok(answer.map(|(answer, _)| (answer, text.to_vec())))
+    let mut start = 0;
+    loop {
+        let mut text = Text::new();
+        match Answer::read(&bytes[start..], wish, None, &mut text)? {
+            Some((Head::Final(answer), _)) => {
+                let head_bytes = start + answer.head_bytes;
+                return Ok(Some((Answer { head_bytes, ..answer }, text.to_vec())));
+            }
+            Some((Head::Interim(length), _)) => {
+                check_interim(&text, wish);
+                start += length;
+            }
+            None => return Ok(None),
+        }
+    }
+}
+
+/// What visitors are told before the answer is whole, and does not change when it is read once more.
+fn check_interim(text: &[u8], wish: Wish) {
+    let mut again = Text::new();
+    let read = Answer::read(text, wish, None, &mut again).expect("it can be believed");
+    assert!(matches!(read, Some((Head::Interim(length), _)) if length == text.len()));
+    assert_eq!(again.escape_ascii().to_string(), text.escape_ascii().to_string());
 }
 
 /// It was neither refused nor taken before it was all there.

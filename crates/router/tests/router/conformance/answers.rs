@@ -4,8 +4,11 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
+use http::Method;
 use tokio::io::AsyncWriteExt;
 
+use super::HOST;
+use crate::support::h2::{H2, request};
 use crate::support::{App, Scene, read_head, respond};
 
 /// What the visitor gets.
@@ -148,6 +151,41 @@ async fn bodies_that_break_off_are_seen_to() {
 }
 
 #[tokio::test]
+async fn bodies_that_begin_badly_become_502_and_those_that_go_on_badly_are_counted() {
+    let chunked = |body: &str| format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{body}");
+    let scene = Scene::with(|config| config.short_way = true).await;
+    let (bad, closed) = (chunked("2\r\nhi\r\nx\r\n\r\n"), chunked("2\r\nhi\r\n"));
+    let app = App::raw(move |_, mut stream| {
+        let (bad, closed) = (bad.clone(), closed.clone());
+        async move {
+            let head = read_head(&mut stream).await.unwrap_or_default();
+            let text = if head.contains("/bad") { bad } else { closed };
+            let _ = stream.write_all(text.as_bytes()).await;
+        }
+    })
+    .await;
+    scene.route("blog", 2, &[&app]).await;
+    // 9110 15.6.3: nothing has been sent that a page could not take the place of, whatever the visitor speaks.
+    let client = H2::connect(scene.addresses.http).await;
+    for accepts in ["identity", "gzip"] {
+        scene.set("blog", &[("compression", "gzip"), ("compression/minBytes", "0")]).await;
+        let mut visitor = scene.client().await;
+        visitor.send(format!("GET /bad HTTP/1.1\r\n{HOST}Accept-Encoding: {accepts}\r\n\r\n")).await;
+        assert_eq!(visitor.answer().await.status, 502, "{accepts}");
+    }
+    assert_eq!(client.get("http://blog.example.com/bad").await.status, 502);
+    // 9112 8: the head is out.
+    let mut visitor = scene.client().await;
+    visitor.send(format!("GET /closed HTTP/1.1\r\n{HOST}\r\n")).await;
+    assert_eq!(visitor.head().await.unwrap().status, 200);
+    assert!(visitor.chunks().await.is_none());
+    let broken = client.ask(request(Method::GET, "http://blog.example.com/closed")).await;
+    assert!(broken.is_err(), "9113 8.1");
+    let line = "deis_app_cut_off_total{app=\"blog\",release=\"v2\"} 2";
+    scene.metrics(|text| text.lines().any(|found| found == line)).await;
+}
+
+#[tokio::test]
 async fn other_answers_pass() {
     const DAY: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     let seen = |has, lacks, body| Seen::Passed(200, has, lacks, body);
@@ -157,7 +195,7 @@ async fn other_answers_pass() {
         Case("9110 7.6.1: fields of the connection end", ok("Connection: keep-alive, X-Mine\r\nX-Mine: 1\r\nX-Kept: 1\r\nKeep-Alive: timeout=9\r\nProxy-Connection: x\r\nUpgrade: h2c\r\nContent-Length: 2"), false, seen(&[("x-kept", "1")], &["connection", "x-mine", "keep-alive", "proxy-connection", "upgrade"], "hi")),
         Case("9110 7.6.3: no Via is added, one that came is kept", ok("Via: 1.1 app\r\nContent-Length: 2"), false, seen(&[("via", "1.1 app")], &[], "hi")),
         Case("9110 7.6.3: none is added", ok("Content-Length: 2"), false, seen(&[], &["via"], "hi")),
-        Case("9110 15.2: interim answers", "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi".to_owned(), false, seen(&[], &["link"], "hi")),
+        Case("9110 15.2: the answer follows interim ones", "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi".to_owned(), false, seen(&[], &["link"], "hi")),
         Case("9110 15.3.5: 204 has no body", "HTTP/1.1 204 No Content\r\nEtag: x\r\n\r\n".to_owned(), false, Seen::Passed(204, &[("etag", "x")], &["content-length", "transfer-encoding"], "")),
         Case("9110 15: a status nobody knows", "HTTP/1.1 799 What\r\nContent-Length: 2\r\n\r\nhi".to_owned(), false, Seen::Passed(799, &[], &[], "hi")),
         Case("9112 4: no reason", "HTTP/1.1 200 \r\nContent-Length: 2\r\n\r\nhi".to_owned(), false, seen(&[], &[], "hi")),

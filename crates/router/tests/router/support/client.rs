@@ -49,7 +49,7 @@ impl Client {
         self.stream.shutdown().await.unwrap();
     }
 
-    /// Reads one answer to a request that is not `HEAD`.
+    /// Reads one answer to a request that is not `HEAD`; interim ones before it are passed over.
     pub(crate) async fn answer(&mut self) -> Answer {
         self.try_answer().await.expect("an answer comes before the connection ends")
     }
@@ -58,6 +58,9 @@ impl Client {
     pub(crate) async fn try_answer(&mut self) -> Option<Answer> {
         tokio::time::timeout(super::PATIENCE, async {
             let mut answer = self.head().await?;
+            while matches!(answer.status, 100 | 102..=199) {
+                answer = self.head().await?;
+            }
             answer.body = self.body(&answer).await?;
             Some(answer)
         })

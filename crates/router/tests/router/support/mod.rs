@@ -125,6 +125,20 @@ impl Scene {
         self.controller.applied(generation).await;
     }
 
+    /// Its metrics, once `condition` holds for them: a request counts when its answer has been sent.
+    pub(crate) async fn metrics(&self, condition: impl Fn(&str) -> bool) -> String {
+        let read = async {
+            loop {
+                let mut client = Client::connect(self.addresses.health).await;
+                let text = client.get("x", "/metrics").await.text().to_owned();
+                if condition(&text) {
+                    return text;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, read).await.expect("the metrics show it in time")
+    }
+
     /// Asks the router to end; it ends when what is under way has.
     pub(crate) fn shut_down(&self) {
         self.shutdown.cancel();
