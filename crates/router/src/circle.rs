@@ -18,25 +18,38 @@ const MOST: usize = 10;
 
 /// Adds this router to the way of a request that came in `version` of the protocol.
 pub(crate) fn note(headers: &mut HeaderMap, version: Version) {
-    let told = match version {
+    headers.append(VIA, HeaderValue::from_static(step(version)));
+}
+
+/// The same as a field of its own.
+pub(crate) fn field(version: Version) -> [&'static [u8]; 3] {
+    [b"Via: ", step(version).as_bytes(), b"\r\n"]
+}
+
+fn step(version: Version) -> &'static str {
+    match version {
         Version::HTTP_2 => "2 deis",
         Version::HTTP_10 => "1.0 deis",
         _ => "1.1 deis",
-    };
-    headers.append(VIA, HeaderValue::from_static(told));
-}
-
-/// The same as a field of its own, of a request without any; `version` as it is written.
-pub(crate) fn field(version: &'static str) -> [&'static [u8]; 5] {
-    [b"Via: ", version.as_bytes(), b" ", NAME.as_bytes(), b"\r\n"]
+    }
 }
 
 /// Whether a request has come by too often.
 pub(crate) fn check(headers: &HeaderMap) -> Result<(), Failure> {
-    let values = headers.get_all(VIA).iter().filter_map(|value| value.to_str().ok());
-    let steps = values.flat_map(|value| value.split(','));
-    let is_router = |step: &&str| step.split_ascii_whitespace().nth(1) == Some(NAME);
-    if steps.filter(is_router).count() < MOST { Ok(()) } else { Err(Failure::Circle) }
+    let is_circle = is_circle(headers.get_all(VIA).iter().map(HeaderValue::as_bytes));
+    if is_circle { Err(Failure::Circle) } else { Ok(()) }
+}
+
+/// The same of one whose fields `Via` have these `values`.
+pub(crate) fn is_circle<'a>(values: impl Iterator<Item = &'a [u8]>) -> bool {
+    let steps = values.flat_map(|value| value.split(|byte| *byte == b','));
+    steps.filter(|step| is_router(step)).count() >= MOST
+}
+
+/// Whether a step of a request's way, `<protocol> <name> (<comment>)`, is such a router.
+fn is_router(step: &[u8]) -> bool {
+    let mut words = step.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    words.nth(1) == Some(NAME.as_bytes())
 }
 
 /// Counts down how often the request with this `head` may still be passed on; whether it may at all.
@@ -77,11 +90,10 @@ mod tests {
 
     #[test]
     fn both_ways_tell_the_same() {
-        for (version, text) in [(Version::HTTP_11, "1.1"), (Version::HTTP_2, "2")] {
+        for version in [Version::HTTP_11, Version::HTTP_2] {
             let mut headers = HeaderMap::new();
             note(&mut headers, version);
-            let field = field(text).concat();
-            assert_eq!(field, [b"Via: ", headers[VIA].as_bytes(), b"\r\n"].concat());
+            assert_eq!(field(version).concat(), [b"Via: ", headers[VIA].as_bytes(), b"\r\n"].concat());
         }
     }
 }

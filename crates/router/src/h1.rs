@@ -18,6 +18,7 @@ mod exchange;
 mod fields;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod kind;
 mod line;
 mod onward;
 mod outline;
@@ -27,6 +28,7 @@ mod relay;
 mod request;
 mod send;
 mod session;
+mod version;
 mod wire;
 
 use std::future::poll_fn;
@@ -35,6 +37,7 @@ use std::task::Poll;
 use bytes::Bytes;
 
 use crate::forwarded::Peer;
+use crate::page::Failure;
 use crate::shared::Shared;
 use crate::tls::Secured;
 
@@ -82,6 +85,7 @@ pub(crate) async fn serve<S: Line>(
         let flow = match session.next().await {
             Ok(mut ask) => session.answer(&mut ask).await,
             Err(Leave::Odd) => Flow::Odd,
+            Err(Leave::Foreign) => session.refuse_unread(&Failure::ForeignVersion).await,
             Err(Leave::Gone) => return None,
         };
         match flow {

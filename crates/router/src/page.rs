@@ -1,6 +1,8 @@
 //! What a visitor sees when the router itself has to answer.
 
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+mod form;
+
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use crate::framing::Fault;
@@ -8,6 +10,8 @@ use crate::host::HostError;
 use crate::metrics::Event;
 use crate::request_id::X_REQUEST_ID;
 use crate::rules::Refusal;
+
+use form::Form;
 
 /// Why a request gets no answer from an app.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +22,9 @@ pub(crate) enum Failure {
     /// Its host is no host.
     #[error("the request is malformed: {0}")]
     BadHost(HostError),
+    /// It is of a version of HTTP that nobody here speaks.
+    #[error("the request is of a version of HTTP that this router does not speak; it speaks 1.0, 1.1 and 2")]
+    ForeignVersion,
     /// Its target is longer than heads may be.
     #[error("the request's target is longer than this router allows")]
     LongTarget,
@@ -107,6 +114,7 @@ impl Failure {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Malformed(Fault::UnknownCoding) | Self::NotTraced => StatusCode::NOT_IMPLEMENTED,
+            Self::ForeignVersion => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
             Self::LongTarget => StatusCode::URI_TOO_LONG,
             Self::LongHead => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Circle => StatusCode::LOOP_DETECTED,
@@ -131,7 +139,7 @@ impl Failure {
         match (self, self.status().as_u16()) {
             (Self::NoController, _) => "platform",
             (Self::NoRoom, _) | (_, 404) => "router",
-            (_, 300..500) | (Self::Malformed(_) | Self::NotTraced, _) => "request",
+            (_, 300..500) | (Self::Malformed(_) | Self::NotTraced | Self::ForeignVersion, _) => "request",
             _ => "app",
         }
     }
@@ -151,9 +159,7 @@ impl Failure {
         let refusal = if let Self::Refused(refusal) = self { Some(refusal) } else { None };
         let (content_type, body) = match (refusal.and_then(Refusal::own_page), Form::wanted(headers)) {
             (Some((content_type, page)), _) => (content_type, page.to_owned()),
-            (None, Form::Html) => ("text/html; charset=utf-8", self.html(id)),
-            (None, Form::Json) => ("application/json", self.json(id)),
-            (None, Form::Text) => ("text/plain; charset=utf-8", self.text(id)),
+            (None, form) => (form.content_type(), form.render(self, id)),
         };
         let mut response = Response::new(body);
         *response.status_mut() = self.status();
@@ -167,74 +173,12 @@ impl Failure {
         headers.extend(refusal.and_then(Refusal::field));
         response
     }
-
-    fn html(&self, id: &str) -> String {
-        let (status, side) = (self.status(), self.side());
-        // Messages are constants or name a fault, and ids are checked: nothing needs escaping but backticks' looks.
-        let message = self.to_string().replace('`', "&quot;");
-        format!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{status}</title>\
-             <meta name=\"viewport\" content=\"width=device-width\"><style>{STYLE}</style></head>\
-             <body><main><h1>{status}</h1><p>{message}.</p><ol>{path}</ol>\
-             <footer>Request {id}</footer></main></body></html>\n",
-            path = path_to_app(side),
-        )
-    }
-
-    fn text(&self, id: &str) -> String {
-        format!("{}\n{self}.\nfailed: {}\nrequest: {id}\n", self.status(), self.side())
-    }
-
-    fn json(&self, id: &str) -> String {
-        let page = serde_json::json!({
-            "status": self.status().as_u16(),
-            "error": self.status().to_string(),
-            "detail": self.to_string(),
-            "failed": self.side(),
-            "request_id": id,
-        });
-        format!("{page}\n")
-    }
-}
-
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#222;background:#fafafa;margin:0}\
-main{max-width:34em;margin:15vh auto;padding:0 1em}h1{font-size:1.6em}ol{list-style:none;padding:0;display:flex;gap:.5em}\
-li{flex:1;border-top:4px solid #3a3;padding:.3em 0}li.failed{border-color:#c33}li.failed~li{border-color:#ccc}\
-footer{color:#777;font-size:.85em}\
-@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}}";
-
-fn path_to_app(failed: &str) -> String {
-    let step = |name: &&str| {
-        let class = if *name == failed { " class=\"failed\"" } else { "" };
-        format!("<li{class}>{name}</li>")
-    };
-    let last = if failed == "platform" { "platform" } else { "app" };
-    ["request", "router", last].iter().map(step).collect()
-}
-
-#[derive(Clone, Copy)]
-enum Form {
-    Html,
-    Json,
-    Text,
-}
-
-impl Form {
-    /// Browsers name HTML, programs JSON; whoever names neither reads plain text best.
-    fn wanted(headers: &HeaderMap) -> Self {
-        let accept = headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        match (accept.find("text/html"), accept.find("json")) {
-            (Some(html), Some(json)) if json < html => Self::Json,
-            (Some(_), _) => Self::Html,
-            (None, Some(_)) => Self::Json,
-            (None, None) => Self::Text,
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::header::ACCEPT;
 
     fn check(failure: Failure, accept: &'static str, content_type: &str, expected: &[&str]) {
         let mut headers = HeaderMap::new();
@@ -250,7 +194,12 @@ mod tests {
     #[test]
     fn a_page_says_what_failed_and_which_request_it_was() {
         let html = "text/html; charset=utf-8";
-        check(Failure::UnknownHost, "text/html,*/*", html, &["404 Not Found", "r1", "\"failed\">router"]);
+        check(
+            Failure::UnknownHost,
+            "text/html,*/*",
+            html,
+            &["404 Not Found", "r1", "\"failed\">router", "<p>No app answers"],
+        );
         check(Failure::NoEndpoints, "text/html", html, &["503 Service Unavailable", "\"failed\">app"]);
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use http::{Response, Version};
+use http::{HeaderMap, Response, Version};
 
 use crate::course::Course;
 use crate::h1::answer::Wish;
@@ -22,6 +22,7 @@ use crate::h1::send::{SendError, send};
 use crate::h1::session::Session;
 use crate::h1::wire::Wire;
 use crate::page::Failure;
+use crate::request_id::RequestId;
 
 /// What becomes of a client's connection after a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +113,19 @@ impl<S: Line> Session<'_, S> {
         }
         match self.send(&mut [IoSlice::new(&text)]).await {
             Ok(()) => self.answered(ask, is_last),
+            Err(_) => Flow::End,
+        }
+    }
+
+    /// Refuses what has arrived, of which nothing is known that an app could be asked.
+    pub(super) async fn refuse_unread(&mut self, failure: &Failure) -> Flow {
+        let page = failure.page(&HeaderMap::new(), &RequestId::choose(None, false).value());
+        self.shared.counters.answered(Version::HTTP_11, failure.status());
+        let mut text = Text::new();
+        write_page(&mut text, &page, true);
+        text.extend_from_slice(page.body().as_bytes());
+        match self.send(&mut [IoSlice::new(&text)]).await {
+            Ok(()) => Flow::Early,
             Err(_) => Flow::End,
         }
     }

@@ -5,8 +5,11 @@
 
 use std::mem::MaybeUninit;
 
+use http::Version;
 use httparse::{Header, Status};
 
+use crate::circle;
+use crate::h1::kind::Kind;
 use crate::host::Host;
 
 /// The most fields of a common request.
@@ -22,8 +25,10 @@ pub(crate) type Room<'b> = [MaybeUninit<Header<'b>>; FIELDS];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Odd;
 
-/// A common request: HTTP/1.1, one host, a body of known length or none, no wish to change anything.
+/// A common request: one host, a body of known length or none, no wish to change anything.
 pub(crate) struct Request<'h, 'b> {
+    /// The version of HTTP that its client speaks: 1.1 or 2.
+    pub(crate) version: Version,
     /// One of [`METHODS`].
     pub(crate) method: &'b str,
     /// A path, and perhaps a query.
@@ -53,45 +58,6 @@ const METHODS: [(&str, bool); 7] = [
     ("PATCH", false),
 ];
 
-/// What a field is to this router.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// The app's business alone.
-    Plain,
-    /// `Host`.
-    Host,
-    /// `Content-Length`.
-    Length,
-    /// `Connection`.
-    Connection,
-    /// Of this connection only, and of no meaning here.
-    Hop,
-    /// Makes a request uncommon.
-    Odd,
-    /// `X-Forwarded-For`.
-    ForwardedFor,
-    /// `X-Forwarded-Proto`.
-    ForwardedProto,
-    /// Told by this router only.
-    Told,
-    /// `Forwarded`.
-    Forwarded,
-    /// Another one that tells of the client.
-    Claim,
-    /// `X-Request-Start`.
-    Start,
-    /// `X-Request-Id`.
-    Id,
-    /// `Accept-Encoding`.
-    AcceptEncoding,
-    /// `Referer`, which only logs tell.
-    Referer,
-    /// `User-Agent`, likewise.
-    Agent,
-    /// `Authorization`, of which logs tell the name of a user.
-    Authorization,
-}
-
 impl<'h, 'b> Request<'h, 'b> {
     /// Reads the first request in `bytes`; none if they are the beginning of its head.
     pub(crate) fn read(bytes: &'b [u8], room: &'h mut Room<'b>) -> Result<Option<Self>, Odd> {
@@ -109,11 +75,15 @@ impl<'h, 'b> Request<'h, 'b> {
 
     fn judge(head: httparse::Request<'h, 'b>, bytes: &'b [u8], head_bytes: usize) -> Option<Self> {
         let is_plain = head.version == Some(1) && every_line_ends_properly(&bytes[..head_bytes]);
-        if is_plain { Self::of(head.method?, head.path?, head.headers, head_bytes) } else { None }
+        if !is_plain {
+            return None;
+        }
+        Self::of(Version::HTTP_11, head.method?, head.path?, head.headers, head_bytes)
     }
 
     /// One with these `fields`, which are well formed, the host among them; none if it is not common.
     pub(crate) fn of(
+        version: Version,
         method: &'b str,
         target: &'b str,
         fields: &'h [Header<'b>],
@@ -134,7 +104,8 @@ impl<'h, 'b> Request<'h, 'b> {
                 _ => {}
             }
         }
-        Some(Self {
+        let request = Self {
+            version,
             method,
             target,
             fields,
@@ -143,7 +114,8 @@ impl<'h, 'b> Request<'h, 'b> {
             head_bytes,
             body_bytes: length.unwrap_or(0),
             keeps_alive: connection.unwrap_or(true),
-        })
+        };
+        (!circle::is_circle(request.values(Kind::Via))).then_some(request)
     }
 
     /// Whether it asks for a head only.
@@ -166,42 +138,6 @@ impl<'h, 'b> Request<'h, 'b> {
     pub(crate) fn values(&self, kind: Kind) -> impl DoubleEndedIterator<Item = &'b [u8]> {
         let found = self.fields().filter(move |(found, _)| *found == kind);
         found.map(|(_, field)| field.value)
-    }
-}
-
-impl Kind {
-    /// Of a field of this name.
-    pub(crate) fn of(name: &str) -> Self {
-        let is = |other: &str| name.eq_ignore_ascii_case(other);
-        match name.len() {
-            2 if is("te") => Self::Odd,
-            3 if is("via") => Self::Odd,
-            4 if is("host") => Self::Host,
-            6 if is("expect") => Self::Odd,
-            7 if is("upgrade") || is("trailer") => Self::Odd,
-            7 if is("referer") => Self::Referer,
-            9 if is("forwarded") => Self::Forwarded,
-            10 if is("connection") => Self::Connection,
-            10 if is("keep-alive") => Self::Hop,
-            10 if is("user-agent") => Self::Agent,
-            12 if is("x-request-id") => Self::Id,
-            12 if is("max-forwards") => Self::Odd,
-            13 if is("authorization") => Self::Authorization,
-            14 if is("content-length") => Self::Length,
-            14 if is("http2-settings") => Self::Odd,
-            15 if is("accept-encoding") => Self::AcceptEncoding,
-            15 if is("x-forwarded-for") => Self::ForwardedFor,
-            15 if is("x-request-start") => Self::Start,
-            15 if is("x-forwarded-ssl") => Self::Told,
-            16 if is("x-forwarded-port") => Self::Told,
-            16 if is("proxy-connection") => Self::Hop,
-            17 if is("x-forwarded-proto") => Self::ForwardedProto,
-            17 if is("transfer-encoding") => Self::Odd,
-            _ if !crate::forwarded::is_about_client(name.as_bytes()) => Self::Plain,
-            // Many apps cannot tell `X_Forwarded_For` from the real one.
-            _ if name.contains('_') => Self::Told,
-            _ => Self::Claim,
-        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::h1::line::Line;
 use crate::h1::pulse::Pulse;
 use crate::h1::request::{FIELDS, Odd, Request};
 use crate::h1::send::{SendError, send};
+use crate::h1::version::Version;
 use crate::shared::Shared;
 use crate::tls::Secured;
 
@@ -42,14 +43,10 @@ pub(super) struct Session<'a, S> {
 pub(super) enum Leave {
     /// What comes next is left to the other way.
     Odd,
+    /// It is of a version of HTTP that nobody here speaks.
+    Foreign,
     /// The client is gone, or overdue.
     Gone,
-}
-
-impl From<Odd> for Leave {
-    fn from(_: Odd) -> Self {
-        Self::Odd
-    }
 }
 
 impl<S: Line> Session<'_, S> {
@@ -80,11 +77,16 @@ impl<S: Line> Session<'_, S> {
     }
 
     /// What `bytes` begin with; none if they are the beginning of a head.
-    fn read(&self, bytes: &[u8]) -> Result<Option<Ask>, Odd> {
+    fn read(&self, bytes: &[u8]) -> Result<Option<Ask>, Leave> {
         let mut room = [const { MaybeUninit::uninit() }; FIELDS];
-        match Request::read(bytes, &mut room)? {
-            Some(request) => self.ask(bytes, &request).map(Some).ok_or(Odd),
-            None => Ok(None),
+        match Request::read(bytes, &mut room) {
+            Ok(Some(request)) => self.ask(bytes, &request).map(Some).ok_or(Leave::Odd),
+            Ok(None) => Ok(None),
+            Err(Odd) => match Version::of(bytes) {
+                Version::Foreign => Err(Leave::Foreign),
+                Version::Unknown => Ok(None),
+                Version::Other => Err(Leave::Odd),
+            },
         }
     }
 

@@ -50,7 +50,8 @@ pub(super) async fn read(
     let cookies = joined_cookies(&head.headers);
     let mut room = [httparse::EMPTY_HEADER; FIELDS];
     let fields = fields(head, cookies.as_ref(), &mut room)?;
-    let request = Request::of(head.method.as_str(), head.uri.path_and_query()?.as_str(), fields, 0)?;
+    let (method, target) = (head.method.as_str(), head.uri.path_and_query()?.as_str());
+    let request = Request::of(Version::HTTP_2, method, target, fields, 0)?;
     let ask = Ask::of(shared, &client.peer, client.secured.as_ref(), &request)?;
     let taken = poll_fn(|context| Poll::Ready(body.take_whole(BODY_BYTES, context))).await?;
     if taken.len() == ask.body_bytes {

@@ -98,6 +98,8 @@ async fn requests_look_the_same_to_the_app_and_answers_to_the_visitor() {
         &|| ask("GET", "/echo", &[("forwarded", "for=x"), ("x_forwarded_for", "1.2.3.4")], empty()),
         &|| ask("GET", "/echo", &[("x-real-ip", "1.2.3.4"), ("x-request-id", "mine")], empty()),
         &|| ask("GET", "/echo", &[("accept-encoding", "gzip")], empty()),
+        &|| ask("GET", "/echo", &[("via", "1.1 cdn (x)"), ("via", "1.0 fred")], empty()),
+        &|| ask("GET", "/echo", &[("via", "2 deis, 2 deis, 2 deis, 2 deis, 2 deis"); 2], empty()),
         &|| ask("GET", "/echo", &[("host", "BLOG.example.com")], empty()),
         &|| ask("GET", "/echo", &[("host", "other.example.com")], empty()),
         &|| ask("POST", "/echo", &[("content-type", "text/plain")], full("hello")),

@@ -59,6 +59,8 @@ async fn requests_look_the_same_to_the_app_and_answers_to_the_visitor() {
         format!("GET /echo HTTP/1.1\r\n{HOST}\r\nConnection: close\r\n\r\n"),
         format!("GET /echo HTTP/1.1\r\n{HOST}\r\nConnection: keep-alive\r\nKeep-Alive: timeout=9\r\n\r\n"),
         format!("GET /echo HTTP/1.1\r\n{HOST}\r\nConnection: x-mine\r\nX-Mine: 1\r\nX-Kept: 1\r\n\r\n"),
+        format!("GET /echo HTTP/1.1\r\n{HOST}\r\nVia: 1.1 cdn (x)\r\nVia: 1.0 fred, 1.1 deis\r\n\r\n"),
+        format!("GET /echo HTTP/1.1\r\n{HOST}\r\nVia: {}\r\n\r\n", ["1.1 deis"; 10].join(",")),
         format!("GET /echo HTTP/1.1\r\n{HOST}\r\nProxy-Connection: keep-alive\r\nTE: trailers\r\n\r\n"),
         format!(
             "GET /echo HTTP/1.1\r\n{HOST}\r\nX-Forwarded-For: 1.2.3.4, 127.0.0.1\r\nX-Forwarded-Proto: https\r\nForwarded: for=x\r\n\r\n"

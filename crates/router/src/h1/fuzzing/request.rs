@@ -11,8 +11,9 @@ use crate::forwarded::{self, Origin, Peer};
 use crate::fuzzing::framing;
 use crate::fuzzing::library;
 use crate::fuzzing::naive::Head;
+use crate::h1::kind::Kind;
 use crate::h1::onward::{self, Onward};
-use crate::h1::request::{FIELDS, Kind, Odd, Request};
+use crate::h1::request::{FIELDS, Odd, Request};
 use crate::hop;
 use crate::request_id::{self, RequestId};
 

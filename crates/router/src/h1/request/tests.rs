@@ -28,6 +28,14 @@ fn common_requests_are_plain() {
     check("X: \t padded \t ", "plain");
     check("Empty:", "plain");
     check("Latin: caf\u{e9}", "plain");
+    check("Via: 1.1 0af7.cloudfront.net (CloudFront)\r\nVia: 1.1 deis", "plain");
+}
+
+#[test]
+fn one_that_goes_in_a_circle_is_odd() {
+    let step = "Via: 1.1 deis, 1.1 deis, 2 deis, 1.0 deis, 1.1 deis";
+    check(step, "plain");
+    check(&format!("{step}\r\n{step}"), "odd");
 }
 
 #[test]

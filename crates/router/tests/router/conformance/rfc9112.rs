@@ -1,6 +1,7 @@
 //! RFC 9112, HTTP/1.1: how messages are written, and where they end.
 
 use super::{Case, HOST, Passed, Stage, Then, bad, check, passed, passed_with, refused};
+use crate::support::{App, Scene};
 
 /// A request with a body in chunks.
 fn chunked(body: &str) -> String {
@@ -89,6 +90,30 @@ async fn heads_that_are_none_are_refused() {
         passed("2.2: an empty line before", format!("\r\n{}", with("X-A: b")), "GET /in HTTP/1.1"),
     ])
     .await;
+}
+
+#[tokio::test]
+async fn other_ages_of_http_are_told_so() {
+    // The library, which all requests come to that are out of the common, refuses them with 400.
+    let (scene, app) = (Scene::with(|config| config.short_way = true).await, App::start("blog").await);
+    scene.route("blog", 2, &[&app]).await;
+    for version in ["2.0", "2.9", "3.0"] {
+        for before in ["", "GET / HTTP/1.1\r\nHost: blog.example.com\r\n\r\n"] {
+            let mut client = scene.client().await;
+            let text = format!("{before}GET /in HTTP/{version}\r\n{HOST}\r\n");
+            for piece in [&text[..before.len() + 13], &text[before.len() + 13..]] {
+                client.send(piece).await;
+            }
+            if !before.is_empty() {
+                assert_eq!(client.answer().await.status, 200);
+            }
+            let answer = client.answer().await;
+            assert_eq!(answer.status, 505, "9110 15.6.6: {version} after {before:?}");
+            assert!(answer.text().contains("1.1"), "what is spoken is told: {}", answer.text());
+            assert_eq!(client.rest().await, b"");
+        }
+    }
+    assert_eq!(app.requests(), 3);
 }
 
 #[tokio::test]
