@@ -1,7 +1,6 @@
 //! The publisher: watches the engine, probes containers with a port and reports to the controller where they are reached.
 
 mod entry;
-mod probe;
 mod report;
 mod roster;
 
@@ -90,7 +89,7 @@ impl Publisher {
         let room = PROBES.saturating_sub(self.probes.len());
         for probe in self.roster.due(Instant::now(), room) {
             self.probes.push(Box::pin(async move {
-                let outcome = probe::judge(probe.address, &probe.health_check).await;
+                let outcome = judge(&probe).await;
                 (probe, outcome)
             }));
         }
@@ -102,4 +101,11 @@ impl Publisher {
         let probe = self.roster.next_due().filter(|_| self.probes.len() < PROBES);
         probe.map_or(self.reporter.due(), |probe| probe.min(self.reporter.due()))
     }
+}
+
+/// Whether a container serves, or why not.
+async fn judge(probe: &Probe) -> Result<(), String> {
+    let (path, limit) = (probe.health_check.path.as_deref(), probe.health_check.timeout());
+    let outcome = deis_runtime::probe(probe.address, path, limit, "deis-publisher").await;
+    outcome.map_err(|error| error.to_string())
 }

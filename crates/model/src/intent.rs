@@ -43,13 +43,29 @@ fn can_start(build: &Build, process: &ProcessType) -> bool {
 
 /// The workloads of one release, in the order of their process types. `exposed` are the TCP ports that its image exposes.
 pub fn workloads(desired: &Desired, release: &ReleaseContent, exposed: &[u16]) -> Vec<Workload> {
-    let Some(build) = &release.build else { return Vec::new() };
-    let formation = match desired.is_tried_out(release.version) {
+    let formation = |build: &Build| match desired.is_tried_out(release.version) {
         true => canary::formation(desired, build),
         false => effective_formation(&desired.formation, build),
     };
+    workloads_of(desired, release, formation, exposed)
+}
+
+/// The workloads of the release that is tried out, promoted or not, with the containers that are for its part of the
+/// requests: those that visitors reach.
+pub fn canary_workloads(desired: &Desired) -> Vec<Workload> {
+    let formation = |build: &Build| canary::formation(desired, build);
+    desired.canary.iter().flat_map(|release| workloads_of(desired, release, formation, &[])).collect()
+}
+
+fn workloads_of(
+    desired: &Desired,
+    release: &ReleaseContent,
+    formation: impl Fn(&Build) -> Formation,
+    exposed: &[u16],
+) -> Vec<Workload> {
+    let Some(build) = &release.build else { return Vec::new() };
     let make = |(process, replicas)| workload(&desired.app, release, build, process, replicas, exposed);
-    formation.into_iter().map(make).collect()
+    formation(build).into_iter().map(make).collect()
 }
 
 fn workload(
@@ -119,13 +135,21 @@ pub fn route(desired: &Desired, domain: &str, endpoints: Vec<Endpoint>) -> AppRo
         certificates: desired.certificates.clone(),
         release: desired.deployed.as_ref().map(|release| release.version),
         endpoints,
-        canary: desired
-            .canary
-            .as_ref()
-            .map(|release| Canary { release: release.version, endpoints: Vec::new() }),
+        health_check: desired.deployed.as_ref().and_then(asked_at_a_path),
+        canary: desired.canary.as_ref().map(tried_out),
         wanted: Some(routable(desired).into_values().fold(0, u32::saturating_add)),
         ..AppRoute::new(desired.app.clone())
     }
+}
+
+/// A release that is tried out, without endpoints.
+fn tried_out(release: &ReleaseContent) -> Canary {
+    Canary { release: release.version, endpoints: Vec::new(), health_check: asked_at_a_path(release) }
+}
+
+/// The health check of a release, unless all there is to it is that ports accept.
+fn asked_at_a_path(release: &ReleaseContent) -> Option<HealthCheck> {
+    Some(health_check(&release.config)).filter(|check| check.path.is_some())
 }
 
 /// The hosts that lead to an app on a platform with this `domain`, in lower case, sorted.
@@ -190,6 +214,24 @@ pub(crate) mod tests {
         assert_eq!(wanted(&[("web", 3), ("worker", 2)], true), Some(3));
         assert_eq!(wanted(&[("web", 0), ("worker", 2)], true), Some(0));
         assert_eq!(wanted(&[("web", 3)], false), Some(0));
+    }
+
+    #[test]
+    fn routers_learn_of_health_checks_with_a_path() {
+        let release = |url: Option<&str>| {
+            let mut config = Config::empty(String::new(), "ann".to_owned(), time::OffsetDateTime::UNIX_EPOCH);
+            config.values.0.extend(url.map(|url| ("HEALTHCHECK_URL".to_owned(), url.to_owned())));
+            ReleaseContent { version: crate::ReleaseVersion::FIRST, build: None, config }
+        };
+        let check = |deployed, canary, expected: [Option<&str>; 2]| {
+            let desired = Desired { canary: Some(release(canary)), ..desired(Some(release(deployed))) };
+            let route = route(&desired, "example.com", Vec::new());
+            let found = [route.health_check, route.canary.unwrap().health_check];
+            assert_eq!(found.map(|check| check?.path), expected.map(|path| path.map(str::to_owned)));
+        };
+        check(None, None, [None, None]);
+        check(Some("/up"), Some("/well"), [Some("/up"), Some("/well")]);
+        check(Some("up"), None, [None, None]);
     }
 
     #[test]

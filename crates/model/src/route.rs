@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AppId, ContainerName, ReleaseVersion};
+use crate::{AppId, ContainerName, HealthCheck, ReleaseVersion};
 
 /// One address that serves an app.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub struct AppRoute {
     /// if that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wanted: Option<u32>,
+    /// How a container of it is asked whether it is well, where more than that its port accepts is to be known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<HealthCheck>,
     /// Another release that gets a part of the requests, to try it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canary: Option<Canary>,
@@ -47,7 +50,8 @@ impl AppRoute {
     /// The route of `app` without anything: it has no host, and nothing serves it.
     pub fn new(app: AppId) -> Self {
         let (hosts, endpoints, settings, certificates) = Default::default();
-        Self { app, hosts, release: None, endpoints, wanted: None, canary: None, settings, certificates }
+        let (release, wanted, health_check, canary) = Default::default();
+        Self { app, hosts, release, endpoints, wanted, health_check, canary, settings, certificates }
     }
 }
 
@@ -58,6 +62,9 @@ pub struct Canary {
     pub release: ReleaseVersion,
     /// Ready containers of it, sorted. Empty: it gets nothing. How much it gets else is a setting: `canary`.
     pub endpoints: Vec<Endpoint>,
+    /// As of the release that serves the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check: Option<HealthCheck>,
 }
 
 /// A certificate and its key. Shown without the key.
@@ -72,5 +79,33 @@ pub struct KeyPair {
 impl std::fmt::Debug for KeyPair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("KeyPair").field("chain", &self.chain).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read from `text` is written the same.
+    fn check(text: &str, has_check: bool) {
+        let route: AppRoute = serde_json::from_str(text).unwrap();
+        let checks = [&route.health_check, &route.canary.as_ref().unwrap().health_check];
+        assert!(checks.iter().all(|check| check.is_some() == has_check), "{text}");
+        assert_eq!(serde_json::to_string(&route).unwrap(), text);
+    }
+
+    #[test]
+    fn peers_that_know_of_no_health_checks_are_understood_and_told_nothing_new() {
+        check(
+            r#"{"app":"blog","hosts":[],"release":2,"endpoints":[],"canary":{"release":3,"endpoints":[]}}"#,
+            false,
+        );
+        let asked = r#""health_check":{"path":"/up","initial_delay_seconds":0,"timeout_seconds":1}"#;
+        check(
+            &format!(
+                r#"{{"app":"blog","hosts":[],"release":2,"endpoints":[],{asked},"canary":{{"release":3,"endpoints":[],{asked}}}}}"#
+            ),
+            true,
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Taking an endpoint out for a while: at once when it accepts no connection, after several requests in a row that got
 //! no answer when it does.
 //!
-//! Who takes it out hands it to the prober, and then it is out until a probe reaches it (see `probe`). Without a prober
+//! Who takes it out hands it to the prober, and then it is out until a probe finds it well (see `probe`). Without a prober
 //! it comes back when its pause is over.
 
 use std::sync::Arc;
@@ -32,8 +32,10 @@ pub(crate) struct Ejection {
     times: AtomicU32,
     /// When its pause ends; 0 when it is not out.
     until: AtomicU64,
-    /// Whether it stays out after its pause, until a probe reached it.
+    /// Whether it stays out after its pause, until a probe found it well.
     is_probed: AtomicBool,
+    /// Whether it accepted connections when it was last taken out.
+    is_unwell: AtomicBool,
     /// Requests in a row that brought no answer.
     strikes: AtomicU32,
 }
@@ -41,6 +43,19 @@ pub(crate) struct Ejection {
 impl Ejection {
     /// Takes the endpoint out: for longer the more often in a row. Whether it was in.
     pub(crate) fn eject(&self, now: Millis) -> bool {
+        self.is_unwell.store(false, Relaxed);
+        self.pause(now)
+    }
+
+    /// The same for one that accepts connections: the first pause is longer, as a probe will find it well, or asks more
+    /// of it.
+    pub(crate) fn eject_for_long(&self, now: Millis) -> bool {
+        self.is_unwell.store(true, Relaxed);
+        self.times.fetch_max(LONG, Relaxed);
+        self.pause(now)
+    }
+
+    fn pause(&self, now: Millis) -> bool {
         let was_in = !self.is_out(now);
         let times = self.times.fetch_add(1, Relaxed).min(16);
         let pause = (FIRST_PAUSE << times).min(LONGEST_PAUSE);
@@ -48,16 +63,20 @@ impl Ejection {
         was_in
     }
 
-    /// The same for one that accepts connections: the first pause is longer, as a probe will find it well.
-    pub(crate) fn eject_for_long(&self, now: Millis) -> bool {
-        self.times.fetch_max(LONG, Relaxed);
-        self.eject(now)
-    }
-
     /// Makes the pause of one that is out longer, without counting it: nothing new is known of the endpoint.
     pub(crate) fn put_off(&self, now: Millis) {
         // In vain if it has been let in meanwhile.
         let _ = self.until.fetch_update(SeqCst, SeqCst, |until| (until != 0).then_some(now + PUT_OFF));
+    }
+
+    /// Ends the pause of one that had accepted no connections: it does now.
+    pub(crate) fn hasten(&self, now: Millis) {
+        // 0 would say that it is in.
+        let now = now.max(1);
+        if self.until.load(Relaxed) > now && !self.is_unwell.load(Relaxed) {
+            // In vain if it has been let in meanwhile.
+            let _ = self.until.fetch_update(SeqCst, SeqCst, |until| (until != 0).then_some(now));
+        }
     }
 
     /// Lets the endpoint in: it was reached. Whether it was out. How often it was out counts on until it answers.
@@ -150,6 +169,19 @@ mod tests {
         assert!(ejection.is_out(1_000_000));
         assert!(ejection.readmit() && !ejection.readmit());
         assert!(!ejection.is_out(2));
+    }
+
+    #[test]
+    fn only_one_that_accepted_nothing_is_hastened() {
+        let ejection = Ejection::default();
+        ejection.hasten(1_000);
+        assert_eq!(ejection.until(), 0);
+        ejection.eject(1_000);
+        ejection.hasten(1_001);
+        assert_eq!(ejection.until(), 1_001);
+        ejection.eject_for_long(1_001);
+        ejection.hasten(1_002);
+        assert!(ejection.until() > 2_000);
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use arc_swap::ArcSwapOption;
 use rustls::ClientConfig;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use deis_model::ContainerName;
+use deis_model::{ContainerName, HealthCheck};
 
 use crate::clock::Millis;
 use crate::ejection::Ejection;
@@ -45,6 +46,9 @@ pub(crate) struct Endpoint {
     pub(crate) mark: u64,
     /// What it shares with the others of its service.
     pub(crate) reserve: Arc<Reserve>,
+    /// How it is asked whether it is well; none: whether it accepts connections says that. Changed in place, as
+    /// connections and counts stay what they are.
+    check: ArcSwapOption<HealthCheck>,
     /// Cancelled when it is retired.
     leaving: CancellationToken,
     container: Option<ContainerName>,
@@ -73,6 +77,7 @@ impl Endpoint {
             ramp: Ramp::default(),
             mark: 0,
             reserve: Arc::default(),
+            check: ArcSwapOption::empty(),
             leaving: CancellationToken::new(),
             container,
             in_flight: AtomicUsize::new(0),
@@ -99,6 +104,26 @@ impl Endpoint {
     /// The same, called `mark`, which requests in the queue of `reserve` wait for.
     pub(crate) fn awaited(self, mark: u64, reserve: &Arc<Reserve>) -> Self {
         Self { mark, reserve: Arc::clone(reserve), ..self }
+    }
+
+    /// From now on `check` is how it is asked whether it is well.
+    pub(crate) fn check_by(&self, check: Option<&Arc<HealthCheck>>) {
+        if self.check.load().as_deref() != check.map(Arc::as_ref) {
+            self.check.store(check.cloned());
+        }
+    }
+
+    /// How it is asked whether it is well; none: whether it accepts connections says that.
+    pub(crate) fn check(&self) -> Option<Arc<HealthCheck>> {
+        self.check.load_full()
+    }
+
+    /// It accepted a connection. That lets it in, unless it is asked for more.
+    pub(crate) fn accepted(&self, now: Millis) {
+        if self.ejection.until() == 0 {
+            return;
+        }
+        if self.check.load().is_none() { self.readmit(now) } else { self.ejection.hasten(now) }
     }
 
     /// Lets it in if it was out: it was reached. Requests that wait for it are called.

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use deis_api::internal::PlatformRoutes;
 use deis_model::routing::{AppSettings, MeshSettings, SettingError};
-use deis_model::{AppId, AppRoute, ContainerName};
+use deis_model::{AppId, AppRoute, ContainerName, HealthCheck};
 
 use crate::affinity::Marker;
 use crate::challenge::Challenges;
@@ -193,7 +193,9 @@ impl Maker {
         before: Option<&Arc<Service>>,
     ) -> Service {
         let canary = route.as_ref().and_then(|route| route.canary.clone());
-        let tried = canary.map(|canary| canary.endpoints).unwrap_or_default();
+        let canary = canary.map(|canary| (canary.endpoints, canary.health_check));
+        let (tried, tried_check) = canary.unwrap_or_default();
+        let check = route.as_ref().and_then(|route| route.health_check.clone());
         let serving = wanted.clone().filter_map(|(_, container)| Some(container?.workload.release));
         let serving = serving.chain(tried.iter().map(|endpoint| endpoint.container.workload.release));
         let (app, release) =
@@ -207,8 +209,11 @@ impl Maker {
             reserve: &before.map(reserve).unwrap_or_default(),
         };
         let (endpoints, canary) = (
-            make.endpoints(wanted),
-            make.endpoints(tried.iter().map(|endpoint| (endpoint.address, Some(&endpoint.container)))),
+            make.endpoints(wanted, check),
+            make.endpoints(
+                tried.iter().map(|endpoint| (endpoint.address, Some(&endpoint.container))),
+                tried_check,
+            ),
         );
         let reserve = Arc::clone(make.reserve);
         Service::new(route, gate, endpoints, tallies).trying(canary, reserve)
@@ -228,10 +233,12 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    /// The endpoints that are `wanted`: those that were there go on, and others that join them start slowly.
+    /// The endpoints that are `wanted`: those that were there go on, and others that join them start slowly. All are
+    /// asked by `check` whether they are well.
     fn endpoints<'a>(
         &self,
         wanted: impl Iterator<Item = (SocketAddr, Option<&'a ContainerName>)> + Clone,
+        check: Option<HealthCheck>,
     ) -> Vec<Arc<Endpoint>> {
         let known = |address, container| {
             self.before?.all_endpoints().find(|endpoint| endpoint.is(address, container)).cloned()
@@ -246,7 +253,10 @@ impl Group<'_> {
                 endpoint
             })
         };
-        wanted.map(endpoint).collect()
+        let endpoints: Vec<_> = wanted.map(endpoint).collect();
+        let check = check.map(Arc::new);
+        endpoints.iter().for_each(|endpoint| endpoint.check_by(check.as_ref()));
+        endpoints
     }
 
     fn endpoint(&self, address: SocketAddr, container: Option<&ContainerName>) -> Arc<Endpoint> {

@@ -104,7 +104,7 @@ async fn connect(shared: &Shared, service: &Service, tried: &mut Tried) -> Optio
         let patience = if has_others { others } else { longest };
         match reach::connect(shared, || open(endpoint.address, patience)).await {
             Ok(container) => {
-                endpoint.ejection.readmit();
+                endpoint.accepted(shared.clock.now());
                 return Some((flight, container));
             }
             // That says nothing of the container.
@@ -112,6 +112,7 @@ async fn connect(shared: &Shared, service: &Service, tried: &mut Tried) -> Optio
             Err(error) => {
                 tracing::debug!(address = %endpoint.address, %error, "a container does not accept connections");
                 endpoint.ejection.eject(shared.clock.now());
+                shared.prober.watch(endpoint);
                 shared.counters.ejections.add();
                 tried.add(endpoint.address);
             }

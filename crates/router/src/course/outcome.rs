@@ -38,7 +38,7 @@ pub(crate) enum Setback {
 impl Course<'_> {
     /// `endpoint` accepted a connection.
     pub(crate) fn accepted(&self, endpoint: &Endpoint) {
-        endpoint.readmit(self.shared.clock.now());
+        endpoint.accepted(self.shared.clock.now());
     }
 
     /// No connection to `endpoint` came about, by `error`: it is out, and not tried again soon, unless the router has no

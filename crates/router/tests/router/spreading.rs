@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-use deis_model::{Canary, ContainerName, Endpoint, ReleaseVersion};
+use deis_model::{Canary, ContainerName, Endpoint, HealthCheck, ReleaseVersion};
 use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpSocket};
 
-use crate::support::{Answer, App, Client, Scene, read_head};
+use crate::support::{Answer, App, Client, Scene, read_head, respond, until};
 
 /// Some apps that answer with a name each.
 async fn apps(names: &[&str]) -> Vec<App> {
@@ -90,13 +93,61 @@ async fn a_container_whose_answers_are_errors_is_taken_out_where_that_is_set() {
             client.send("GET /hold HTTP/1.1\r\nHost: blog.example.com\r\n\r\n").await;
             held.push(client);
         }
-        crate::support::until(|| apps[0].requests() == 30).await;
+        until(|| apps[0].requests() == 30).await;
         route(&scene, &apps, &[("ejectErrors", setting), ("slowStart", "1ms")]).await;
         for _ in 0..20 {
             scene.get("blog", "/").await;
         }
         assert_eq!(has_ejected(&scene).await, expected, "{setting}");
     }
+}
+
+/// What an app says of itself.
+#[derive(Default)]
+struct Health {
+    is_well: AtomicBool,
+    /// How often it was asked.
+    asked: AtomicUsize,
+}
+
+/// Serves `listener`: at `/up` it says whether it is well.
+async fn serve(listener: TcpListener, health: Arc<Health>) {
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let health = Arc::clone(&health);
+        tokio::spawn(async move {
+            while let Some(head) = read_head(&mut stream).await {
+                let is_check = head.starts_with("GET /up ");
+                health.asked.fetch_add(usize::from(is_check), SeqCst);
+                match is_check && !health.is_well.load(SeqCst) {
+                    false => respond(&mut stream, "late").await,
+                    true => _ = stream.write_all(b"HTTP/1.1 500 Oops\r\n\r\n").await,
+                }
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_container_that_is_out_comes_back_when_its_health_check_says_so() {
+    let (scene, health, good) = (Scene::new().await, Arc::new(Health::default()), App::start("good").await);
+    // Refuses connections until it listens.
+    let late = TcpSocket::new_v4().unwrap();
+    late.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    scene.controller.route("blog", 2, &[good.address(), late.local_addr().unwrap()]);
+    let check = HealthCheck { path: Some("/up".to_owned()), initial_delay_seconds: 0, timeout_seconds: 20 };
+    let generation = scene.controller.reroute("blog", |route| route.health_check = Some(check));
+    scene.controller.applied(generation).await;
+    while !has_ejected(&scene).await {
+        scene.get("blog", "/").await;
+    }
+    tokio::spawn(serve(late.listen(16).unwrap(), Arc::clone(&health)));
+    until(|| health.asked.load(SeqCst) == 1).await;
+    for _ in 0..20 {
+        assert_eq!(scene.get("blog", "/").await.text(), "good");
+    }
+    health.is_well.store(true, SeqCst);
+    while scene.get("blog", "/").await.text() != "late" {}
+    assert!(health.asked.load(SeqCst) > 1);
 }
 
 #[tokio::test]
@@ -164,8 +215,11 @@ async fn try_out(scene: &Scene, apps: &[App], settings: &[(&str, &str)]) -> u64 
         address,
     };
     let endpoints: Vec<_> = addresses(apps).into_iter().enumerate().map(endpoint).collect();
-    let canary = (!apps.is_empty())
-        .then(|| Canary { release: ReleaseVersion::new(3).unwrap(), endpoints: endpoints.clone() });
+    let canary = (!apps.is_empty()).then(|| Canary {
+        release: ReleaseVersion::new(3).unwrap(),
+        endpoints,
+        health_check: None,
+    });
     let generation = scene.controller.reroute("blog", |route| route.canary = canary);
     set(scene, settings).await;
     generation
@@ -211,7 +265,7 @@ async fn a_release_that_is_tried_out_drains_like_any_other_and_may_take_over() {
     try_out(&scene, &canary, &[("canary", "100")]).await;
     let mut held = scene.client().await;
     held.send("GET /hold HTTP/1.1\r\nHost: blog.example.com\r\n\r\n").await;
-    crate::support::until(|| canary[0].requests() == 1).await;
+    until(|| canary[0].requests() == 1).await;
     // It takes over: the same container, which nothing has to leave.
     let generation = scene.controller.route("blog", 3, &addresses(&canary));
     scene.controller.drained(generation).await;
