@@ -15,6 +15,7 @@ mod keeper;
 mod order;
 mod report;
 mod standing;
+mod survey;
 
 use std::sync::Arc;
 

@@ -13,6 +13,8 @@ mod hook;
 mod logger;
 #[path = "acme/routers.rs"]
 mod routers;
+#[path = "acme/suggesting.rs"]
+mod suggesting;
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -21,6 +23,8 @@ use bench::{Bench, HOST, blog};
 use deis_api::internal::ChallengeKind;
 use deis_test_pebble::{BOUND, Policy};
 use hook::hook;
+use suggesting::Suggesting;
+use time::OffsetDateTime;
 use x509_parser::pem::Pem;
 
 /// The names in the first certificate of a chain.
@@ -90,6 +94,29 @@ async fn a_certificate_is_renewed_before_its_end_by_the_same_account() {
     assert_ne!(second.chain, first.chain);
     assert_ne!(second.sealed_key, first.sealed_key, "each certificate has a key of its own");
     assert_eq!(bench.account().await.unwrap().sealed_credentials, account);
+}
+
+#[tokio::test]
+async fn a_certificate_is_renewed_when_its_authority_suggests_it() {
+    let Some(mut bench) = Bench::quiet(Policy::default()).await else { return };
+    let day = |number| OffsetDateTime::now_utc() + time::Duration::days(number);
+    let authority = Suggesting::start(&bench.authority, [day(10), day(11)]).await;
+    bench
+        .set(&[("acme/directory", authority.url.clone()), ("acme/caCertificates", authority.root.clone())])
+        .await;
+    bench.add_domain(HOST).await;
+    bench.lead();
+    let first = bench.await_certificate(HOST, None).await;
+    let suggestion = async || bench.state(HOST).await?.progress.certificate?.renewal.suggestion;
+    bench.until("a suggestion", suggestion).await;
+    bench.pass(time::Duration::days(9));
+    // Another domain's certificate shows that everything was looked at.
+    bench.add_domain("other.example.com").await;
+    bench.await_certificate("other.example.com", None).await;
+    assert_eq!(bench.served(HOST).await.as_ref(), Some(&first));
+    bench.pass(time::Duration::days(3));
+    bench.await_certificate(HOST, Some(&first)).await;
+    assert_eq!(authority.replaced().first(), authority.asked().first());
 }
 
 #[tokio::test]

@@ -5,13 +5,14 @@
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 7] = [
     (1, "state", include_str!("../migrations/0001_state.sql")),
     (2, "cluster", include_str!("../migrations/0002_cluster.sql")),
     (3, "repositories", include_str!("../migrations/0003_repositories.sql")),
     (4, "routing", include_str!("../migrations/0004_routing.sql")),
     (5, "acme", include_str!("../migrations/0005_acme.sql")),
     (6, "canary", include_str!("../migrations/0006_canary.sql")),
+    (7, "renewal", include_str!("../migrations/0007_renewal.sql")),
 ];
 
 /// The schema for SQLite.

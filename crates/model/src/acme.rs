@@ -7,6 +7,7 @@ pub mod condition;
 pub mod name;
 pub mod pace;
 pub mod plan;
+pub mod renewal;
 pub mod settings;
 pub mod validity;
 
@@ -14,5 +15,6 @@ pub use condition::Condition;
 pub use name::{AppNames, Name, Proof, covers, names};
 pub use pace::{authority_pause, name_pause};
 pub use plan::{Capacity, Held, Plan, Progress, plan};
+pub use renewal::{Renewal, Suggestion, ask_again};
 pub use settings::{AUTO, AcmeSettings, ExternalAccount, PREFIX};
 pub use validity::Validity;

@@ -1,10 +1,15 @@
 //! Certificates: asked for, and looked at before anybody serves them.
 
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use deis_model::acme::{Validity, covers};
+use instant_acme::CertificateIdentifier;
 use rcgen::{CertificateParams, DistinguishedName, KeyPair, PublicKeyData};
 use time::OffsetDateTime;
 use x509_parser::certificate::X509Certificate;
-use x509_parser::extensions::GeneralName;
+use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::pem::Pem;
 
 /// Why what an authority issued is not served.
@@ -60,6 +65,22 @@ pub(super) fn covered(chain: &str) -> Vec<String> {
     let first = Pem::iter_from_buffer(chain.as_bytes()).next().and_then(Result::ok);
     let read = |pem: &Pem| pem.parse_x509().ok().map(|certificate| names(&certificate));
     first.as_ref().and_then(read).unwrap_or_default()
+}
+
+/// What the first certificate of `chain` is called at its authority; none if it cannot be called so. Source: RFC 9773
+/// section 4.1.
+pub(super) fn identifier(chain: &str) -> Option<CertificateIdentifier<'static>> {
+    let first = Pem::iter_from_buffer(chain.as_bytes()).next()?.ok()?;
+    let certificate = first.parse_x509().ok()?;
+    let authority = certificate.iter_extensions().find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::AuthorityKeyIdentifier(found) => found.key_identifier.as_ref(),
+        _ => None,
+    });
+    let encode = |bytes: &[u8]| Cow::Owned(URL_SAFE_NO_PAD.encode(bytes));
+    Some(CertificateIdentifier {
+        authority_key_identifier: encode(authority?.0),
+        serial: encode(certificate.raw_serial()),
+    })
 }
 
 fn names(certificate: &X509Certificate<'_>) -> Vec<String> {

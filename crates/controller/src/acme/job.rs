@@ -37,6 +37,8 @@ pub(super) struct Job {
     pub(super) proof: Proof,
     /// The end of the certificate that is served meanwhile.
     pub(super) served_until: Option<OffsetDateTime>,
+    /// Whether the authority is to be told that it replaces that one.
+    pub(super) replaces: bool,
     /// How often in a row orders for it failed before.
     pub(super) failures: u32,
     /// How often in a row the authority failed before.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deis_database::{Change, DatabaseError};
-use deis_model::acme::{AcmeSettings, Plan, plan};
+use deis_model::acme::{AcmeSettings, Held, Plan, plan};
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use time::OffsetDateTime;
@@ -17,6 +17,7 @@ use tracing::{error, warn};
 use super::answers::Answers;
 use super::job::Job;
 use super::standing::{Standing, StandingError, hour};
+use super::survey::Survey;
 use super::{AcmeParts, report};
 
 /// How soon everything is looked at again at the soonest: changes come in crowds.
@@ -34,6 +35,8 @@ pub struct Keeper {
     busy: BTreeMap<String, CancellationToken>,
     /// The name that each job is about.
     hosts: HashMap<Id, String>,
+    /// The survey that is under way.
+    survey: Option<Id>,
 }
 
 impl Keeper {
@@ -47,6 +50,7 @@ impl Keeper {
             jobs: JoinSet::new(),
             busy: BTreeMap::new(),
             hosts: HashMap::new(),
+            survey: None,
         }
     }
 
@@ -100,6 +104,7 @@ impl Keeper {
         for host in plan.resume.iter().chain(&plan.begin) {
             self.start(host, &standing, &settings);
         }
+        self.ask(&plan, &settings);
         report::show(&self.parts.status, &standing, now);
         Ok(plan.look_again)
     }
@@ -123,6 +128,8 @@ impl Keeper {
         let Some(name) = standing.names.get(host) else { return };
         let Some(proof) = name.proof else { return };
         let progress = standing.states.get(host).map(|state| &state.progress);
+        let held = progress.and_then(|found| found.certificate.as_ref());
+        let is_suggested = |held: &&Held| held.renewal.suggestion.is_some();
         let stopped = CancellationToken::new();
         let job = Job {
             parts: self.parts.clone(),
@@ -131,7 +138,8 @@ impl Keeper {
             opening: Arc::clone(&self.opening),
             host: host.to_owned(),
             proof,
-            served_until: progress.and_then(|found| Some(found.certificate.as_ref()?.validity.not_after)),
+            served_until: held.map(|held| held.validity.not_after),
+            replaces: held.filter(is_suggested).is_some_and(|held| held.directory == settings.directory),
             failures: progress.map_or(0, |found| found.failures),
             authority_failures: standing.account.as_ref().map_or(0, |account| account.failures),
             stopped: stopped.clone(),
@@ -141,8 +149,23 @@ impl Keeper {
         self.hosts.insert(task.id(), host.to_owned());
     }
 
+    /// Has the authority asked when certificates are to be renewed, unless it is being asked.
+    fn ask(&mut self, plan: &Plan, settings: &Arc<AcmeSettings>) {
+        if plan.ask.is_empty() || self.survey.is_some() {
+            return;
+        }
+        let survey = Survey {
+            parts: self.parts.clone(),
+            settings: Arc::clone(settings),
+            opening: Arc::clone(&self.opening),
+            hosts: plan.ask.clone(),
+        };
+        self.survey = Some(self.jobs.spawn(survey.run()).id());
+    }
+
     fn note_end(&mut self, ended: &Result<(Id, ()), JoinError>) {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, ())| *id);
+        self.survey = self.survey.filter(|survey| *survey != id);
         if let Some(host) = self.hosts.remove(&id) {
             self.busy.remove(&host);
         }

@@ -11,8 +11,8 @@ use deis_database::AcmePair;
 use deis_model::KeyPair;
 use deis_model::acme::{Proof, Validity};
 use instant_acme::{
-    Account, AuthorizationStatus, ChallengeStatus, ChallengeType, Error, Identifier, KeyAuthorization,
-    NewOrder, Order, OrderStatus, RetryPolicy,
+    Account, AuthorizationStatus, CertificateIdentifier, ChallengeStatus, ChallengeType, Error, Identifier,
+    KeyAuthorization, NewOrder, Order, OrderStatus, RetryPolicy,
 };
 use rcgen::{CertificateParams, CustomExtension};
 
@@ -81,10 +81,30 @@ impl OrderWork<'_> {
             }
         }
         self.job.check()?;
-        let names = [Identifier::Dns(host.clone())];
-        let order = account.new_order(&NewOrder::new(&names)).await.map_err(|error| self.failure(error))?;
+        let order = self.place(account).await?;
         database.place_acme_order(host, order.url()).await?;
         Ok(order)
+    }
+
+    /// Places an order that replaces the certificate that is served, or one that does not if the authority minds that.
+    async fn place(&self, account: &Account) -> Result<Order, Failure> {
+        let names = [Identifier::Dns(self.job.host.clone())];
+        if let Some(replaced) = self.replaced().await? {
+            match account.new_order(&NewOrder::new(&names).replaces(replaced)).await {
+                Ok(order) => return Ok(order),
+                Err(error) => tracing::debug!(host = self.job.host, %error, "an order replaces nothing"),
+            }
+        }
+        account.new_order(&NewOrder::new(&names)).await.map_err(|error| self.failure(error))
+    }
+
+    /// What the certificate that is served is called at the authority, if that wants to know.
+    async fn replaced(&self) -> Result<Option<CertificateIdentifier<'static>>, Failure> {
+        if !self.job.replaces {
+            return Ok(None);
+        }
+        let pairs = self.job.parts.database.acme_pairs(std::slice::from_ref(&self.job.host)).await?;
+        Ok(pairs.first().and_then(|pair| issued::identifier(&pair.chain)))
     }
 
     /// Shows that the name is the platform's for as long as the authority looks.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deis_model::AppId;
-use deis_model::acme::{Held, Progress, Validity};
+use deis_model::acme::{Held, Progress, Renewal, Suggestion, Validity};
 use time::OffsetDateTime;
 
 use crate::query::{Query, places, query};
@@ -32,7 +32,7 @@ pub struct AcmePair {
 }
 
 const STATE: &str = "host, directory, not_before, not_after, order_directory, failures, retry_at, problem, \
-                     idle_since";
+                     idle_since, renewal_start, renewal_end, renewal_ask_at";
 
 /// How many values one statement has at most.
 const BATCH: usize = 500;
@@ -97,6 +97,38 @@ impl Database {
         .await
     }
 
+    /// Notes when the authority would have the certificate in `pair` renewed, and that it is asked again at `ask_at`. Does
+    /// nothing if another one is served by now.
+    pub async fn note_acme_renewal(
+        &self,
+        pair: &AcmePair,
+        suggestion: Option<Suggestion>,
+        ask_at: OffsetDateTime,
+    ) -> Result<(), DatabaseError> {
+        let note = "UPDATE acme_certificates SET renewal_start = $3, renewal_end = $4, renewal_ask_at = $5 \
+                    WHERE host = $1 AND chain = $2";
+        let [start, end] = suggestion
+            .map_or([0, 0], |suggestion| [microseconds(suggestion.start()), microseconds(suggestion.end())]);
+        let note = query(note).bind(&pair.host).bind(&pair.chain).bind(start).bind(end);
+        self.execute(note.bind(microseconds(ask_at))).await.map(drop)
+    }
+
+    /// Notes that the authority is asked at `ask_at` when the certificates for `hosts` are to be renewed. What it said
+    /// before stays.
+    pub async fn put_off_acme_renewals(
+        &self,
+        hosts: &[String],
+        ask_at: OffsetDateTime,
+    ) -> Result<(), DatabaseError> {
+        for hosts in hosts.chunks(BATCH) {
+            let places = places(2, hosts.len());
+            let update = format!("UPDATE acme_certificates SET renewal_ask_at = $1 WHERE host IN ({places})");
+            let update = query(update).bind(microseconds(ask_at));
+            self.execute(hosts.iter().fold(update, |update, host| update.bind(host))).await?;
+        }
+        Ok(())
+    }
+
     /// Forgets everything about names.
     pub async fn forget_acme(&self, hosts: &[String]) -> Result<(), DatabaseError> {
         self.write(|mut transaction| async move {
@@ -151,7 +183,10 @@ fn read_pair(row: &Row) -> Result<AcmePair, DatabaseError> {
 
 fn read_held(row: &Row, directory: String) -> Result<Held, DatabaseError> {
     let validity = Validity { not_before: row.time("not_before")?, not_after: row.time("not_after")? };
-    Ok(Held { directory, validity })
+    let (start, end) = (time_or_none(row, "renewal_start")?, time_or_none(row, "renewal_end")?);
+    let suggestion = start.zip(end).and_then(|(start, end)| Suggestion::new(start, end));
+    let renewal = Renewal { suggestion, ask_at: time_or_none(row, "renewal_ask_at")? };
+    Ok(Held { directory, validity, renewal })
 }
 
 fn time_or_none(row: &Row, column: &str) -> Result<Option<OffsetDateTime>, DatabaseError> {

@@ -76,7 +76,8 @@ impl Database {
         self.write(|mut transaction| async move {
             let finish = "UPDATE acme_certificates SET directory = order_directory, chain = $2, sealed_key = $3, \
                           not_before = $4, not_after = $5, order_directory = NULL, order_url = NULL, \
-                          sealed_order_key = NULL, failures = 0, retry_at = $6, problem = NULL \
+                          sealed_order_key = NULL, failures = 0, retry_at = $6, problem = NULL, \
+                          renewal_start = 0, renewal_end = 0, renewal_ask_at = 0 \
                           WHERE host = $1 AND order_directory IS NOT NULL";
             let finish = query(finish).bind(&pair.host).bind(&pair.chain).bind(&pair.sealed_key);
             let finish =

@@ -39,14 +39,14 @@ impl Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::acme::{Held, Validity};
+    use crate::acme::{Held, Renewal, Validity};
 
     #[test]
     fn a_certificate_that_is_good_counts_more_than_what_failed_since() {
         let moment = |second| OffsetDateTime::from_unix_timestamp(second).unwrap();
         let held = |end| {
             let validity = Validity { not_before: moment(0), not_after: moment(end) };
-            Held { directory: "https://ca".to_owned(), validity }
+            Held { directory: "https://ca".to_owned(), validity, renewal: Renewal::default() }
         };
         let check = |end: Option<i64>, failures, expected| {
             let progress = Progress {

@@ -4,11 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use time::{Duration, OffsetDateTime};
 
-use super::{Name, Validity};
+use super::{Name, Renewal, Validity};
 
 /// How long what belongs to a name that is gone is kept: a domain that moves from one app to another, or comes back,
 /// needs no new order, of which authorities allow few for the same name.
 pub const KEPT: Duration = Duration::hours(1);
+
+/// How long after the authority was asked when certificates are to be renewed it is not asked of others: of many, each has
+/// its own time.
+const SURVEY_PAUSE: Duration = Duration::minutes(10);
 
 /// How long nothing is looked at at most.
 const LOOK_AGAIN: Duration = Duration::hours(1);
@@ -35,6 +39,8 @@ pub struct Held {
     pub directory: String,
     /// When it is good.
     pub validity: Validity,
+    /// When it is to be renewed.
+    pub renewal: Renewal,
 }
 
 /// How much may be done.
@@ -59,6 +65,8 @@ pub struct Plan {
     pub resume: Vec<String>,
     /// Orders begin.
     pub begin: Vec<String>,
+    /// The authority is asked when the certificates of these are to be renewed.
+    pub ask: Vec<String>,
     /// Work on these ends: they are not to have certificates any more.
     pub stop: Vec<String>,
     /// These lead nowhere since now.
@@ -99,6 +107,7 @@ pub fn plan(
     }
     let places = (places - plan.resume.len()).min(left);
     plan.begin = due.into_iter().take(places).map(str::to_owned).collect();
+    plan.survey(now, &others, progress, &capacity.directory);
     plan
 }
 
@@ -108,8 +117,8 @@ fn is_wanted(names: &BTreeMap<String, Name>, host: &str) -> bool {
 
 impl Plan {
     fn nothing(look_again: OffsetDateTime) -> Self {
-        let (resume, begin, stop, idle, revive, forget) = Default::default();
-        Self { resume, begin, stop, idle, revive, forget, look_again }
+        let (resume, begin, ask, stop, idle, revive, forget) = Default::default();
+        Self { resume, begin, ask, stop, idle, revive, forget, look_again }
     }
 
     fn look_at(&mut self, moment: OffsetDateTime) {
@@ -133,6 +142,29 @@ impl Plan {
                 }
                 (false, Some(since)) if since + KEPT <= now => self.forget.push(host.clone()),
                 (false, Some(since)) => self.look_at(since + KEPT),
+            }
+        }
+    }
+
+    /// Of which of `hosts` the authority is asked when their certificates are to be renewed: those that it issued, and that
+    /// are not renewed now.
+    fn survey(
+        &mut self,
+        now: OffsetDateTime,
+        hosts: &[&str],
+        progress: &BTreeMap<String, Progress>,
+        directory: &str,
+    ) {
+        for &host in hosts {
+            let held = progress.get(host).and_then(|found| found.certificate.as_ref());
+            let Some(held) = held.filter(|held| held.directory == directory) else { continue };
+            if self.begin.iter().any(|begun| begun == host) {
+                continue;
+            }
+            if held.renewal.is_unknown(now) {
+                self.ask.push(host.to_owned());
+            } else if let Some(moment) = held.renewal.ask_at {
+                self.look_at(moment.max(now + SURVEY_PAUSE));
             }
         }
     }
@@ -171,7 +203,9 @@ impl Progress {
     /// When the next order for `host` is due at the authority at `directory`.
     pub fn due(&self, host: &str, now: OffsetDateTime, directory: &str) -> OffsetDateTime {
         match &self.certificate {
-            Some(held) if held.directory == directory => held.validity.renewal(host).max(self.retry_at),
+            Some(held) if held.directory == directory => {
+                held.renewal.due(host, held.validity).max(self.retry_at)
+            }
             // One of an authority that the platform does not use any more, since when nothing failed.
             Some(_) if self.failures == 0 => now,
             _ => self.retry_at,

@@ -1,6 +1,6 @@
 use super::*;
 use crate::AppId;
-use crate::acme::Proof;
+use crate::acme::{Proof, Suggestion};
 
 const CA: &str = "https://ca.example/dir";
 
@@ -10,7 +10,7 @@ fn day(day: i64) -> OffsetDateTime {
 }
 
 /// What is known of a name, in words: `held=<first day>..<last day>`, `elsewhere` if another authority issued it,
-/// `ordered`, `failed=<times>`, `retry=<day>`, `idle=<hours ago>`.
+/// `suggested=<first day>..<last day>` for its renewal, `ask=<day>`, `ordered`, `failed=<times>`, `retry=<day>`, `idle=<hours ago>`.
 fn progress(words: &str) -> Progress {
     let mut found =
         Progress { certificate: None, order: None, failures: 0, retry_at: day(-1000), idle_since: None };
@@ -22,8 +22,14 @@ fn progress(words: &str) -> Progress {
             "held" => {
                 let (first, last) = value.split_once("..").unwrap();
                 let validity = Validity { not_before: day(number(first)), not_after: day(number(last)) };
-                found.certificate = Some(Held { directory: CA.to_owned(), validity });
+                let renewal = Renewal::default();
+                found.certificate = Some(Held { directory: CA.to_owned(), validity, renewal });
             }
+            "suggested" => {
+                let (first, last) = value.split_once("..").unwrap();
+                held.unwrap().renewal.suggestion = Suggestion::new(day(number(first)), day(number(last)));
+            }
+            "ask" => held.unwrap().renewal.ask_at = Some(day(number(value))),
             "elsewhere" => held.unwrap().directory = "https://staging.example/dir".to_owned(),
             "ordered" => found.order = Some(CA.to_owned()),
             "ordered-elsewhere" => found.order = Some("https://staging.example/dir".to_owned()),
@@ -139,4 +145,22 @@ fn work_on_a_name_that_needs_no_certificate_any_more_ends() {
         &["gone-a:ordered", "no-b:", "c:"],
         "stop gone-a no-b, idle gone-a",
     );
+}
+
+#[test]
+fn a_certificate_is_renewed_when_its_authority_suggests_it() {
+    check(&["a:held=-10..80 suggested=-2..0 ask=1"], "begin a");
+    check(&["a:held=-60..30 suggested=5..6 ask=1"], "");
+    check(&["a:held=-80..10 suggested=100..200 ask=1"], "begin a");
+    check(&["a:held=-10..80 suggested=-2..0 ask=1 retry=1"], "");
+}
+
+#[test]
+fn an_authority_is_asked_of_the_certificates_that_it_issued() {
+    let known = ["a:held=0..90", "b:held=0..90 ask=0", "c:held=0..90 ask=1", "no-d:held=0..90"];
+    assert_eq!(check(&known, "").ask, ["a", "b"]);
+    assert!(check(&["a:held=0..90 elsewhere failed=1 retry=1"], "").ask.is_empty());
+    assert!(check(&["a:held=-70..20"], "begin a").ask.is_empty());
+    let resting = Capacity { rests_until: day(0) + Duration::minutes(5), ..capacity() };
+    assert!(check_with(&resting, &[], &[], &["a:held=0..90"], "").ask.is_empty());
 }
