@@ -214,9 +214,10 @@ impl Deployer {
     ) -> Result<Vec<ContainerName>, DeployError> {
         let desired = self.database.desired(app).await.map_err(DeployError::from_database)?;
         let desired = desired.ok_or(DeployError::Gone)?;
-        let serving = desired.deployed.iter().chain(desired.tried_out());
-        let workloads = serving.flat_map(|release| intent::workloads(&desired, release, &[]));
-        let workloads: Vec<_> = workloads.collect();
+        let deployed = desired.deployed.iter();
+        let mut workloads: Vec<_> =
+            deployed.flat_map(|release| intent::workloads(&desired, release, &[])).collect();
+        workloads.extend(intent::canary_workloads(&desired));
         let named =
             workloads.iter().filter(|workload| process.is_none_or(|process| *process == workload.id.process));
         let all = named.flat_map(|workload| {

@@ -1,8 +1,9 @@
 //! Canaries: releases that are tried out, promoted or ended. At most one of an app, beside one that is about to take its
 //! place.
 
-use deis_model::{AppId, Release, ReleaseState, ReleaseVersion};
+use deis_model::{AppId, Release, ReleaseState, ReleaseVersion, canary};
 
+use crate::app_setting::app_settings;
 use crate::next_release::{Released, refuse_busy};
 use crate::query::{places, query};
 use crate::release::{content, find_under_way, read_release, settle, state_text};
@@ -31,20 +32,21 @@ impl Database {
         .await
     }
 
-    /// Notes that the release `version` is tried out from now on, in place of another one.
+    /// Notes that the release `version` is tried out from now on, in place of another one; tells whether it is.
     ///
     /// Does nothing if it is not to be tried out any more.
-    pub async fn mark_tried(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DatabaseError> {
+    pub async fn mark_tried(&self, app: &AppId, version: ReleaseVersion) -> Result<bool, DatabaseError> {
         self.write(|mut transaction| async move {
             let under_way = find_under_way(&mut transaction, app).await?;
             let starting = ReleaseState::Starting;
             if !under_way.is_some_and(|found| found.version == version && found.state == starting) {
-                return Ok(());
+                return Ok(false);
             }
             let reason = format!("{version} is tried out in its place");
             end_canaries(&mut transaction, app, &[ReleaseState::Canary], &reason).await?;
             settle(&mut transaction, app, version, &[starting], ReleaseState::Canary, None).await?;
-            transaction.commit().await
+            transaction.commit().await?;
+            Ok(true)
         })
         .await
     }
@@ -61,6 +63,27 @@ impl Database {
             let content = content(&mut transaction, canary).await?;
             transaction.commit().await?;
             Ok(Released { release, build: content.build, config: content.config })
+        })
+        .await
+    }
+
+    /// Ends the release `version` for this `reason` if it is tried out, or about to be, and new releases get no requests;
+    /// tells whether it did. What was promoted meanwhile goes on, and so does what gets requests again.
+    pub async fn end_without_requests(
+        &self,
+        app: &AppId,
+        version: ReleaseVersion,
+        reason: &str,
+    ) -> Result<bool, DatabaseError> {
+        const TRIED: [ReleaseState; 2] = [ReleaseState::Starting, ReleaseState::Canary];
+        self.write(|mut transaction| async move {
+            if canary::weight(&app_settings(&mut transaction, app).await?) > 0 {
+                return Ok(false);
+            }
+            let ended = ReleaseState::Ended;
+            let is_ended = settle(&mut transaction, app, version, &TRIED, ended, Some(reason)).await?;
+            transaction.commit().await?;
+            Ok(is_ended)
         })
         .await
     }

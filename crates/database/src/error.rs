@@ -1,6 +1,6 @@
 //! Why a call of the database failed.
 
-use deis_model::AppId;
+use deis_model::{AppId, ReleaseState, ReleaseVersion};
 
 /// What went wrong, on what, and what to do about it.
 #[derive(Debug, thiserror::Error)]
@@ -89,11 +89,15 @@ pub enum DatabaseError {
         /// How many there were.
         copied: u64,
     },
-    /// The app has a release that is being deployed; it must become deployed or failed first.
-    #[error("{app} is deploying another release")]
+    /// The app has a release under way; it must get where it goes, or fail, first.
+    #[error("{}", busy(app, *version, *state))]
     Busy {
         /// The app.
         app: AppId,
+        /// The release.
+        version: ReleaseVersion,
+        /// What is being done with it.
+        state: ReleaseState,
     },
     /// What was to be made exists, perhaps as somebody else's.
     #[error("it exists already")]
@@ -135,6 +139,16 @@ pub enum DatabaseError {
         /// The engine's words.
         source: sqlx::Error,
     },
+}
+
+/// What the app is doing with a release that is under way, and what to do about it.
+fn busy(app: &AppId, version: ReleaseVersion, state: ReleaseState) -> String {
+    const CURE: &str = "wait for it, or end it with deis canary:end";
+    match state {
+        ReleaseState::Starting => format!("{app} is starting {version}, to try it out; {CURE}"),
+        ReleaseState::Promoted => format!("{app} is deploying {version}, which was promoted; {CURE}"),
+        _ => format!("{app} is deploying {version}; wait for it"),
+    }
 }
 
 /// The codes with which the engines say that the disk is full: SQLite's `SQLITE_FULL` and `SQLITE_IOERR_SHMSIZE` for the

@@ -177,7 +177,7 @@ async fn base_unless_busy(transaction: &mut Transaction, app: &AppId) -> Result<
 /// Fails with `Busy` while a release of the app is under way.
 pub(crate) async fn refuse_busy(transaction: &mut Transaction, app: &AppId) -> Result<(), DatabaseError> {
     match find_under_way(transaction, app).await? {
-        Some(_) => Err(DatabaseError::Busy { app: app.clone() }),
+        Some(Release { version, state, .. }) => Err(DatabaseError::Busy { app: app.clone(), version, state }),
         None => Ok(()),
     }
 }

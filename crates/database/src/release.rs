@@ -60,23 +60,27 @@ impl Database {
     }
 
     /// Notes that the pending release `version` serves, fits the formation to its build and ends another one that is
-    /// tried out, in the same step.
+    /// tried out, in the same step; tells whether it serves.
     ///
     /// Does nothing if that release is not to be deployed any more.
-    pub async fn mark_deployed(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DatabaseError> {
+    pub async fn mark_deployed(&self, app: &AppId, version: ReleaseVersion) -> Result<bool, DatabaseError> {
         const PENDING: [ReleaseState; 2] = [ReleaseState::Pending, ReleaseState::Promoted];
         self.write(|mut transaction| async move {
-            if settle(&mut transaction, app, version, &PENDING, ReleaseState::Deployed, None).await? {
+            let deployed = ReleaseState::Deployed;
+            let is_new = settle(&mut transaction, app, version, &PENDING, deployed, None).await?;
+            if is_new {
                 fit_formation(&mut transaction, app, version).await?;
                 let reason = format!("{version} took the place of all before it");
                 end_canaries(&mut transaction, app, &[ReleaseState::Canary], &reason).await?;
             }
-            transaction.commit().await
+            transaction.commit().await?;
+            Ok(is_new)
         })
         .await
     }
 
-    /// Notes that the release `version`, which is pending or tried out, will not serve, and why. The formation stays.
+    /// Notes that the release `version`, which is pending or tried out, will not serve, and why; tells whether
+    /// that is news. The formation stays.
     ///
     /// Does nothing if that release is neither any more.
     pub async fn mark_failed(
@@ -84,12 +88,14 @@ impl Database {
         app: &AppId,
         version: ReleaseVersion,
         reason: &str,
-    ) -> Result<(), DatabaseError> {
+    ) -> Result<bool, DatabaseError> {
         const GOING: [ReleaseState; 4] =
             [ReleaseState::Pending, ReleaseState::Starting, ReleaseState::Canary, ReleaseState::Promoted];
         self.write(|mut transaction| async move {
-            settle(&mut transaction, app, version, &GOING, ReleaseState::Failed, Some(reason)).await?;
-            transaction.commit().await
+            let failed = ReleaseState::Failed;
+            let is_new = settle(&mut transaction, app, version, &GOING, failed, Some(reason)).await?;
+            transaction.commit().await?;
+            Ok(is_new)
         })
         .await
     }

@@ -60,11 +60,6 @@ impl ReleaseState {
     pub fn is_under_way(self) -> bool {
         matches!(self, Self::Pending | Self::Starting | Self::Promoted)
     }
-
-    /// Whether the release has got what it was made for.
-    pub fn serves(self) -> bool {
-        matches!(self, Self::Canary | Self::Deployed)
-    }
 }
 
 /// A release as stored.

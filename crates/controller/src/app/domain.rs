@@ -71,13 +71,13 @@ impl Platform {
         AppId::parse(base.strip_suffix(&*self.domain)?.strip_suffix('.')?).ok()
     }
 
-    /// Waits until routers know what was changed about `app`, within reason.
+    /// Waits until routers know what was changed about `app`, within reason. Whatever is under way, there is something
+    /// that serves, and whose routes are to be known.
     pub(super) async fn await_routers(&self, app: &AppId) {
         self.deploys.wake(app);
-        let Ok(Some(current)) = self.database.current(app).await else { return };
-        let release = self.database.release(app, current.version).await;
-        if release.is_ok_and(|release| release.is_some_and(|found| found.state.serves())) {
-            let routed = self.deploys.await_release(app, current.version);
+        let Ok(Some(desired)) = self.database.desired(app).await else { return };
+        if let Some(deployed) = desired.deployed {
+            let routed = self.deploys.await_release(app, deployed.version);
             // Slow routers are no reason to refuse what is already written.
             let _ = tokio::time::timeout(ROUTERS_WAIT, routed).await;
         }

@@ -82,12 +82,12 @@ impl Reconciler {
             return Ok(Next::SETTLED);
         }
         if desired.is_tried_out(version) {
-            database.mark_tried(app, version).await?;
-            let weight = canary::weight(&desired.settings);
-            info!(app = %app, release = %version, weight, "tried out");
-            self.shared.events.say(app, format!("{version} is tried out on {weight} % of the requests"));
-        } else {
-            database.mark_deployed(app, version).await?;
+            if database.mark_tried(app, version).await? {
+                let weight = canary::weight(&desired.settings);
+                info!(app = %app, release = %version, weight, "tried out");
+                self.shared.events.say(app, format!("{version} is tried out on {weight} % of the requests"));
+            }
+        } else if database.mark_deployed(app, version).await? {
             info!(app = %app, release = %version, "deployed");
         }
         Ok(Next::NOW)
@@ -96,7 +96,7 @@ impl Reconciler {
     /// Ends what gets no requests any more.
     async fn end(&self, desired: &Desired, release: &ReleaseContent) -> Result<Next, PassError> {
         let reason = "its part of the requests was set to 0";
-        if self.shared.database.end_canaries(&desired.app, reason).await? {
+        if self.shared.database.end_without_requests(&desired.app, release.version, reason).await? {
             self.shared.events.say(&desired.app, format!("{} was ended: {reason}", release.version));
         }
         Ok(Next::NOW)
@@ -157,10 +157,12 @@ impl Reconciler {
         release: &ReleaseContent,
         reason: String,
     ) -> Result<Next, PassError> {
+        if !self.shared.database.mark_failed(&desired.app, release.version, &reason).await? {
+            return Ok(Next::NOW);
+        }
         // The lines after the first are the app's own words, which may hold secrets.
         let cause = reason.lines().next();
         info!(app = %desired.app, release = %release.version, cause, "release failed");
-        self.shared.database.mark_failed(&desired.app, release.version, &reason).await?;
         for line in failure::log_lines(release.version, &reason) {
             self.shared.events.say(&desired.app, line);
         }

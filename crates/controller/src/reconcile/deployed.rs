@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use deis_model::plan::{Verdict, plan};
-use deis_model::{AppId, ContainerStatus, Desired, ProcessType, ReleaseVersion, Workload};
+use deis_model::{AppId, ContainerStatus, Desired, ProcessType, ReleaseVersion, Workload, intent};
 use deis_scheduler::SchedulerError;
 
 use super::Reconciler;
 use super::app_state::{AppState, Memory};
-use super::image::wanted;
+use super::image::{wanted, with_surge};
 use super::next::Next;
 use super::pass::{PassError, is_passing, look_again};
 use super::standing::Refusal;
@@ -20,7 +20,8 @@ const REFUSED_LOOK: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(super) struct Deployed {
     pub(super) workloads: Vec<Workload>,
-    /// The containers of the release that is tried out beside it: their names and numbers, not what they run.
+    /// The containers of the release that is tried out beside it, promoted or not: their names and numbers, not what they
+    /// run.
     canary: Vec<Workload>,
     /// Whether its image is available, so that more of it can start.
     can_start: bool,
@@ -52,8 +53,8 @@ impl Reconciler {
         };
         let can_start = workloads.is_some();
         let workloads = workloads.unwrap_or_else(|| wanted(desired, release, &[], memory));
-        let canary = desired.tried_out().map(|release| wanted(desired, release, &[], memory));
-        Ok(Deployed { workloads, canary: canary.unwrap_or_default(), can_start, refusal })
+        let canary = with_surge(intent::canary_workloads(desired), memory);
+        Ok(Deployed { workloads, canary, can_start, refusal })
     }
 
     /// Keeps the deployed release as it should be, and notes how it stands.

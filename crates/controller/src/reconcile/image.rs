@@ -64,7 +64,11 @@ pub(super) fn wanted(
     ports: &[u16],
     memory: &Memory,
 ) -> Vec<Workload> {
-    let mut workloads = intent::workloads(desired, release, ports);
+    with_surge(intent::workloads(desired, release, ports), memory)
+}
+
+/// `workloads` with extra containers for a restart.
+pub(super) fn with_surge(mut workloads: Vec<Workload>, memory: &Memory) -> Vec<Workload> {
     for workload in &mut workloads {
         workload.replicas += memory.restart.surge(&workload.id);
     }

@@ -19,11 +19,13 @@ pub(crate) struct FakeDeploys {
     failure: Mutex<Option<String>>,
     /// Whether releases stay pending.
     held: AtomicBool,
+    /// The releases that were waited for.
+    awaited: Mutex<Vec<ReleaseVersion>>,
 }
 
 impl FakeDeploys {
     pub(crate) fn new(database: Database) -> Self {
-        Self { database, failure: Mutex::default(), held: AtomicBool::new(false) }
+        Self { database, failure: Mutex::default(), held: AtomicBool::new(false), awaited: Mutex::default() }
     }
 
     /// From now on everything fails with this reason; `None` ends it.
@@ -36,6 +38,11 @@ impl FakeDeploys {
         self.held.store(held, Ordering::SeqCst);
     }
 
+    /// The releases that were waited for.
+    pub(crate) fn awaited(&self) -> Vec<ReleaseVersion> {
+        self.awaited.lock().unwrap().clone()
+    }
+
     fn check(&self) -> Result<(), DeployError> {
         self.failure.lock().unwrap().clone().map_or(Ok(()), |reason| Err(DeployError::Failed(reason)))
     }
@@ -44,7 +51,7 @@ impl FakeDeploys {
         let settled = match self.check() {
             Err(error) => self.database.mark_failed(app, version, &error.to_string()).await,
             Ok(()) => match self.database.mark_tried(app, version).await {
-                Ok(()) => self.database.mark_deployed(app, version).await,
+                Ok(_) => self.database.mark_deployed(app, version).await,
                 failed => failed,
             },
         };
@@ -70,6 +77,7 @@ impl Deploys for FakeDeploys {
     fn wake(&self, _: &AppId) {}
 
     async fn await_release(&self, app: &AppId, version: ReleaseVersion) -> Result<(), DeployError> {
+        self.awaited.lock().unwrap().push(version);
         while self.held.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }

@@ -1,5 +1,8 @@
 //! Domains.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::platform::Platform;
 
 async fn check_refused(domain: &str, message: &str) {
@@ -87,4 +90,30 @@ async fn collaborators_add_domains_but_do_not_remove_them() {
     assert_eq!(added.json()["owner"], "eve");
     platform.check("eve", "DELETE /v1/apps/blog/domains/a.com", "", 403, "…").await;
     platform.check("ann", "DELETE /v1/apps/blog/domains/a.com", "", 204, "").await;
+}
+
+#[tokio::test]
+async fn a_domain_is_known_to_routers_while_another_release_is_on_its_way() {
+    let platform = Arc::new(Platform::start().await.with_build().await);
+    platform.deploys.hold(true);
+    let call = |call: &'static str, body: &'static str| {
+        let platform = Arc::clone(&platform);
+        tokio::spawn(async move { platform.check("bob", call, body, 201, "…").await })
+    };
+    let awaits = async |version: &str| {
+        let is_awaited = || platform.deploys.awaited().last().is_some_and(|last| last.to_string() == version);
+        let wait = async {
+            while !is_awaited() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it is waited for");
+    };
+    let released = call("POST /v1/apps/blog/config/", r#"{"values": {"A": "1"}}"#);
+    awaits("v3").await;
+    let added = call("POST /v1/apps/blog/domains/", r#"{"domain": "a.com"}"#);
+    awaits("v2").await;
+    platform.deploys.hold(false);
+    added.await.unwrap();
+    released.await.unwrap();
 }

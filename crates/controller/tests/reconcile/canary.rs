@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use deis_api::internal::RoutesRequest;
 use deis_controller::app::Deploys;
-use deis_model::{AppRoute, ReleaseState, ReleaseVersion};
+use deis_model::{AppRoute, ProcessType, ReleaseState, ReleaseVersion};
 
 use crate::bench::Bench;
 
 /// Long enough for a good release, short enough to wait for in vain.
 const SHORT: Duration = Duration::from_secs(5);
+
+/// Longer than anything takes that is not to end by itself.
+const LONG: Duration = Duration::from_secs(600);
 
 fn version(number: u32) -> ReleaseVersion {
     ReleaseVersion::new(number).unwrap()
@@ -29,7 +32,14 @@ impl Bench {
 
     /// `v2` serves with so many containers, and `v3` is tried out by so many of a hundred requests.
     async fn trying(replicas: u32, weight: &str) -> Self {
-        let bench = Self::start().await;
+        Self::trying_within(Duration::from_secs(20), replicas, weight).await
+    }
+
+    /// The same, where a release may take so long to get ready.
+    async fn trying_within(ready_timeout: Duration, replicas: u32, weight: &str) -> Self {
+        let bench = Self::quiet(ready_timeout).await;
+        bench.reconcile();
+        bench.report();
         bench.push("good").await.unwrap();
         bench.scale(replicas).await.unwrap();
         bench.weigh(weight).await;
@@ -169,7 +179,7 @@ async fn a_canary_that_falls_ill_ends_by_itself() {
     bench.push("good").await.unwrap();
     bench.weigh("10").await;
     bench.push("better").await.unwrap();
-    *bench.ill.lock().unwrap() = Some(version(3));
+    *bench.ill.lock().unwrap() = Some("blog_v3.");
     bench.tries(" 0").await;
     bench.tries("").await;
     bench.settles_on(&["blog_v2.web.1"]).await;
@@ -215,6 +225,25 @@ async fn a_restart_makes_a_canary_anew_too() {
     assert_ne!(bench.id("blog_v2.web.1").await, serving);
     assert_ne!(bench.id("blog_v3.web.1").await, tried);
     bench.tries("v3.web.1 10").await;
+}
+
+#[tokio::test]
+async fn a_canary_that_is_being_promoted_is_listed_and_restarted_like_any_other() {
+    let bench = Bench::trying_within(LONG, 4, "50").await;
+    *bench.ill.lock().unwrap() = Some("blog_v3.web.4");
+    bench.database.promote(&bench.app).await.unwrap();
+    let serving = ["blog_v2.web.1", "blog_v2.web.2", "blog_v2.web.3", "blog_v2.web.4"];
+    let promoted = ["blog_v3.web.1", "blog_v3.web.2", "blog_v3.web.3", "blog_v3.web.4"];
+    bench.settles_on(&[serving, promoted].concat()).await;
+    bench.lists(&["v2.1", "v2.2", "v2.3", "v2.4", "v3.1", "v3.2"]).await;
+    let tried = bench.id("blog_v3.web.1").await;
+    let restarted = bench.deployer.restart(&bench.app, Some(&ProcessType::web()), Some(1)).await.unwrap();
+    assert_eq!(restarted.len(), 2);
+    assert_ne!(bench.id("blog_v3.web.1").await, tried);
+    assert_eq!(bench.state(3).await, ReleaseState::Promoted);
+    *bench.ill.lock().unwrap() = None;
+    bench.deployer.await_release(&bench.app, version(3)).await.unwrap();
+    bench.settles_on(&promoted).await;
 }
 
 #[tokio::test]

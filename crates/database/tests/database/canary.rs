@@ -13,6 +13,9 @@ on_both_engines! {
     going_back_takes_effect_for_all_and_ends_what_is_tried_out,
     nothing_is_made_of_a_canary_that_gets_no_requests,
     a_canary_that_fails_takes_nothing_with_it,
+    only_what_gets_no_requests_now_is_ended_for_that,
+    what_becomes_of_a_release_is_news_once,
+    who_has_to_wait_is_told_for_what,
     images_of_canaries_are_in_use,
 }
 
@@ -184,4 +187,59 @@ async fn images_of_canaries_are_in_use(databases: Databases) {
     let images: Vec<_> =
         database.images_in_use(0).await.unwrap().into_iter().map(|(_, image)| image).collect();
     assert_eq!(images, ["new", "stable"]);
+}
+
+async fn only_what_gets_no_requests_now_is_ended_for_that(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
+    push(&database, &blog, "new").await;
+    database.mark_tried(&blog, version(3)).await.unwrap();
+    let end = async || database.end_without_requests(&blog, version(3), "no part").await.unwrap();
+    assert!(!end().await, "it gets requests");
+    weigh(&database, &blog, "0").await;
+    database.promote(&blog).await.unwrap();
+    assert!(!end().await, "it is being deployed for all");
+    check(&database, &blog, "v3:promoted v2:deployed").await;
+    database.mark_failed(&blog, version(3), "ill").await.unwrap();
+    weigh(&database, &blog, "10").await;
+    push(&database, &blog, "newer").await;
+    database.mark_tried(&blog, version(4)).await.unwrap();
+    weigh(&database, &blog, "0").await;
+    assert!(!end().await, "another one is meant");
+    assert!(database.end_without_requests(&blog, version(4), "no part").await.unwrap());
+    check(&database, &blog, "v4:ended v3:failed v2:deployed").await;
+}
+
+async fn what_becomes_of_a_release_is_news_once(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
+    push(&database, &blog, "new").await;
+    assert!(!database.mark_deployed(&blog, version(3)).await.unwrap(), "it is to be tried out");
+    assert!(database.mark_tried(&blog, version(3)).await.unwrap());
+    assert!(!database.mark_tried(&blog, version(3)).await.unwrap());
+    database.promote(&blog).await.unwrap();
+    assert!(database.mark_deployed(&blog, version(3)).await.unwrap());
+    assert!(!database.mark_deployed(&blog, version(3)).await.unwrap());
+    assert!(!database.mark_failed(&blog, version(3), "late").await.unwrap());
+    push(&database, &blog, "newer").await;
+    assert!(database.mark_failed(&blog, version(4), "ill").await.unwrap());
+    assert!(!database.mark_failed(&blog, version(4), "ill").await.unwrap());
+}
+
+async fn who_has_to_wait_is_told_for_what(databases: Databases) {
+    let (database, blog) = blog(&databases).await;
+    let refused = async || database.release_rollback(&blog, "ann", None).await.unwrap_err().to_string();
+    push(&database, &blog, "new").await;
+    assert_eq!(
+        refused().await,
+        "blog is starting v3, to try it out; wait for it, or end it with deis canary:end"
+    );
+    database.mark_tried(&blog, version(3)).await.unwrap();
+    database.promote(&blog).await.unwrap();
+    assert_eq!(
+        refused().await,
+        "blog is deploying v3, which was promoted; wait for it, or end it with deis canary:end"
+    );
+    database.mark_deployed(&blog, version(3)).await.unwrap();
+    weigh(&database, &blog, "0").await;
+    push(&database, &blog, "newer").await;
+    assert_eq!(refused().await, "blog is deploying v4; wait for it");
 }

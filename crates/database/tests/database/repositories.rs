@@ -409,10 +409,11 @@ async fn images_of_new_and_serving_releases_are_in_use(databases: Databases) {
         let released =
             database.release_build(&blog, NewBuild { image: image.to_owned(), ..self::image("web") }).await;
         let version = released.expect("nothing is pending").release.version;
-        match works {
-            true => database.mark_deployed(&blog, version).await.expect("it is pending"),
-            false => database.mark_failed(&blog, version, "crashed").await.expect("it is pending"),
-        }
+        let is_noted = match works {
+            true => database.mark_deployed(&blog, version).await,
+            false => database.mark_failed(&blog, version, "crashed").await,
+        };
+        assert!(is_noted.expect("the database answers"), "it is pending");
     }
     let in_use = database.images_in_use(1).await.expect("the database answers");
     assert_eq!(in_use, [(blog.clone(), "four".to_owned()), (blog, "two".to_owned())]);
