@@ -49,6 +49,8 @@ pub(crate) struct Gauges {
     pub(crate) generation: u64,
     /// Seconds since the controller was heard; none if it never was.
     pub(crate) controller_age: Option<f64>,
+    /// When the first certificate ends, in seconds since 1970; none if there is none.
+    pub(crate) certificate_end: Option<u64>,
     /// Connections and tunnels that are being served.
     pub(crate) tasks: usize,
     /// Idle connections that are kept to endpoints.
@@ -94,6 +96,9 @@ impl Counters {
         page.gauge("table_generation", gauges.generation);
         if let Some(age) = gauges.controller_age {
             page.gauge("controller_heard_seconds", age);
+        }
+        if let Some(end) = gauges.certificate_end {
+            page.gauge("certificate_end_timestamp_seconds", end);
         }
         if let Some(memory) = gauges.memory {
             // A name that all programs share, by which dashboards find it.
@@ -160,6 +165,7 @@ mod tests {
             endpoints: 5,
             generation: 7,
             controller_age: Some(1.5),
+            certificate_end: Some(1_800_000_000),
             tasks: 9,
             kept_links: 4,
             memory: None,
@@ -175,6 +181,7 @@ mod tests {
             "deis_router_links_idle 4",
             "deis_router_table_generation 7",
             "deis_router_controller_heard_seconds 1.5",
+            "deis_router_certificate_end_timestamp_seconds 1800000000",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} in {text}");
         }

@@ -14,7 +14,6 @@ use crate::entrance::{Arrival, Entrance};
 use crate::error::RouterError;
 use crate::handover::{self, Estate};
 use crate::listener::{Acceptor, Sockets};
-use crate::places::Places;
 use crate::ports::Ports;
 use crate::router::Addresses;
 use crate::shared::Shared;
@@ -84,7 +83,7 @@ impl Doors {
         let ports = Ports::new(Arc::clone(shared), self.sockets, Arc::clone(&estate), status, own);
         let git = Acceptor::all(self.git, shared.config.limits.git_connections).map_err(RouterError::Core)?;
         let service = Service {
-            cores: serve_visitors(shared, Entrances::connect(self.http, self.https, &shared.places))?,
+            cores: serve_visitors(shared, Entrances::connect(self.http, self.https, shared))?,
             git,
             health: serve_health(shared, self.health, &unasked)?,
             ports: tokio::spawn(ports.keep()),
@@ -131,17 +130,18 @@ struct Entrances {
 
 impl Entrances {
     /// One for each core, with one socket of each of the addresses that `http` and `https` listen on.
-    fn connect(http: Vec<Vec<TcpListener>>, https: Vec<Vec<TcpListener>>, places: &Places) -> Vec<Self> {
+    fn connect(http: Vec<Vec<TcpListener>>, https: Vec<Vec<TcpListener>>, shared: &Shared) -> Vec<Self> {
+        let (places, patience) = (&shared.places, shared.config.timeouts.shutdown_idle);
         let count = http.iter().chain(&https).map(Vec::len).max().unwrap_or(0);
         let mut cores: Vec<Self> = (0..count).map(|_| Self::default()).collect();
         for sockets in http {
-            Entrance::connect(sockets, places)
+            Entrance::connect(sockets, places, patience)
                 .into_iter()
                 .zip(&mut cores)
                 .for_each(|(one, core)| core.plain.push(one));
         }
         for sockets in https {
-            Entrance::connect(sockets, places)
+            Entrance::connect(sockets, places, patience)
                 .into_iter()
                 .zip(&mut cores)
                 .for_each(|(one, core)| core.secured.push(one));

@@ -159,7 +159,7 @@ impl Ports {
                 tasks.spawn(async move {
                     if let Some(ends) = announced::ends(&shared, &mut stream, peer).await
                         && let Some(member) =
-                            shared.count_in(&shared.visitors, ends.client.ip(), ends.is_announced)
+                            shared.count_in(&shared.callers, ends.client.ip(), ends.is_announced)
                     {
                         passage::serve(&shared, stream, ends, |table| table.apps.get(&app)).await;
                         drop(member);

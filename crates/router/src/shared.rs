@@ -4,6 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
@@ -67,8 +68,10 @@ pub(crate) struct Shared {
     pub(crate) ending: CancellationToken,
     /// Visitors' connections.
     pub(crate) places: Places,
-    /// How many of them, and of those at ports of apps' own, are whose.
+    /// How many of them are whose.
     pub(crate) visitors: Households,
+    /// The same of those at ports of apps' own.
+    pub(crate) callers: Households,
     /// The same of git clients'.
     pub(crate) pushers: Households,
     /// What common requests' connections do, and until when.
@@ -86,6 +89,7 @@ impl Shared {
         let table = Arc::new(ArcSwap::from_pointee(maker.build(routes, &Table::default())));
         let places = Places::new(config.limits.connections, config.cores);
         let visitors = Households::new(config.limits.connections);
+        let callers = Households::new(config.limits.passages);
         let pushers = Households::new(config.limits.git_connections);
         let ending = CancellationToken::new();
         let prober = Prober::new(maker.clock, config.timeouts.connect_if_others, ending.clone());
@@ -112,6 +116,7 @@ impl Shared {
             prober,
             places,
             visitors,
+            callers,
             pushers,
             pulses,
             controller_heard: AtomicU64::new(0),
@@ -235,6 +240,7 @@ impl Shared {
     fn gauges(&self) -> Gauges {
         let table = self.table.load();
         let in_flight = table.endpoints().map(|endpoint| endpoint.in_flight()).sum();
+        let seconds = |end: SystemTime| end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let (heard, now) = (self.controller_heard.load(Relaxed), self.clock.now());
         Gauges {
             in_flight,
@@ -242,6 +248,7 @@ impl Shared {
             endpoints: table.endpoints().count(),
             generation: table.generation,
             controller_age: (heard != 0).then(|| now.saturating_sub(heard) as f64 / 1000.0),
+            certificate_end: table.first_certificate_end().map(seconds),
             tasks: self.tasks.len(),
             kept_links: self.kept_links(),
             memory: resident_bytes(),

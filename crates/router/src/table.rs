@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use deis_api::internal::PlatformRoutes;
 use deis_model::AppId;
@@ -54,6 +55,12 @@ impl Table {
     /// How many apps it holds.
     pub(crate) fn app_count(&self) -> usize {
         self.apps.len()
+    }
+
+    /// When the first certificate ends that visitors are shown and no other one takes the place of; none if there is none.
+    pub(crate) fn first_certificate_end(&self) -> Option<SystemTime> {
+        let platform = self.platform_certificate.usable().map(|pair| pair.ends());
+        self.apps.values().filter_map(|service| service.certificates.first_end()).chain(platform).min()
     }
 
     /// Every service in it.

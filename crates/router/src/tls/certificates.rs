@@ -17,6 +17,8 @@ pub(crate) struct Certificates {
     /// What they were read from; none if it has none.
     source: Option<Arc<AppRoute>>,
     read: Arc<Read>,
+    /// When the first of the app's hosts is left without one that counts, of those that have any.
+    first_end: Option<SystemTime>,
 }
 
 /// What was read of certificates.
@@ -47,7 +49,7 @@ impl Certificates {
                 return Arc::clone(previous);
             }
             if source.certificates == route.certificates {
-                return Arc::new(Self { source: Some(Arc::clone(route)), read: Arc::clone(&previous.read) });
+                return Self::new(route, Arc::clone(&previous.read));
             }
         }
         if route.certificates.is_empty() {
@@ -56,19 +58,26 @@ impl Certificates {
                 _ => Arc::default(),
             };
         }
-        let read = Read::of(route, previous.map(AsRef::as_ref), cache);
-        Arc::new(Self { source: Some(Arc::clone(route)), read: Arc::new(read) })
+        Self::new(route, Read::of(route, previous.map(AsRef::as_ref), cache).into())
+    }
+
+    fn new(route: &Arc<AppRoute>, read: Arc<Read>) -> Arc<Self> {
+        let last_end = |host: &String| read.candidates(host).map(|(_, pair)| pair.ends()).max();
+        let first_end = route.hosts.iter().filter_map(last_end).min();
+        Arc::new(Self { source: Some(Arc::clone(route)), read, first_end })
+    }
+
+    /// When the first of the app's hosts is left without a certificate that counts, of those that have any.
+    pub(crate) fn first_end(&self) -> Option<SystemTime> {
+        self.first_end
     }
 
     /// The best for `wish`.
     pub(crate) fn find(&self, wish: &Wish<'_>) -> Option<&Arc<Pair>> {
-        let by_name = &self.read.by_name;
-        if by_name.is_empty() {
+        if self.read.by_name.is_empty() {
             return None;
         }
-        let exact = by_name.get(wish.host).into_iter().flatten().map(|pair| (true, pair));
-        let wildcard = wildcard(wish.host).and_then(|name| by_name.get(name.as_str()));
-        let all = exact.chain(wildcard.into_iter().flatten().map(|pair| (false, pair)));
+        let all = self.read.candidates(wish.host);
         let suiting = all.filter(|(_, pair)| wish.schemes.is_none_or(|schemes| pair.suits(schemes)));
         suiting
             .max_by_key(|(is_exact, pair)| (pair.is_valid_at(wish.now), *is_exact, pair.ends()))
@@ -96,6 +105,13 @@ impl Read {
             }
         }
         Self { pairs, by_name }
+    }
+
+    /// Those for `host`, and whether they are for the very name.
+    fn candidates(&self, host: &str) -> impl Iterator<Item = (bool, &Arc<Pair>)> {
+        let exact = self.by_name.get(host).into_iter().flatten().map(|pair| (true, pair));
+        let wildcard = wildcard(host).and_then(|name| self.by_name.get(name.as_str()));
+        exact.chain(wildcard.into_iter().flatten().map(|pair| (false, pair)))
     }
 }
 

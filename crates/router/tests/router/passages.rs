@@ -92,6 +92,32 @@ async fn an_app_is_reached_at_its_own_port_for_as_long_as_it_has_one() {
 }
 
 #[tokio::test]
+async fn one_client_has_a_part_of_the_connections_at_ports_whatever_there_may_be_elsewhere() {
+    let scene = Scene::with(|config| config.limits.passages = 10).await;
+    let (app, reserved) = (echo("first").await, reserve());
+    scene.route("blog", 1, &[&app]).await;
+    set(&scene, "blog", &[("tcp/port", &reserved.port.to_string())]).await;
+    // No load balancer is at the test's address.
+    let mesh = [("tcp/ports", &*format!("{0}-{0}", reserved.port)), ("proxyRealIpCidr", "192.0.2.0/24")];
+    scene.platform(PlatformRoutes { settings: settings(&mesh), ..PlatformRoutes::default() }).await;
+    drop(connect(reserved.port).await);
+    let address = SocketAddr::from(([127, 0, 0, 1], reserved.port));
+    let mut kept = Vec::new();
+    let full = async {
+        while kept.len() < 2 {
+            let mut client = TcpStream::connect(address).await.expect("it listens");
+            // Those before it are counted until the router has noticed that they are gone.
+            if is_answered(&mut client).await {
+                kept.push(client);
+            }
+        }
+    };
+    tokio::time::timeout(crate::support::PATIENCE, full).await.expect("two are let in");
+    let mut third = TcpStream::connect(address).await.expect("it listens");
+    assert!(!is_answered(&mut third).await);
+}
+
+#[tokio::test]
 async fn a_replaced_container_keeps_its_connections_and_is_draining_until_they_end() {
     let (scene, reserved) = (Scene::new().await, reserve());
     let (old, new) = (echo("old").await, echo("new").await);

@@ -112,3 +112,21 @@ fn an_app_without_certificates_costs_nothing() {
     let gone = Certificates::of(&route(&[]), Some(&some), &cache);
     assert!(gone.find(&Wish { host: "a.test", schemes: None, now: day(100) }).is_none());
 }
+
+/// On which day the first of `hosts` is left without a certificate.
+fn check_first_end(pairs: &[KeyPair], hosts: &[&str], expected: Option<u64>) {
+    let hosts = hosts.iter().map(|host| (*host).to_owned()).collect();
+    let route = AppRoute { hosts, ..AppRoute::clone(&route(pairs)) };
+    let found = Certificates::of(&route.into(), None, &Cache::default()).first_end();
+    assert_eq!(found, expected.map(day));
+}
+
+#[test]
+fn the_first_host_that_is_left_without_a_certificate_is_what_counts() {
+    let pairs = [pair("a.test", 1, 99), pair("a.test", 1, 200), pair("*.test", 1, 300), pair("b.org", 1, 50)];
+    check_first_end(&pairs, &["a.test", "b.test", "other.example"], Some(300));
+    check_first_end(&pairs[..2], &["a.test", "b.test"], Some(200));
+    check_first_end(&pairs, &["a.test", "b.org"], Some(50));
+    check_first_end(&pairs, &["other.example"], None);
+    check_first_end(&[], &["a.test"], None);
+}
