@@ -59,6 +59,17 @@ install_commands() {
   install_packages $packages
 }
 
+# Installs the given commands without the services of the same names that come with them, which would take ports.
+install_idle() {
+  local command missing=()
+  for command in "$@"; do
+    [ -z "$(missing_packages "$command")" ] || missing+=("$command")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  install_commands "${missing[@]}"
+  ! command -v systemctl >/dev/null || as_root systemctl disable --now --quiet "${missing[@]}" || true
+}
+
 install_packages() {
   command -v apt-get >/dev/null || {
     echo "this is neither Debian nor Ubuntu: install these yourself, then run this again: $*" >&2

@@ -27,6 +27,8 @@ mod oracles;
 #[cfg(test)]
 mod passages;
 #[cfg(test)]
+mod peers;
+#[cfg(test)]
 mod platform;
 #[cfg(test)]
 mod processes;

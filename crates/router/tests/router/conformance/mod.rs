@@ -13,7 +13,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
 use futures::FutureExt;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::{App, Client, Scene, read_head};
@@ -23,13 +23,13 @@ pub(super) const HOST: &str = "Host: blog.example.com\r\n";
 
 /// One request as the app got it: all of it.
 #[derive(Clone, Debug)]
-pub(super) struct Got {
+pub(crate) struct Got {
     /// `GET / HTTP/1.1`
-    pub(super) line: String,
+    pub(crate) line: String,
     /// `name: value`, names in lower case, trailers after the others.
-    pub(super) fields: Vec<String>,
+    pub(crate) fields: Vec<String>,
     /// Without the marks of chunks.
-    pub(super) body: String,
+    pub(crate) body: String,
 }
 
 /// A router and an app that takes note of all that it gets.
@@ -68,6 +68,14 @@ pub(super) struct Passed {
     /// Beginnings of lines.
     pub(super) lacks: &'static [&'static str],
     pub(super) body: &'static str,
+}
+
+/// What clients send in the cases of RFC 9112, by name, and whether that is all of a request.
+pub(crate) fn sent() -> Vec<(&'static str, String, bool)> {
+    let whole = rfc9112::cases().map(|case| (case.name, case.sent, true));
+    let pipeline = ("9.3.2: a pipeline", rfc9112::pipeline(), true);
+    let parts = rfc9112::broken_off().map(|part| ("8: a part", part, false));
+    whole.chain([pipeline]).chain(parts).collect()
 }
 
 /// A request that is refused with 400.
@@ -197,26 +205,26 @@ async fn take_note(mut stream: TcpStream, all: Arc<Mutex<Vec<Got>>>) {
     }
 }
 
-/// Reads one request; none if `stream` ends before it does.
-async fn read_whole(stream: &mut TcpStream) -> Option<Got> {
+/// Reads one request, strictly; none if `stream` ends before it does, or it is none.
+pub(crate) async fn read_whole(stream: &mut (impl AsyncRead + Unpin)) -> Option<Got> {
     let head = read_head(stream).await?;
     let mut lines = head.strip_suffix("\r\n\r\n")?.split("\r\n");
     let line = lines.next()?.to_owned();
-    let mut fields: Vec<_> = lines.map(lower_name).collect();
+    let mut fields = lines.map(lower_name).collect::<Option<Vec<_>>>()?;
     let value = |name| fields.iter().find_map(|field| field.strip_prefix(name));
     let body = if value("transfer-encoding: ").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
         let (body, trailers) = read_chunks(stream).await?;
         fields.extend(trailers);
         body
     } else {
-        let mut body = vec![0; value("content-length: ").map_or(0, |length| length.parse().unwrap())];
+        let mut body = vec![0; value("content-length: ").map_or(Some(0), |length| length.parse().ok())?];
         stream.read_exact(&mut body).await.ok()?;
         body
     };
     Some(Got { line, fields, body: String::from_utf8(body).ok()? })
 }
 
-async fn read_chunks(stream: &mut TcpStream) -> Option<(Vec<u8>, Vec<String>)> {
+async fn read_chunks(stream: &mut (impl AsyncRead + Unpin)) -> Option<(Vec<u8>, Vec<String>)> {
     let mut body = Vec::new();
     loop {
         let size = read_line(stream).await?;
@@ -233,12 +241,12 @@ async fn read_chunks(stream: &mut TcpStream) -> Option<(Vec<u8>, Vec<String>)> {
     loop {
         match read_line(stream).await? {
             line if line.is_empty() => return Some((body, trailers)),
-            line => trailers.push(lower_name(&line)),
+            line => trailers.push(lower_name(&line)?),
         }
     }
 }
 
-async fn read_line(stream: &mut TcpStream) -> Option<String> {
+async fn read_line(stream: &mut (impl AsyncRead + Unpin)) -> Option<String> {
     let mut line = Vec::new();
     while !line.ends_with(b"\r\n") {
         line.push(stream.read_u8().await.ok()?);
@@ -247,7 +255,7 @@ async fn read_line(stream: &mut TcpStream) -> Option<String> {
     String::from_utf8(line).ok()
 }
 
-fn lower_name(line: &str) -> String {
-    let (name, value) = line.split_once(':').expect("a field has a colon");
-    format!("{}:{value}", name.to_ascii_lowercase())
+fn lower_name(line: &str) -> Option<String> {
+    let (name, value) = line.split_once(':')?;
+    Some(format!("{}:{value}", name.to_ascii_lowercase()))
 }

@@ -3,6 +3,11 @@
 use super::{Case, HOST, Passed, Stage, Then, bad, check, passed, passed_with, refused};
 use crate::support::{App, Scene};
 
+/// All that are played one by one.
+pub(super) fn cases() -> impl Iterator<Item = Case> {
+    [framing(), heads(), bad_chunks(), good_chunks(), targets(), limits()].into_iter().flatten()
+}
+
 /// A request with a body in chunks.
 fn chunked(body: &str) -> String {
     format!("POST /in HTTP/1.1\r\n{HOST}Transfer-Encoding: chunked\r\n\r\n{body}")
@@ -22,9 +27,9 @@ fn posted(fields: &str, body: &str) -> String {
     format!("POST /in HTTP/1.1\r\n{HOST}{fields}\r\n\r\n{body}")
 }
 
-#[tokio::test]
-async fn framing_that_others_read_differently_is_refused() {
-    check([
+/// Requests that end in one place for some and in another for others.
+fn framing() -> Vec<Case> {
+    vec![
         bad("6.1: both lengths", posted("Content-Length: 5\r\nTransfer-Encoding: chunked", "0\r\n\r\n")),
         bad("6.3: two lengths", posted("Content-Length: 2\r\nContent-Length: 3", "abc")),
         bad("6.3: the same length twice", posted("Content-Length: 2\r\nContent-Length: 2", "ab")),
@@ -59,13 +64,17 @@ async fn framing_that_others_read_differently_is_refused() {
         bad("2.2: line feeds alone", format!("GET /in HTTP/1.1\n{}\n", HOST.replace("\r\n", "\n"))),
         bad("2.2: one line feed alone", format!("GET /in HTTP/1.1\r\nX-A: b\n{HOST}\r\n")),
         bad("2.2: a line feed alone ends the head", format!("GET /in HTTP/1.1\r\n{HOST}\n")),
-    ])
-    .await;
+    ]
 }
 
 #[tokio::test]
-async fn heads_that_are_none_are_refused() {
-    check([
+async fn framing_that_others_read_differently_is_refused() {
+    check(framing()).await;
+}
+
+/// Heads that break a rule, and one that does not.
+fn heads() -> Vec<Case> {
+    vec![
         bad("2.2: a carriage return alone in a value", with("X-A: b\rc")),
         bad("2.2: a carriage return alone at the end", format!("GET /in HTTP/1.1\rX: y\r\n{HOST}\r\n")),
         bad("2.2: a space before the first field", format!("GET /in HTTP/1.1\r\n X-A: b\r\n{HOST}\r\n")),
@@ -88,8 +97,12 @@ async fn heads_that_are_none_are_refused() {
         bad("5.5 of RFC 9110: a value with NUL", with("X-A: b\0c")),
         bad("5.5 of RFC 9110: a value with DEL", with("X-A: b\x7fc")),
         passed("2.2: an empty line before", format!("\r\n{}", with("X-A: b")), "GET /in HTTP/1.1"),
-    ])
-    .await;
+    ]
+}
+
+#[tokio::test]
+async fn heads_that_are_none_are_refused() {
+    check(heads()).await;
 }
 
 #[tokio::test]
@@ -116,10 +129,10 @@ async fn other_ages_of_http_are_told_so() {
     assert_eq!(app.requests(), 3);
 }
 
-#[tokio::test]
-async fn bodies_in_bad_chunks_never_reach_an_app_whole() {
+/// Bodies that are cut into chunks badly.
+fn bad_chunks() -> Vec<Case> {
     let long = "x".repeat(64 * 1024);
-    check([
+    vec![
         bad("7.1: a size beyond all numbers", chunked("10000000000000000\r\nx")),
         bad("7.1: a size that overflows to a good one", chunked("10000000000000005\r\nhello\r\n0\r\n\r\n")),
         bad("7.1: a negative size", chunked("-5\r\nhello\r\n0\r\n\r\n")),
@@ -146,14 +159,18 @@ async fn bodies_in_bad_chunks_never_reach_an_app_whole() {
         bad("7.1.2: a folded trailer", chunked("5\r\nhello\r\n0\r\nX-A: b\r\n c\r\n\r\n")),
         bad("7.1.2: a space in a trailer's name", chunked("5\r\nhello\r\n0\r\nX-A : b\r\n\r\n")),
         bad("7.1.2: trailers that are too long", chunked(&format!("0\r\nX-A: {long}\r\n\r\n"))),
-    ])
-    .await;
+    ]
 }
 
 #[tokio::test]
-async fn bodies_in_good_chunks_pass() {
+async fn bodies_in_bad_chunks_never_reach_an_app_whole() {
+    check(bad_chunks()).await;
+}
+
+/// Bodies in chunks as they should be.
+fn good_chunks() -> Vec<Case> {
     let whole = || Passed { line: "POST /in HTTP/1.1", body: "hello", ..Passed::default() };
-    check([
+    vec![
         passed_with("7.1: one chunk", chunked("5\r\nhello\r\n0\r\n\r\n"), whole()),
         passed_with("7.1: two chunks", chunked("2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"), whole()),
         passed_with("7.1: zeros before sizes", chunked("0005\r\nhello\r\n000\r\n\r\n"), whole()),
@@ -180,13 +197,17 @@ async fn bodies_in_good_chunks_pass() {
                 ..whole()
             },
         ),
-    ])
-    .await;
+    ]
 }
 
 #[tokio::test]
-async fn targets_pass_as_they_are_or_not_at_all() {
-    check([
+async fn bodies_in_good_chunks_pass() {
+    check(good_chunks()).await;
+}
+
+/// Targets of every form.
+fn targets() -> Vec<Case> {
+    vec![
         passed("3.2.1: doubled slashes", to("//in//x/"), "GET //in//x/ HTTP/1.1"),
         passed("3.2.1: dots", to("/a/../b/./c"), "GET /a/../b/./c HTTP/1.1"),
         passed("3.2.1: escapes", to("/%2e%2E%2f%41%zz%00?%0d%0a"), "GET /%2e%2E%2f%41%zz%00?%0d%0a HTTP/1.1"),
@@ -222,28 +243,34 @@ async fn targets_pass_as_they_are_or_not_at_all() {
         bad("3.2: NUL", to("/i\0n")),
         bad("3.2: a carriage return", to("/i\rn")),
         bad("3.2: DEL", to("/i\x7fn")),
-    ])
-    .await;
+    ]
 }
 
 #[tokio::test]
-async fn heads_have_limits() {
+async fn targets_pass_as_they_are_or_not_at_all() {
+    check(targets()).await;
+}
+
+/// Heads that are too large, and one that is not.
+fn limits() -> Vec<Case> {
     let long = "x".repeat(40 * 1024);
     let fields = |count: usize| (0..count).map(|number| format!("X-{number}: a\r\n")).collect::<String>();
-    check([
+    vec![
         refused("5: a long field", with(&format!("X-A: {long}")), 431),
         refused("5: a field that is much too long", with(&format!("X-A: {long}{long}")), 431),
         refused("5: many fields", with(&fields(200)), 431),
         refused("3: a long target", to(&format!("/{long}")), 414),
         passed("5: not so many fields", with(fields(80).trim_end()), "GET /in HTTP/1.1"),
-    ])
-    .await;
+    ]
 }
 
 #[tokio::test]
-async fn requests_are_answered_in_their_order_whatever_they_are() {
-    let stage = Stage::new().await;
-    let mut client = stage.scene.client().await;
+async fn heads_have_limits() {
+    check(limits()).await;
+}
+
+/// All kinds of requests in a row, the last but one of which is refused.
+pub(super) fn pipeline() -> String {
     let all = [
         posted("Content-Length: 5", "GET /"),
         to("/one"),
@@ -255,7 +282,14 @@ async fn requests_are_answered_in_their_order_whatever_they_are() {
         posted("Content-Length: 1\r\nTransfer-Encoding: chunked", "0\r\n\r\n"),
         to("/never"),
     ];
-    client.send(all.concat()).await;
+    all.concat()
+}
+
+#[tokio::test]
+async fn requests_are_answered_in_their_order_whatever_they_are() {
+    let stage = Stage::new().await;
+    let mut client = stage.scene.client().await;
+    client.send(pipeline()).await;
     for status in [200, 200, 200, 200, 200, 404, 200, 400] {
         assert_eq!(client.answer().await.status, status, "9.3.2");
     }
@@ -266,16 +300,21 @@ async fn requests_are_answered_in_their_order_whatever_they_are() {
     assert_eq!(lines, [post(), path("/one"), post(), path("/in"), path("/two"), path("/three")]);
 }
 
-#[tokio::test]
-async fn an_upload_that_breaks_off_is_no_request_and_spoils_no_other() {
-    let stage = Stage::new().await;
-    for part in [
+/// Uploads without their ends.
+pub(super) fn broken_off() -> [String; 5] {
+    [
         posted("Content-Length: 50", "GET /smuggled HTTP/1.1\r\n"),
         chunked("32\r\nGET /smuggled HTTP/1.1\r\n"),
         chunked("5\r\nhello\r\n"),
         chunked("5\r\nhello\r\n0\r\n"),
         chunked("5\r\nhello\r\n0\r\nX-Sum: 1\r\n"),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_off_is_no_request_and_spoils_no_other() {
+    let stage = Stage::new().await;
+    for part in broken_off() {
         let mut client = stage.scene.client().await;
         client.send(&part).await;
         client.finish().await;
