@@ -33,9 +33,14 @@ const CONNECTION_WINDOW: u32 = 2 * 1024 * 1024;
 /// 2 MiB in all.
 const SEND_BUFFER: usize = 16 * 1024;
 
-/// Requests that the client took back before they were looked at, and those that were refused, until the connection
-/// is given up: what a rapid reset attack consists of.
+/// Requests that the client took back before they were looked at, until the connection is given up: what a rapid reset
+/// attack consists of.
 const RESETS: usize = 32;
+
+/// Requests that were refused or malformed in all the time of a connection, until it is given up. Many more than one may
+/// have at a time: a client that has not heard how many these are may begin with more, and whoever comes over another proxy's
+/// connection shares it with others. Source: RFC 9113 section 5.1.2.
+const FAULTS: usize = 1024;
 
 /// How long a client says nothing before it is asked whether it is still there, and how long it may take to answer.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -145,7 +150,7 @@ fn builder(limits: &Limits) -> Builder {
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .max_send_buffer_size(SEND_BUFFER)
         .max_pending_accept_reset_streams(RESETS)
-        .max_local_error_reset_streams(Some(RESETS))
+        .max_local_error_reset_streams(Some(FAULTS))
         .enable_connect_protocol();
     builder
 }

@@ -10,23 +10,13 @@ use http_body::Frame;
 use http_body_util::{BodyExt, Empty, Full, StreamBody};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::support::forms::{FORMS, fixed, is_passing, scene};
 use crate::support::h2::{
     DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, H2, HEADERS, Outgoing, PING, RST_STREAM, fields, request,
 };
 use crate::support::{App, Scene, read_head, until};
 
 const BLOG: &str = "http://blog.example.com";
-
-/// What differs from request to request.
-const PASSING: [&str; 3] = ["date", "x-request-id", "x-request-start"];
-
-/// A scene whose requests all take one way, with an app at `blog.example.com`.
-async fn scene(short: bool) -> (Scene, App) {
-    let scene = Scene::with(|config| config.short_way = short).await;
-    let app = App::start("blog").await;
-    scene.route("blog", 2, &[&app]).await;
-    (scene, app)
-}
 
 /// An answer without what differs each time: status, sorted headers and trailers, sorted lines of the body. None if there
 /// was none.
@@ -41,11 +31,6 @@ async fn seen(client: &H2, request: Request<Outgoing>) -> Seen {
 fn shown(headers: &HeaderMap) -> BTreeSet<String> {
     let lines = headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap()));
     lines.filter(|line| !is_passing(line)).collect()
-}
-
-fn is_passing(line: &str) -> bool {
-    let is_id = line.starts_with("request: ") || line.contains("\"request_id\"");
-    is_id || PASSING.iter().any(|name| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(": ")))
 }
 
 fn empty() -> Outgoing {
@@ -125,56 +110,11 @@ async fn requests_look_the_same_to_the_app_and_answers_to_the_visitor() {
     }
 }
 
-/// An app that answers every request with the same bytes, and then closes if `closes`.
-async fn fixed(text: &'static str, closes: bool) -> App {
-    App::raw(move |_, mut stream| async move {
-        while read_head(&mut stream).await.is_some() {
-            let _ = stream.write_all(text.as_bytes()).await;
-            if closes {
-                break;
-            }
-        }
-    })
-    .await
-}
-
 #[tokio::test]
 async fn answers_of_every_form_look_the_same() {
     let ((short, _one), (long, _other)) = (scene(true).await, scene(false).await);
-    for (text, closes) in [
-        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", false),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false),
-        ("HTTP/1.1 200 All right\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi", true),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi", false),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", false),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n3;a=b\r\n ho\r\n0\r\n\r\n", false),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-sum\r\n\r\n2\r\nhi\r\n0\r\nX-Sum: 7\r\n\r\n",
-            false,
-        ),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", false),
-        ("HTTP/1.1 200 OK\r\n\r\nuntil the end", true),
-        ("HTTP/1.1 200 OK\r\n\r\n", true),
-        ("HTTP/1.0 200 OK\r\nServer: old\r\n\r\nuntil the end", true),
-        ("HTTP/1.1 204 No Content\r\n\r\n", false),
-        ("HTTP/1.1 304 Not Modified\r\nEtag: \"1\"\r\n\r\n", false),
-        ("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", false),
-        (
-            "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\n",
-            false,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nConnection: x-mine\r\nX-Mine: 1\r\nUpgrade: h2c\r\nTE: a\r\nContent-Length: 0\r\n\r\n",
-            false,
-        ),
-        ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", true),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", true),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhi", true),
-        ("not HTTP at all\r\n\r\n", true),
-        ("", true),
-    ] {
-        let app = fixed(text, closes).await;
+    for (text, closes) in FORMS {
+        let app = fixed(text, *closes).await;
         short.route("blog", 3, &[&app]).await;
         long.route("blog", 3, &[&app]).await;
         let (one, other) = (H2::connect(short.addresses.http).await, H2::connect(long.addresses.http).await);

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::support::{App, Client, Scene, read_head};
 use tokio::io::AsyncWriteExt;
 
-/// What differs from request to request.
-const PASSING: [&str; 3] = ["date", "x-request-id", "x-request-start"];
+use crate::support::forms::{FORMS, fixed, is_passing, scene};
+use crate::support::{App, Client, Scene, read_head};
 
 /// An answer without what differs each time: status line, sorted headers, body.
 type Seen = Option<(String, BTreeSet<String>, String)>;
@@ -14,24 +13,11 @@ type Seen = Option<(String, BTreeSet<String>, String)>;
 async fn seen(client: &mut Client) -> Seen {
     let answer = client.try_answer().await?;
     let shown = |(name, value): &(String, String)| format!("{name}: {value}");
-    let headers = answer.headers.iter().filter(|(name, _)| !PASSING.contains(&name.as_str())).map(shown);
+    let headers = answer.headers.iter().map(shown).filter(|line| !is_passing(line));
     // The app shows what it got in any order.
     let mut lines: Vec<_> = answer.text().lines().filter(|line| !is_passing(line)).collect();
     lines.sort_unstable();
     Some((answer.line.clone(), headers.collect(), lines.join("\n")))
-}
-
-fn is_passing(line: &str) -> bool {
-    let is_id = line.starts_with("request: ") || line.contains("\"request_id\"");
-    is_id || PASSING.iter().any(|name| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(": ")))
-}
-
-/// A scene whose requests all take one way, with an app at `blog.example.com`.
-async fn scene(short: bool) -> (Scene, App) {
-    let scene = Scene::with(|config| config.short_way = short).await;
-    let app = App::start("blog").await;
-    scene.route("blog", 2, &[&app]).await;
-    (scene, app)
 }
 
 /// Sends `text` on a connection of its own and shows the answers, of which there should be `count`.
@@ -96,48 +82,11 @@ async fn requests_look_the_same_to_the_app_and_answers_to_the_visitor() {
     }
 }
 
-/// An app that answers every request with the same bytes, and then closes if `closes`.
-async fn fixed(text: &'static str, closes: bool) -> App {
-    App::raw(move |_, mut stream| async move {
-        while read_head(&mut stream).await.is_some() {
-            let _ = stream.write_all(text.as_bytes()).await;
-            if closes {
-                break;
-            }
-        }
-    })
-    .await
-}
-
 #[tokio::test]
 async fn answers_of_every_form_look_the_same() {
     let ((short, _one), (long, _other)) = (scene(true).await, scene(false).await);
-    for (text, closes) in [
-        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", false),
-        ("HTTP/1.1 200 All right\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi", true),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi", false),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", false),
-        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n", false),
-        ("HTTP/1.1 200 OK\r\n\r\nuntil the end", true),
-        ("HTTP/1.1 200 OK\r\n\r\n", true),
-        ("HTTP/1.0 200 OK\r\nServer: old\r\n\r\nuntil the end", true),
-        ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi", true),
-        ("HTTP/1.1 204 No Content\r\n\r\n", false),
-        ("HTTP/1.1 304 Not Modified\r\nEtag: \"1\"\r\n\r\n", false),
-        ("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", false),
-        (
-            "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n\r\n",
-            false,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nConnection: x-mine\r\nX-Mine: 1\r\nUpgrade: h2c\r\nContent-Length: 0\r\n\r\n",
-            false,
-        ),
-        ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", true),
-        ("not HTTP at all\r\n\r\n", true),
-        ("", true),
-    ] {
-        let app = fixed(text, closes).await;
+    for (text, closes) in FORMS {
+        let app = fixed(text, *closes).await;
         short.route("blog", 3, &[&app]).await;
         long.route("blog", 3, &[&app]).await;
         let request = format!("GET / HTTP/1.1\r\n{HOST}\r\n\r\n");

@@ -120,7 +120,8 @@ impl Client {
     pub(crate) async fn chunks(&mut self) -> Option<Vec<u8>> {
         let mut body = Vec::new();
         loop {
-            let length = usize::from_str_radix(&self.line().await?, 16).ok()?;
+            let size = self.line().await?;
+            let length = usize::from_str_radix(size.split(';').next()?, 16).ok()?;
             if length == 0 {
                 while !self.line().await?.is_empty() {}
                 return Some(body);

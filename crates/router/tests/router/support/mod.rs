@@ -5,6 +5,7 @@ mod authority;
 mod client;
 mod controller;
 mod crowd;
+pub(crate) mod forms;
 pub(crate) mod h2;
 mod load;
 mod logger;
