@@ -7,7 +7,7 @@ async fn deploys_under_load_fail_no_request() {
     let scene = Scene::new().await;
     let mut current = vec![App::start("v1").await, App::start("v1").await];
     scene.route("blog", 1, &current.iter().collect::<Vec<_>>()).await;
-    let load = Load::start(&scene, 8, &["blog"]);
+    let load = Load::start(scene.addresses.http, 8, &["blog"]);
     for release in 2..=12 {
         let next = vec![App::start("next").await, App::start("next").await];
         let addresses: Vec<_> = next.iter().map(App::address).collect();
@@ -27,7 +27,7 @@ async fn scaling_under_load_fails_no_request() {
     let scene = Scene::new().await;
     let mut apps = vec![App::start("web").await];
     scene.route("blog", 1, &[&apps[0]]).await;
-    let load = Load::start(&scene, 8, &["blog"]);
+    let load = Load::start(scene.addresses.http, 8, &["blog"]);
     for wanted in [3, 1, 4, 2, 1, 3] {
         while apps.len() < wanted {
             apps.push(App::start("web").await);

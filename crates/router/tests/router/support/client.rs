@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 /// One connection to a router.
@@ -25,6 +25,15 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
 }
 
+/// A connection that ended too soon.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// Before the first byte of an answer: on a kept connection whoever asked may ask again.
+    Before,
+    /// Within an answer.
+    Within,
+}
+
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         Self::over(TcpStream::connect(address).await.unwrap())
@@ -38,6 +47,18 @@ impl Client {
     pub(crate) async fn get(&mut self, host: &str, path: &str) -> Answer {
         self.send(&format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
         self.answer().await
+    }
+
+    /// Sends a request that may meet a connection that has just been closed, and reads the answer.
+    pub(crate) async fn try_ask(&mut self, text: &str) -> Result<Answer, Broken> {
+        // Whether it was closed is seen by what comes back.
+        let _ = self.stream.write_all(text.as_bytes()).await;
+        let _ = self.stream.flush().await;
+        let begun = tokio::time::timeout(super::PATIENCE, self.stream.fill_buf()).await;
+        match begun.expect("an answer or the end comes in time") {
+            Ok([]) | Err(_) => Err(Broken::Before),
+            Ok(_) => self.try_answer().await.ok_or(Broken::Within),
+        }
     }
 
     pub(crate) async fn send(&mut self, text: impl AsRef<[u8]>) {

@@ -1,35 +1,39 @@
 //! Visitors who ask without pause, so that a change which drops a request is noticed.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
-use super::{Client, Scene};
+use super::Client;
 
 /// Clients that ask without pause, some on kept connections and some with bodies, until told to stop.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
-    answered: Arc<AtomicUsize>,
+    /// How many requests for each app have been answered.
+    answered: Arc<[AtomicUsize]>,
     clients: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Load {
-    /// `clients` of them, each asking `apps` in turn.
-    pub(crate) fn start(scene: &Scene, clients: usize, apps: &[&str]) -> Self {
-        let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    /// `clients` of them, each asking the router at `address` for `apps` in turn; they begin at different ones.
+    pub(crate) fn start(address: SocketAddr, clients: usize, apps: &[&str]) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let answered: Arc<[AtomicUsize]> = apps.iter().map(|_| AtomicUsize::default()).collect();
         let ask = |number: usize| {
-            let (stop, answered, address) = (Arc::clone(&stop), Arc::clone(&answered), scene.addresses.http);
-            let mut apps = apps.iter().map(ToString::to_string).collect::<Vec<_>>().into_iter().cycle();
+            let (stop, answered) = (Arc::clone(&stop), Arc::clone(&answered));
+            let apps: Vec<_> = apps.iter().map(ToString::to_string).enumerate().collect();
+            let mut apps = apps.into_iter().cycle().skip(number * answered.len() / clients);
             tokio::spawn(async move {
                 let mut client = Client::connect(address).await;
                 while !stop.load(SeqCst) {
                     if number.is_multiple_of(3) {
                         client = Client::connect(address).await;
                     }
-                    let app = apps.next().expect("there are apps");
+                    let (place, app) = apps.next().expect("there are apps");
                     client.send(&request(&app, number.is_multiple_of(2))).await;
                     let answer = client.answer().await;
                     assert_eq!(answer.status, 200, "{answer:?}");
-                    answered.fetch_add(1, SeqCst);
+                    answered[place].fetch_add(1, SeqCst);
                 }
             })
         };
@@ -39,12 +43,23 @@ impl Load {
 
     /// Waits until `count` more requests have been answered.
     pub(crate) async fn more(&self, count: usize) {
-        let goal = self.answered.load(SeqCst) + count;
+        let all = || self.answered.iter().map(|answered| answered.load(SeqCst)).sum::<usize>();
+        let goal = all() + count;
+        super::until(|| all() >= goal || self.has_failed()).await;
+    }
+
+    /// Waits until every app has been asked for, and has answered, twice more: so once from its beginning.
+    pub(crate) async fn all(&self) {
+        let before: Vec<_> = self.answered.iter().map(|answered| answered.load(SeqCst)).collect();
+        let each = self.answered.iter().zip(&before);
         super::until(|| {
-            self.answered.load(SeqCst) >= goal
-                || self.clients.iter().any(tokio::task::JoinHandle::is_finished)
+            each.clone().all(|(now, before)| now.load(SeqCst) >= before + 2) || self.has_failed()
         })
         .await;
+    }
+
+    fn has_failed(&self) -> bool {
+        self.clients.iter().any(tokio::task::JoinHandle::is_finished)
     }
 
     /// Fails if any request did.

@@ -9,6 +9,8 @@ pub(crate) mod forms;
 pub(crate) mod h2;
 mod load;
 mod logger;
+mod process;
+mod regulars;
 mod secure;
 mod serve;
 
@@ -31,6 +33,8 @@ pub(crate) use controller::Controller;
 pub(crate) use crowd::Crowd;
 pub(crate) use load::Load;
 pub(crate) use logger::Logger;
+pub(crate) use process::{Place, Process};
+pub(crate) use regulars::{Regulars, send_back};
 pub(crate) use secure::{Visitor, serial};
 
 /// How long a test waits for what must happen.

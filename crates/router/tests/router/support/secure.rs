@@ -27,6 +27,13 @@ impl Visitor {
         })
     }
 
+    /// The same who speaks HTTP/2.
+    pub(crate) fn speaking_h2(&self) -> Self {
+        let mut config = (*self.config).clone();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        Self { config: Arc::new(config) }
+    }
+
     /// Speaks this version of TLS only.
     pub(crate) fn speaking(authority: &Authority, version: &'static SupportedProtocolVersion) -> Self {
         super::install_crypto();
