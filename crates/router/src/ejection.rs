@@ -140,8 +140,16 @@ impl Ejection {
 /// Whether one more of `endpoints` may be taken out although it accepts connections: at most half of them are out, or
 /// those that are left would break down under what all of them had to do.
 pub(crate) fn has_others(endpoints: &[Arc<Endpoint>], now: Millis) -> bool {
-    let out = endpoints.iter().filter(|endpoint| endpoint.ejection.is_out(now)).count();
-    (out + 1) * 2 <= endpoints.len()
+    (out(endpoints, now) + 1) * 2 <= endpoints.len()
+}
+
+/// Whether there are any, and no more than half of them are out.
+pub(crate) fn has_half(endpoints: &[Arc<Endpoint>], now: Millis) -> bool {
+    !endpoints.is_empty() && out(endpoints, now) * 2 <= endpoints.len()
+}
+
+fn out(endpoints: &[Arc<Endpoint>], now: Millis) -> usize {
+    endpoints.iter().filter(|endpoint| endpoint.ejection.is_out(now)).count()
 }
 
 #[cfg(test)]

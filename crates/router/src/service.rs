@@ -6,6 +6,8 @@ use std::sync::Arc;
 use deis_model::routing::Rules;
 use deis_model::{AppId, AppRoute, ContainerName};
 
+use crate::clock::Millis;
+use crate::ejection::{has_half, has_others};
 use crate::endpoint::Endpoint;
 use crate::metrics::Tallies;
 use crate::reserve::Reserve;
@@ -55,8 +57,15 @@ impl Service {
     }
 
     /// All its endpoints.
-    pub(crate) fn all_endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> + Clone {
+    pub(crate) fn all_endpoints(&self) -> impl DoubleEndedIterator<Item = &Arc<Endpoint>> + Clone {
         self.endpoints.iter().chain(&self.canary)
+    }
+
+    /// Whether `endpoint` may be taken out although it accepts connections. One of a release that is tried out may as long
+    /// as the others do without half of them: those are as many as all requests need.
+    pub(crate) fn can_spare(&self, endpoint: &Arc<Endpoint>, now: Millis) -> bool {
+        let is_tried_out = self.canary.iter().any(|canary| Arc::ptr_eq(canary, endpoint));
+        if is_tried_out { has_half(&self.endpoints, now) } else { has_others(&self.endpoints, now) }
     }
 
     /// Whether something is to serve it, so that it is worth waiting for.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use crate::course::Course;
-use crate::ejection::has_others;
 use crate::endpoint::Endpoint;
 use crate::metrics::Event;
 use crate::page::Failure;
@@ -91,7 +90,7 @@ impl Course<'_> {
     /// Takes `endpoint` out, which accepts connections, if there are enough others.
     fn eject(&self, endpoint: &Arc<Endpoint>) {
         let (table, now) = (self.shared.table.load(), self.shared.clock.now());
-        if table.find(self.host).is_some_and(|service| has_others(&service.endpoints, now)) {
+        if table.find(self.host).is_some_and(|service| service.can_spare(endpoint, now)) {
             self.note_ejection(endpoint, endpoint.ejection.eject_for_long(now));
         }
     }

@@ -152,7 +152,7 @@ impl Series {
 
     fn in_flight(&self) -> usize {
         let is_counted = |endpoint: &&Arc<Endpoint>| Arc::ptr_eq(&endpoint.tally, &self.tally);
-        self.service.endpoints.iter().filter(is_counted).map(|endpoint| endpoint.in_flight()).sum()
+        self.service.all_endpoints().filter(is_counted).map(|endpoint| endpoint.in_flight()).sum()
     }
 }
 

@@ -68,6 +68,28 @@ async fn each_release_has_its_series() {
 }
 
 #[tokio::test]
+async fn what_is_under_way_to_a_release_that_is_tried_out_is_its_own() {
+    let (app, versions) = (AppId::parse("blog").unwrap(), [2, 3].map(ReleaseVersion::new));
+    let serving = versions.into_iter().flatten();
+    let tallies = Tallies::new(Some(&app), versions[0], serving, None);
+    let [stable, canary] = versions.map(|version| {
+        let endpoint = Endpoint::new(([127, 0, 0, 1], 1).into(), None, 1, Arc::default());
+        Arc::new(endpoint.counted(tallies.of(version)))
+    });
+    let _flights = [stable.board().unwrap(), canary.board().unwrap(), canary.board().unwrap()];
+    tallies.iter().for_each(|tally| tally.note(Event::Retry));
+    let service = Service::new(None, Arc::default(), vec![stable], tallies);
+    let text = text(vec![service.trying(vec![canary], Arc::default()).into()]).await;
+    check(
+        &text,
+        &[
+            "deis_app_requests_in_flight{app=\"blog\",release=\"v2\"} 1",
+            "deis_app_requests_in_flight{app=\"blog\",release=\"v3\"} 2",
+        ],
+    );
+}
+
+#[tokio::test]
 async fn apps_that_nobody_visited_take_no_room() {
     let text = text(vec![service("idle", 2)]).await;
     assert!(!text.contains("idle"), "{text}");
