@@ -70,7 +70,8 @@ pub struct Limits {
     /// original.
     pub body_bytes: u64,
     /// Bytes of a request's body that a client sends at least for each second in which it is waited for, on average and
-    /// after [`Timeouts::body`]; slower ones are answered 408. Default 240.
+    /// after [`Timeouts::body`]; slower ones are answered 408. The same of an answer that a client takes, after
+    /// [`Timeouts::take`]; slower ones are disconnected. Default 240.
     pub body_pace: u64,
     /// What all requests' bodies together may take that are taken in before a container is asked; further ones are passed
     /// on as they come. Bytes, default 64 MiB.
@@ -91,6 +92,10 @@ pub struct Timeouts {
     /// A client to send a request's body before it must keep to [`Limits::body_pace`]. Only what the router waits for
     /// the client counts. Default 30 s.
     pub body: Duration,
+    /// A client to take what it is sent of an answer, beside the time that this needs by [`Limits::body_pace`]; then the
+    /// connection is closed. Only what the router waits for the client counts. While as many are connected as may be, no
+    /// longer than `body`. Default 5 minutes.
+    pub take: Duration,
     /// A client to set up TLS; then the connection is closed. Default 15 s.
     pub handshake: Duration,
     /// A client's connection on which nothing moves; must exceed that of a load balancer in front. Default 1310 s.
@@ -178,6 +183,7 @@ impl Default for Timeouts {
         Self {
             head: minutes(1),
             body: Duration::from_secs(30),
+            take: minutes(5),
             handshake: Duration::from_secs(15),
             client_idle: Duration::from_secs(1310),
             crowded_idle: Duration::from_secs(5),

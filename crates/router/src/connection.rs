@@ -15,13 +15,14 @@ use crate::forwarded::Peer;
 use crate::h1;
 use crate::households::Member;
 use crate::http2;
-use crate::inspect::{Inspected, Watch};
+use crate::inspect::{Inspected, Longest, Watch};
 use crate::passage;
 use crate::passthrough;
 use crate::places::Place;
 use crate::proxy::{self, Client};
 use crate::shared::Shared;
 use crate::socket::Socket;
+use crate::sought::Sought;
 use crate::speech::{self, Speech};
 use crate::tls::{HandshakeError, Secured};
 
@@ -73,7 +74,7 @@ async fn keep(shared: &Arc<Shared>, mut socket: Socket, peer: SocketAddr) -> Opt
         return Some((socket, ends.peer(), member));
     };
     let stream = socket.into_watched().ok()?;
-    passage::serve(shared, stream, ends, |table| passthrough::service(table, &host)).await;
+    passage::serve(shared, stream, ends, Sought::Unopened(&host)).await;
     None
 }
 
@@ -176,8 +177,7 @@ async fn attend<F: Future>(
             () = shared.ending.cancelled() => return None,
             () = pause(shared) => {}
         }
-        let longest = shared.table.load().mesh.clients;
-        if watch.is_overdue(longest.head, longest.idle) {
+        if watch.is_overdue(Longest::of(shared)) {
             return None;
         }
         if !is_told && is_to_leave(shared, watch) {
@@ -194,10 +194,10 @@ async fn pause(shared: &Shared) {
     if shared.closing.is_cancelled() {
         return tokio::time::sleep(shared.config.timeouts.shutdown_idle / 2).await;
     }
-    let head = shared.table.load().mesh.clients.head;
+    let Longest { head, idle, take } = Longest::of(shared);
     tokio::select! {
         () = shared.closing.cancelled() => {}
-        () = tokio::time::sleep(head / 4) => {}
+        () = tokio::time::sleep(head.min(idle).min(take) / 4) => {}
     }
 }
 

@@ -33,6 +33,7 @@ use crate::endpoint::{Endpoint, Flight};
 use crate::page::Failure;
 use crate::service::Service;
 use crate::shared::Shared;
+use crate::sought::Sought;
 use wait::Waits;
 
 pub(crate) use outcome::Setback;
@@ -62,7 +63,7 @@ pub(crate) enum Boarding {
 /// One request's course.
 pub(crate) struct Course<'a> {
     shared: &'a Shared,
-    host: &'a str,
+    sought: Sought<'a>,
     is_idempotent: bool,
     wish: Wish,
     /// Below the canary's percentage: to the canary. Drawn when there is one.
@@ -79,9 +80,18 @@ pub(crate) struct Course<'a> {
 impl<'a> Course<'a> {
     /// The course of a request for `host`, as the table names it.
     pub(crate) fn new(shared: &'a Shared, host: &'a str, is_idempotent: bool) -> Self {
+        Self::to(shared, Sought::Host(host), is_idempotent)
+    }
+
+    /// The course of a connection that is passed on as it is. Nothing is sent before an endpoint has accepted it.
+    pub(crate) fn passing(shared: &'a Shared, sought: Sought<'a>) -> Self {
+        Self::to(shared, sought, false)
+    }
+
+    fn to(shared: &'a Shared, sought: Sought<'a>, is_idempotent: bool) -> Self {
         Self {
             shared,
-            host,
+            sought,
             is_idempotent,
             wish: Wish::Any,
             lot: None,
@@ -103,7 +113,7 @@ impl<'a> Course<'a> {
     pub(crate) fn place(&mut self) -> Result<Option<Place>, Failure> {
         loop {
             let table = self.shared.table.load();
-            let service = table.find(self.host).ok_or(Failure::UnknownHost)?;
+            let service = self.sought.find(&table).ok_or(Failure::UnknownHost)?;
             match self.place_at(service) {
                 Boarding::Place(place) => return Ok(Some(place)),
                 Boarding::Nowhere => return Ok(None),
@@ -173,7 +183,7 @@ impl<'a> Course<'a> {
         match self.wish {
             Wish::Mark(mark) if mark != Some(endpoint.mark) => {
                 let table = self.shared.table.load();
-                match &table.find(self.host)?.rules.affinity {
+                match &self.sought.find(&table)?.rules.affinity {
                     Some(Affinity::Cookie(name)) => set_cookie(name, endpoint, is_secure),
                     _ => None,
                 }

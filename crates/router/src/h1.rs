@@ -79,7 +79,8 @@ pub(crate) async fn serve<S: Line>(
     secured: Option<&Secured>,
 ) -> Option<Rest<S>> {
     let pulse = poll_fn(|context| Poll::Ready(shared.pulses.begin(context))).await;
-    let mut session = Session { shared, stream, peer, secured, pulse, incoming: None };
+    let idle = shared.table.load().mesh.clients.idle;
+    let mut session = Session { shared, stream, peer, secured, pulse, idle, incoming: None };
     let mut has_served = false;
     loop {
         let flow = match session.next().await {

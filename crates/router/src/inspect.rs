@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::clock::{Clock, Millis, millis};
 use crate::framing::{Fault, Framing};
 use crate::places::Place;
+use crate::shared::Shared;
 use crate::speech::Speech;
 
 /// What is known of a client's connection. Only its own task writes; others may read.
@@ -28,7 +29,30 @@ pub(crate) struct Watch {
     busy: AtomicUsize,
     /// When the last request ended.
     ended: AtomicU64,
+    /// How long nothing may move while requests are under way; 0: as long as between them.
+    patience: AtomicU64,
+    /// Since when the client has taken nothing of what it is sent; 0 if it takes what there is.
+    held_up: AtomicU64,
     is_http_2: AtomicBool,
+}
+
+/// How long each thing may take on a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Longest {
+    /// The head of a request to arrive.
+    pub(crate) head: Duration,
+    /// Nothing at all to move.
+    pub(crate) idle: Duration,
+    /// The client to take nothing of what it is sent.
+    pub(crate) take: Duration,
+}
+
+impl Longest {
+    /// As it holds at this moment.
+    pub(crate) fn of(shared: &Shared) -> Self {
+        let clients = shared.table.load().mesh.clients;
+        Self { head: clients.head, idle: clients.idle, take: shared.patience_with_readers() }
+    }
 }
 
 impl Watch {
@@ -43,6 +67,8 @@ impl Watch {
             requests: AtomicU64::new(0),
             busy: AtomicUsize::new(0),
             ended: AtomicU64::new(clock.now()),
+            patience: AtomicU64::new(0),
+            held_up: AtomicU64::new(0),
             is_http_2: AtomicBool::new(false),
         }
     }
@@ -50,7 +76,9 @@ impl Watch {
     /// Counts the next request of the connection; an error if its framing is at fault.
     pub(crate) fn begin(self: &Arc<Self>) -> (Busy, Result<(), Fault>) {
         let number = self.requests.fetch_add(1, Relaxed) + 1;
-        self.busy.fetch_add(1, Relaxed);
+        if self.busy.fetch_add(1, Relaxed) == 0 {
+            self.patience.store(0, Relaxed);
+        }
         let judged = match self.fault.get() {
             Some((first, fault)) if *first <= number => Err(*fault),
             _ if self.bare_from.get().is_some_and(|first| *first <= number) => Err(Fault::BareLineFeed),
@@ -64,12 +92,36 @@ impl Watch {
         self.is_http_2.load(Relaxed)
     }
 
-    /// Whether a head takes longer than `head` to arrive, or nothing has moved for `idle`.
-    pub(crate) fn is_overdue(&self, head: Duration, idle: Duration) -> bool {
+    /// Whether anything takes longer than it may.
+    pub(crate) fn is_overdue(&self, longest: Longest) -> bool {
+        let Longest { head, idle, take } = longest;
         let now = self.clock.now();
-        let head_since = self.head_since.load(Relaxed);
-        let head_is_late = head_since != 0 && now.saturating_sub(head_since) > millis(head);
-        head_is_late || self.still_for(now) > millis(idle) || self.is_unused(now, head, idle)
+        let lasts = |since: &AtomicU64, longest: Duration| {
+            let since = since.load(Relaxed);
+            since != 0 && now.saturating_sub(since) > millis(longest)
+        };
+        lasts(&self.head_since, head)
+            || lasts(&self.held_up, take)
+            || self.still_for(now) > self.patience(millis(idle))
+            || self.is_unused(now, head, idle)
+    }
+
+    /// How long nothing may move, which is `idle` between requests.
+    fn patience(&self, idle: Millis) -> Millis {
+        match (self.busy.load(Relaxed), self.patience.load(Relaxed)) {
+            (0, _) | (_, 0) => idle,
+            (_, patience) if self.speaks_http_2() => patience.max(idle),
+            (_, patience) => patience,
+        }
+    }
+
+    /// Nothing may move for as long as this while the present request is under way. Over HTTP/2 the one counts that may do so
+    /// for longest.
+    pub(crate) fn allow(&self, longest: Duration) {
+        match self.speaks_http_2() {
+            true => _ = self.patience.fetch_max(millis(longest), Relaxed),
+            false => self.patience.store(millis(longest), Relaxed),
+        }
     }
 
     /// Over HTTP/2 much may move without any request: whether there has been none for `idle`, or never one for `head`.
@@ -175,8 +227,16 @@ impl<S> Inspected<S> {
     }
 
     fn moved(&self, written: &Poll<io::Result<usize>>) {
-        if matches!(written, Poll::Ready(Ok(_))) {
-            self.watch.moved.store(self.watch.clock.now(), Relaxed);
+        match written {
+            Poll::Ready(Ok(_)) => {
+                self.watch.moved.store(self.watch.clock.now(), Relaxed);
+                self.watch.held_up.store(0, Relaxed);
+            }
+            Poll::Ready(Err(_)) => {}
+            Poll::Pending if self.watch.held_up.load(Relaxed) == 0 => {
+                self.watch.held_up.store(self.watch.clock.now().max(1), Relaxed);
+            }
+            Poll::Pending => {}
         }
     }
 }
@@ -238,6 +298,40 @@ mod tests {
     use super::*;
     use crate::places::Places;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    const LONGEST: Longest =
+        Longest { head: Duration::MAX, idle: Duration::MAX, take: Duration::from_millis(20) };
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_overdue_and_one_that_takes_all_is_not() {
+        let (mut client, server) = tokio::io::duplex(8);
+        let (watch, place) = (Arc::new(Watch::new(Clock::start())), Places::new(1, 1).take().await);
+        let mut stream = Inspected::new(server, Bytes::new(), Arc::clone(&watch), place, Speech::Http1);
+        stream.write_all(b"12345678").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(40)).await;
+        assert!(!watch.is_overdue(LONGEST), "nobody waits for it");
+        let sending = tokio::spawn(async move { stream.write_all(b"12345678").await });
+        while !watch.is_overdue(LONGEST) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        client.read_exact(&mut [0; 16]).await.unwrap();
+        sending.await.unwrap().unwrap();
+        assert!(!watch.is_overdue(LONGEST));
+    }
+
+    #[tokio::test]
+    async fn a_request_may_have_its_own_time_in_which_nothing_moves() {
+        let watch = Arc::new(Watch::new(Clock::start()));
+        let idle = Longest { idle: Duration::ZERO, take: Duration::MAX, ..LONGEST };
+        let (busy, _) = watch.begin();
+        while !watch.is_overdue(idle) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        watch.allow(Duration::from_secs(3600));
+        assert!(!watch.is_overdue(idle));
+        drop(busy);
+        assert!(watch.is_overdue(idle));
+    }
 
     #[tokio::test]
     async fn what_was_read_comes_first_and_in_pieces_as_small_as_asked_for() {

@@ -80,6 +80,7 @@ mod service;
 mod shards;
 mod shared;
 mod socket;
+mod sought;
 mod speech;
 mod standing;
 mod stream;

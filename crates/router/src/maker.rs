@@ -290,6 +290,7 @@ fn defaults(config: &Config) -> MeshSettings {
     let apps = Arc::make_mut(&mut mesh.apps);
     apps.body_bytes = Some(limits.body_bytes);
     (apps.timeouts.connect, apps.timeouts.answer) = (timeouts.connect, timeouts.answer);
+    apps.timeouts.idle = timeouts.client_idle;
     let controller = Arc::make_mut(&mut mesh.controller);
     (controller.timeouts.connect, controller.timeouts.answer) =
         (timeouts.connect, timeouts.controller_answer);

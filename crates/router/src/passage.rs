@@ -1,51 +1,46 @@
 //! Connections that are passed on to an app's containers as they are.
 //!
-//! Each counts as under way to its container until it ends, so that a container that is replaced is only stopped when
-//! its connections are through, or the controller's patience is.
+//! Each goes the same course as a request: to the release whose turn it is, around containers that are out, and into the
+//! app's queue while there is none. It counts as under way to its container until it ends, so that a container that is
+//! replaced is only stopped when its connections are through, or the controller's patience is.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::announced::Ends;
-use crate::balance::{Moment, Tried, pick, pick_out};
-use crate::clock::millis;
+use crate::course::Course;
 use crate::endpoint::Flight;
 use crate::farewell;
+use crate::metrics::Event;
+use crate::page::Failure;
 use crate::reach;
-use crate::room::is_full;
-use crate::rules::Refusal;
-use crate::service::Service;
+use crate::rules::Gate;
 use crate::shared::Shared;
-use crate::table::Table;
+use crate::sought::Sought;
 use crate::tunnel;
 use crate::upgrade::leaving;
 
-/// How long to wait when no container accepts; each further time longer by as much.
-const WAIT: Duration = Duration::from_millis(25);
+/// A connection that a container accepted.
+struct Reached {
+    container: TcpStream,
+    flight: Flight,
+    /// The rules that it was let in by.
+    gate: Arc<Gate>,
+}
 
-/// Carries the bytes of `client` to a container of the service that `find` names in the table in force, and back.
+/// Carries the bytes of `client` to a container of the service that is `sought`, and back.
 ///
 /// Closes the connection if there is no such service, it does not let the client in, or none of its containers accepts.
-pub(crate) async fn serve(
-    shared: &Arc<Shared>,
-    client: TcpStream,
-    ends: Ends,
-    find: impl Fn(&Table) -> Option<&Arc<Service>>,
-) {
+pub(crate) async fn serve(shared: &Arc<Shared>, client: TcpStream, ends: Ends, sought: Sought<'_>) {
     let carry = async {
-        let Some((flight, mut container, header)) = reach(shared, ends, find).await else { return };
-        if container.write_all(&header).await.is_ok() {
-            let idle = shared.table.load().mesh.clients.idle;
-            let leaving = leaving(Arc::clone(shared), Arc::clone(flight.endpoint()));
-            // Shortly before its container is stopped, the client's half is closed: that is all both understand.
-            let container = farewell::until(container, false, async { _ = leaving.await });
-            tunnel::run(client, container, idle).await;
+        match reach(shared, &ends, sought).await {
+            Ok(reached) => carry(shared, client, ends, reached).await,
+            Err(failure) => turn_away(shared, &ends, sought, &failure),
         }
-        drop(flight);
     };
     tokio::select! {
         () = carry => {}
@@ -53,70 +48,56 @@ pub(crate) async fn serve(
     }
 }
 
-/// A connection to a container, and what it is to hear before the client's own bytes.
-async fn reach(
-    shared: &Shared,
-    ends: Ends,
-    find: impl Fn(&Table) -> Option<&Arc<Service>>,
-) -> Option<(Flight, TcpStream, Vec<u8>)> {
-    let (started, mut tried, mut waits) = (Instant::now(), Tried::default(), 0);
-    let mut changed = shared.changed.subscribe();
-    loop {
-        let service = Arc::clone(find(&shared.table.load())?);
-        if let Err(refusal) = judge(shared, &service, ends.client.ip(), waits == 0) {
-            tracing::debug!(client = %ends.client, %refusal, "turned away by the app's rules");
-            return None;
-        }
-        if let Some((flight, container)) = connect(shared, &service, &mut tried).await {
-            return Some((flight, container, ends.header(service.rules.proxy_protocol)));
-        }
-        if started.elapsed() >= shared.config.timeouts.reach {
-            tracing::debug!(client = %ends.client, "turned away: no container accepts connections");
-            return None;
-        }
-        waits += 1;
-        tokio::select! {
-            _ = changed.changed() => {}
-            () = tokio::time::sleep(WAIT * waits) => {}
-        }
-        tried = Tried::default();
+async fn carry(shared: &Arc<Shared>, client: TcpStream, ends: Ends, reached: Reached) {
+    let Reached { mut container, flight, gate } = reached;
+    let (endpoint, rules) = (flight.endpoint(), &gate.rules);
+    endpoint.tally.note(Event::Connection);
+    if container.write_all(&ends.header(rules.proxy_protocol)).await.is_ok() {
+        let leaving = leaving(Arc::clone(shared), Arc::clone(endpoint));
+        // Shortly before its container is stopped, the client's half is closed: that is all both understand.
+        let container = farewell::until(container, false, async { _ = leaving.await });
+        let carried = tunnel::run(client, container, rules.timeouts.idle).await;
+        endpoint.tally.carried(carried.from_a, carried.from_b);
     }
 }
 
-/// Whether the service's rules let `client` in now. It is counted once, however often it is tried.
-fn judge(shared: &Shared, service: &Service, client: IpAddr, is_first: bool) -> Result<(), Refusal> {
-    service.gate.judge_connection(client)?;
-    if is_first { service.gate.count(&shared.bounds, client) } else { Ok(()) }
-}
-
-/// A connection to any of the service's containers; none if none accepts.
-async fn connect(shared: &Shared, service: &Service, tried: &mut Tried) -> Option<(Flight, TcpStream)> {
+/// A container that accepts the connection.
+async fn reach(shared: &Shared, ends: &Ends, sought: Sought<'_>) -> Result<Reached, Failure> {
+    let mut course = Course::passing(shared, sought);
+    let mut is_first = true;
     loop {
-        let now = shared.clock.now();
-        let moment = Moment { now, slow_start: millis(service.rules.slow_start) };
-        let endpoint =
-            pick(&service.endpoints, tried, moment).or_else(|| pick_out(&service.endpoints, tried, now))?;
-        // One that cannot be boarded has left the table meanwhile.
-        let flight = endpoint.board()?;
-        let has_others = tried.leave_several(&service.endpoints);
-        let longest = service.rules.timeouts.connect;
-        let others = shared.config.timeouts.connect_if_others.min(longest);
-        let patience = if has_others { others } else { longest };
-        match reach::connect(shared, || open(endpoint.address, patience)).await {
-            Ok(container) => {
-                endpoint.accepted(shared.clock.now());
-                return Some((flight, container));
-            }
-            // That says nothing of the container.
-            Err(error) if is_full(&error) => return None,
-            Err(error) => {
-                tracing::debug!(address = %endpoint.address, %error, "a container does not accept connections");
-                endpoint.ejection.eject(shared.clock.now());
-                shared.prober.watch(endpoint);
-                shared.counters.ejections.add();
-                tried.add(endpoint.address);
+        // Asked again after each wait: the app may have other rules by then.
+        let gate = judge(shared, ends, sought, is_first)?;
+        is_first = false;
+        while let Some(place) = course.place()? {
+            let endpoint = place.flight.endpoint();
+            let open = || open(endpoint.address, place.connect);
+            if let Some(container) = reach::reach(shared, &mut course, endpoint, open).await? {
+                // That is all there is to see of a container that does not speak HTTP.
+                endpoint.ejection.forgive();
+                return Ok(Reached { container, flight: place.flight, gate });
             }
         }
+        course.wait().await?;
+    }
+}
+
+/// The gate of the service, if it lets the client in now. The client is counted once, however often it is tried.
+fn judge(shared: &Shared, ends: &Ends, sought: Sought<'_>, is_first: bool) -> Result<Arc<Gate>, Failure> {
+    let table = shared.table.load();
+    let gate = &sought.find(&table).ok_or(Failure::UnknownHost)?.gate;
+    let client = ends.client.ip();
+    gate.judge_connection(client).map_err(Failure::Refused)?;
+    if is_first {
+        gate.count(&shared.bounds, client).map_err(Failure::Refused)?;
+    }
+    Ok(Arc::clone(gate))
+}
+
+fn turn_away(shared: &Shared, ends: &Ends, sought: Sought<'_>, failure: &Failure) {
+    tracing::debug!(client = %ends.client, %failure, "turned a connection away");
+    if let Some(service) = sought.find(&shared.table.load()) {
+        service.tallies.newest().note(failure.event().unwrap_or(Event::Unconnected));
     }
 }
 

@@ -15,6 +15,7 @@ use crate::error::RouterError;
 use crate::handover::Estate;
 use crate::listener::{Acceptor, Sockets};
 use crate::shared::Shared;
+use crate::sought::Sought;
 use crate::table::Table;
 use crate::{announced, passage};
 
@@ -161,7 +162,7 @@ impl Ports {
                         && let Some(member) =
                             shared.count_in(&shared.callers, ends.client.ip(), ends.is_announced)
                     {
-                        passage::serve(&shared, stream, ends, |table| table.apps.get(&app)).await;
+                        passage::serve(&shared, stream, ends, Sought::App(&app)).await;
                         drop(member);
                     }
                     drop(place);

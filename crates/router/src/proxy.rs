@@ -75,14 +75,21 @@ pub(crate) async fn serve(
     let found = admit(shared, client, &mut head).and_then(|host| find(shared, host, &head));
     let found = check(judged, found);
     let gate = found.as_ref().ok().map(|found| Arc::clone(&found.gate)).unwrap_or_default();
+    let idle = match &found {
+        Ok(destination) => destination.gate.rules.timeouts.idle,
+        Err(_) => shared.table.load().mesh.clients.idle,
+    };
     let errand = Errand { client, origin, upload: &upload, upgrade: upgrade.as_ref() };
     let answer = match found {
         Ok(destination) => {
             visit.count_in(&destination.tally);
+            // Until it is answered, other limits hold.
+            client.watch.allow(destination.gate.rules.timeouts.answer.saturating_add(idle));
             forward(shared, &errand, &destination, &mut head).await
         }
         Err(refusal) => Err(refusal),
     };
+    client.watch.allow(idle);
     let mut endpoint = None;
     let pending = Pending { head: &head, request_id: &request_id, upload, busy };
     let mut response = match answer {
@@ -107,7 +114,7 @@ pub(crate) async fn serve(
     let logged = Logged { shared, client, origin, gate: visit.is_counted().then_some(&gate), endpoint };
     let note = logged.note(head, request_id, status);
     visit.answered(status, note);
-    Ok(response.map(|content| Served::new(content, visit)))
+    Ok(response.map(|content| Served::new(content, visit, idle)))
 }
 
 /// What a line in the access log tells beside the request itself.

@@ -48,7 +48,7 @@ pub(crate) fn accept(
 ) -> Response<Content> {
     match (upgrade::is_agreed(&answer.response), upgrade) {
         (true, Some(upgrade)) => {
-            let idle = gate.rules.timeouts.answer;
+            let idle = gate.rules.timeouts.idle;
             match upgrade.accept(shared, answer, idle, pending.busy.clone()) {
                 Ok(mut response) => {
                     gate.change_response(response.headers_mut());

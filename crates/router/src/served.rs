@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -18,12 +19,14 @@ pub(crate) type Content = Coded<Payload>;
 pub(crate) struct Served {
     content: Content,
     visit: Visit,
+    /// How long nothing of it may come, or be taken.
+    pub(crate) idle: Duration,
 }
 
 impl Served {
-    /// `content`, with whose last byte `visit` ends.
-    pub(crate) fn new(content: Content, visit: Visit) -> Self {
-        Self { content, visit }
+    /// `content`, with whose last byte `visit` ends, and of which nothing may come for `idle`.
+    pub(crate) fn new(content: Content, visit: Visit, idle: Duration) -> Self {
+        Self { content, visit, idle }
     }
 }
 

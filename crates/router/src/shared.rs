@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
@@ -177,6 +177,18 @@ impl Shared {
     /// Whether clients should be told to come back on another connection.
     pub(crate) fn wants_connections_closed(&self) -> bool {
         self.is_closing() || self.places.are_taken()
+    }
+
+    /// How long a client may take nothing of what it is sent at this moment.
+    pub(crate) fn patience_with_readers(&self) -> Duration {
+        let timeouts = &self.config.timeouts;
+        if self.places.are_taken() { timeouts.body.min(timeouts.take) } else { timeouts.take }
+    }
+
+    /// How long a client may take so many bytes of an answer, if it is not in the way of others.
+    pub(crate) fn time_to_take(&self, bytes: usize) -> Duration {
+        let seconds = bytes as u64 / self.config.limits.body_pace.max(1);
+        self.config.timeouts.take.saturating_add(Duration::from_secs(seconds))
     }
 
     /// Closes connections to endpoints that nobody needs.

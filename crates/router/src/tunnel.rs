@@ -3,55 +3,69 @@
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// How many bytes were carried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Carried {
+    /// That the one end sent.
+    pub(crate) from_a: u64,
+    /// That the other did.
+    pub(crate) from_b: u64,
+}
 
 /// Carries bytes between `a` and `b` until both have closed, one breaks, or nothing has moved for `idle`.
 pub(crate) async fn run(
     a: impl AsyncRead + AsyncWrite + Unpin,
     b: impl AsyncRead + AsyncWrite + Unpin,
     idle: Duration,
-) {
-    let moved = Arc::new(AtomicBool::new(false));
-    let (mut a, mut b) = (noticed(a, &moved), noticed(b, &moved));
+) -> Carried {
+    let (from_a, from_b) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let (mut a, mut b) = (counted(a, &from_a), counted(b, &from_b));
+    let carried = || Carried { from_a: from_a.load(Relaxed), from_b: from_b.load(Relaxed) };
     let mut copy = pin!(tokio::io::copy_bidirectional(&mut a, &mut b));
+    let mut before = carried();
     loop {
         tokio::select! {
             // How it ended is for the two ends to know.
-            _ = &mut copy => return,
-            () = tokio::time::sleep(idle) => if !moved.swap(false, Relaxed) { return },
+            _ = &mut copy => return carried(),
+            () = tokio::time::sleep(idle) => {}
         }
+        if carried() == before {
+            return before;
+        }
+        before = carried();
     }
 }
 
-/// `stream`, which notes when something was read from it.
-fn noticed<S: AsyncRead + AsyncWrite>(
+/// `stream`, which counts in `bytes` what is read from it.
+fn counted<S: AsyncRead + AsyncWrite>(
     stream: S,
-    moved: &Arc<AtomicBool>,
+    bytes: &Arc<AtomicU64>,
 ) -> impl AsyncRead + AsyncWrite + Unpin {
     let (reading, writing) = tokio::io::split(stream);
-    tokio::io::join(Noticed { stream: reading, moved: Arc::clone(moved) }, writing)
+    tokio::io::join(Counted { stream: reading, bytes: Arc::clone(bytes) }, writing)
 }
 
-/// A stream that notes when something was read from it.
-struct Noticed<S> {
+/// A stream that counts what is read from it.
+struct Counted<S> {
     stream: S,
-    moved: Arc<AtomicBool>,
+    bytes: Arc<AtomicU64>,
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Noticed<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if read.is_ready() {
-            self.moved.store(true, Relaxed);
-        }
+        self.bytes.fetch_add((buffer.filled().len() - before) as u64, Relaxed);
         read
     }
 }
@@ -74,7 +88,7 @@ mod tests {
         server.shutdown().await.unwrap();
         let mut answer = String::new();
         client.read_to_string(&mut answer).await.unwrap();
-        tunnel.await.unwrap();
+        assert_eq!(tunnel.await.unwrap(), Carried { from_a: 8, from_b: 6 });
         assert_eq!((question.as_str(), answer.as_str()), ("question", "answer"));
     }
 

@@ -15,9 +15,6 @@ use super::setting::{Scope, Setting};
 use super::tls::TlsSettings;
 use crate::acme::AcmeSettings;
 
-/// How much longer a client may do nothing than a container, so that the container's silence is what is told.
-pub(super) const IDLE_MARGIN: Duration = Duration::from_secs(10);
-
 /// The longest body of a request to the controller, in bytes: sources and certificates go there.
 const CONTROLLER_BODY: u64 = 1 << 30;
 
@@ -115,6 +112,7 @@ impl MeshSettings {
         controller.allowance.is_enforced = apps.allowance.is_enforced;
         controller.compression = apps.compression.clone();
         controller.request_start = apps.request_start;
+        controller.timeouts.idle = apps.timeouts.idle;
         let pair = self.tls.certificate.as_ref()?;
         let missing = match (pair.chain.is_empty(), pair.key.is_empty()) {
             (false, false) => return None,
@@ -149,9 +147,10 @@ pub(super) fn sorted<'a>(
 impl Default for MeshSettings {
     fn default() -> Self {
         let minutes = |count: u64| Duration::from_secs(count * 60);
-        let timeouts = Timeouts { connect: Duration::from_secs(10), answer: minutes(20) };
         let apps = Rules::default();
-        let clients = ClientTimeouts { head: minutes(1), idle: apps.timeouts.answer + IDLE_MARGIN };
+        let idle = apps.timeouts.idle;
+        let timeouts = Timeouts { connect: Duration::from_secs(10), answer: minutes(20), idle };
+        let clients = ClientTimeouts { head: minutes(1), idle };
         Self {
             controller: Rules { body_bytes: Some(CONTROLLER_BODY), timeouts, ..Rules::default() }.into(),
             apps: apps.into(),
@@ -201,6 +200,27 @@ mod tests {
         assert_eq!(mesh.apps.timeouts.answer, Duration::from_secs(5));
         assert_eq!(mesh.apps.timeouts.connect, Duration::from_millis(200));
         assert_eq!(mesh.clients.idle, Duration::from_secs(70));
+    }
+
+    #[test]
+    fn how_long_nothing_may_move_is_no_matter_of_how_soon_an_answer_begins() {
+        let check = |mesh: &[(&str, &str)], app: &[(&str, &str)], answer: u64, idle: u64| {
+            let rules =
+                MeshSettings::parse(&map(mesh)).unwrap().rules(&AppSettings::parse(&map(app)).unwrap());
+            let expected = (Duration::from_secs(answer), Duration::from_secs(idle));
+            assert_eq!((rules.timeouts.answer, rules.timeouts.idle), expected, "{mesh:?} {app:?}");
+        };
+        check(&[], &[], 1300, 1310);
+        check(&[], &[("timeout/answer", "10s")], 10, 1310);
+        check(&[], &[("timeout/idle", "2h")], 1300, 7200);
+        check(&[], &[("defaultTimeout", "1h")], 3600, 3610);
+        check(&[("timeout/idle", "60s")], &[("timeout/answer", "10s")], 10, 60);
+        check(&[("timeout/idle", "60s")], &[("timeout/idle", "90s")], 1300, 90);
+        let mesh = MeshSettings::parse(&map(&[("timeout/idle", "60s")])).unwrap();
+        assert_eq!(
+            (mesh.clients.idle, mesh.controller.timeouts.idle),
+            (Duration::from_secs(60), Duration::from_secs(60))
+        );
     }
 
     #[test]

@@ -9,6 +9,9 @@ use super::header::HeaderRules;
 use super::https::Https;
 use super::rate::RateLimit;
 
+/// How much longer nothing may move than a container may take to answer, so that the container's silence is what is told.
+pub(super) const IDLE_MARGIN: Duration = Duration::from_secs(10);
+
 /// What holds for one service: an app, or the controllers. Made from the settings of mesh and app.
 ///
 /// [`Rules::default`] is what holds where nobody has set anything.
@@ -101,6 +104,8 @@ pub struct Timeouts {
     pub connect: Duration,
     /// To begin with an answer.
     pub answer: Duration,
+    /// To go on with it, or with a connection that is passed on as it is: how long nothing may move, either way.
+    pub idle: Duration,
 }
 
 /// By what requests belong together, and go to one container as long as it is there.
@@ -183,7 +188,8 @@ impl Default for Rules {
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { connect: Duration::from_secs(5), answer: Duration::from_secs(1300) }
+        let answer = Duration::from_secs(1300);
+        Self { connect: Duration::from_secs(5), answer, idle: answer + IDLE_MARGIN }
     }
 }
 

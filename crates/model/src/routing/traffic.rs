@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use super::compression::Compression;
-use super::mesh::IDLE_MARGIN;
-use super::rules::{Affinity, LogForm};
+use super::rules::{Affinity, IDLE_MARGIN, LogForm, Timeouts};
 use super::setting::{Scope, Setter, Setting};
 use super::value::{Must, bytes, count, is_token, put, seconds, small, switch, word};
 
@@ -27,16 +26,16 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "defaultTimeout",
         scope: Scope::Both,
         default: "1300s",
-        meaning: "how long containers may take to answer, and clients to do anything; the finer ones beat it",
+        meaning: "how long containers may take to answer, and 10 s more how long nothing may move; the finer ones beat it",
         is_secret: false,
         set: Setter::Either(
             |mesh, value| {
-                let time = seconds(value)?;
-                mesh.clients.idle = time + IDLE_MARGIN;
-                Arc::make_mut(&mut mesh.apps).timeouts.answer = time;
+                let apps = Arc::make_mut(&mut mesh.apps);
+                take_default(&mut apps.timeouts, value)?;
+                mesh.clients.idle = apps.timeouts.idle;
                 Ok(())
             },
-            |rules, value| put(&mut rules.timeouts.answer, seconds(value)),
+            |rules, value| take_default(&mut rules.timeouts, value),
         ),
     },
     Setting::both(
@@ -51,12 +50,22 @@ pub(super) const SETTINGS: &[Setting] = &[
         "how long containers may take to begin with an answer, then 504; defaultTimeout if nobody says",
         |rules, value| put(&mut rules.timeouts.answer, seconds(value)),
     ),
-    Setting::mesh(
-        "timeout/idle",
-        "",
-        "how long nothing may move on a client's connection; defaultTimeout and 10 s more if nobody says",
-        |mesh, value| put(&mut mesh.clients.idle, seconds(value)),
-    ),
+    Setting {
+        name: "timeout/idle",
+        scope: Scope::Both,
+        default: "",
+        meaning: "how long nothing may move in an answer, a WebSocket or on a client's connection; defaultTimeout and 10 s more \
+            if nobody says",
+        is_secret: false,
+        set: Setter::Either(
+            |mesh, value| {
+                mesh.clients.idle = seconds(value)?;
+                Arc::make_mut(&mut mesh.apps).timeouts.idle = mesh.clients.idle;
+                Ok(())
+            },
+            |rules, value| put(&mut rules.timeouts.idle, seconds(value)),
+        ),
+    },
     Setting::mesh(
         "timeout/head",
         "60s",
@@ -207,6 +216,13 @@ pub(super) const SETTINGS: &[Setting] = &[
         |rules, value| put(&mut rules.compression.vary, switch(value)),
     ),
 ];
+
+/// Takes over a time that is meant for all there is to wait for.
+fn take_default(timeouts: &mut Timeouts, value: &str) -> Result<(), Must> {
+    timeouts.answer = seconds(value)?;
+    timeouts.idle = timeouts.answer + IDLE_MARGIN;
+    Ok(())
+}
 
 /// The most of a request's body that can be taken in first, in bytes.
 const MOST_BUFFERED: u64 = 64 << 20;

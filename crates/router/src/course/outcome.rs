@@ -70,7 +70,7 @@ impl Course<'_> {
     }
 
     fn ejects_errors(&self) -> bool {
-        self.shared.table.load().find(self.host).is_some_and(|service| service.rules.ejects_errors)
+        self.sought.find(&self.shared.table.load()).is_some_and(|service| service.rules.ejects_errors)
     }
 
     /// `endpoint` did not answer in time: that is the end.
@@ -90,7 +90,7 @@ impl Course<'_> {
     /// Takes `endpoint` out, which accepts connections, if there are enough others.
     fn eject(&self, endpoint: &Arc<Endpoint>) {
         let (table, now) = (self.shared.table.load(), self.shared.clock.now());
-        if table.find(self.host).is_some_and(|service| service.can_spare(endpoint, now)) {
+        if self.sought.find(&table).is_some_and(|service| service.can_spare(endpoint, now)) {
             self.note_ejection(endpoint, endpoint.ejection.eject_for_long(now));
         }
     }

@@ -56,7 +56,7 @@ impl Course<'_> {
     /// Where to wait, and for how long at most; or that it is over.
     fn stop(&mut self) -> Result<Stop, Failure> {
         let table = self.shared.table.load();
-        let service = table.find(self.host).ok_or(Failure::UnknownHost)?;
+        let service = self.sought.find(&table).ok_or(Failure::UnknownHost)?;
         let is_first = self.waits.for_endpoint.is_none() && self.waits.for_connection.is_none();
         let has_endpoint = service.all_endpoints().next().is_some();
         let queue = &service.rules.queue;
@@ -94,17 +94,17 @@ impl Course<'_> {
         let (table, now) = (self.shared.table.load(), self.shared.clock.now());
         let takes = |endpoint: &Arc<Endpoint>| !endpoint.ejection.is_out(now) && !endpoint.is_retired();
         let has_one = |service: &Service| service.all_endpoints().any(takes);
-        self.may_try && table.find(self.host).is_none_or(has_one)
+        self.may_try && self.sought.find(&table).is_none_or(has_one)
+    }
+
+    fn is_platform(&self) -> bool {
+        self.sought.find(&self.shared.table.load()).is_some_and(|service| service.route.is_none())
     }
 
     /// `failure`, or that it is the platform's own API which cannot be reached.
     fn told_apart(&self, failure: Failure) -> Failure {
         match failure {
-            Failure::NoEndpoints | Failure::Unreachable
-                if self.shared.table.load().is_platform(self.host) =>
-            {
-                Failure::NoController
-            }
+            Failure::NoEndpoints | Failure::Unreachable if self.is_platform() => Failure::NoController,
             failure => failure,
         }
     }

@@ -1,6 +1,7 @@
 //! A common request that somebody common asks of an app that wants nothing special.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{ACCEPT, HeaderMap, HeaderValue};
 
@@ -37,6 +38,8 @@ pub(crate) struct Ask {
     takes_compressed: bool,
     /// By whose rules the answer may be compressed; none if it is not.
     gate: Option<Arc<Gate>>,
+    /// How long nothing of its answer may come, or be taken. Known once it has a place.
+    pub(crate) idle: Duration,
     /// Its name.
     pub(crate) id: RequestId,
 }
@@ -69,6 +72,7 @@ impl Ask {
             keeps_alive: request.keeps_alive,
             takes_compressed: request.values(Kind::AcceptEncoding).next().is_some(),
             gate: None,
+            idle: table.mesh.clients.idle,
             id,
         })
     }
@@ -97,6 +101,7 @@ impl Ask {
         if is_odd || (may_be_compressed && !compresses) {
             return None;
         }
+        self.idle = rules.timeouts.idle;
         self.gate = may_be_compressed.then(|| Arc::clone(&service.gate));
         Some(course.place_at(service))
     }

@@ -43,6 +43,7 @@ impl<S: Line> Session<'_, S> {
         let (shared, started, host) = (self.shared, Instant::now(), ask.host);
         let mut course = Course::new(shared, host.as_str(), ask.is_idempotent);
         let Some(first) = ask.first_place(&mut course, shared, true) else { return Flow::Odd };
+        self.idle = ask.idle;
         match (Call { shared, caller: &mut *self, ask }).run(&mut course, first).await {
             Ok(arrived) => {
                 shared.counters.answered(Version::HTTP_11, arrived.status);

@@ -38,6 +38,8 @@ struct Beat {
     deadline: AtomicU64,
     /// Since when it waits for a request; 0 if it does not.
     idle_since: AtomicU64,
+    /// Since when its client has taken nothing of what it is sent; 0 if it takes what there is.
+    held_up_since: AtomicU64,
     /// Whether it has been found overdue; the connection judges again.
     is_due: AtomicBool,
     /// Whether it waits for something that mostly takes no time: see [`Pulse::has_lasted`].
@@ -58,6 +60,8 @@ struct Moment {
     is_ending: bool,
     /// How long one may wait for a request, if its place is wanted.
     longest_idle: Option<Millis>,
+    /// How long a client may take nothing of what it is sent, if its place is wanted.
+    longest_in_the_way: Option<Millis>,
 }
 
 impl Pulses {
@@ -116,6 +120,18 @@ impl Pulse {
         self.beat.deadline.store(now.saturating_add(millis(longest)), Relaxed);
     }
 
+    /// It waits for its client, which takes nothing at `now` and may do so for `longest`, if nobody is in need of its place.
+    pub(crate) fn hold_up(&self, now: Millis, longest: Duration) {
+        self.beat.held_up_since.store(now.max(1), Relaxed);
+        self.until(now, longest);
+    }
+
+    /// The client has taken all; what comes next may take until `longest` after `now`.
+    pub(crate) fn go_on(&self, now: Millis, longest: Duration) {
+        self.beat.held_up_since.store(0, Relaxed);
+        self.until(now, longest);
+    }
+
     /// Whether a while has gone by since this was first asked. Whoever is told no is woken when it has.
     pub(crate) fn has_lasted(&self) -> bool {
         let before = self.beat.lasting.compare_exchange(UNASKED, ASKED, Relaxed, Relaxed);
@@ -162,7 +178,17 @@ impl Beat {
     }
 
     fn is_overdue(&self, moment: &Moment) -> bool {
-        moment.now > self.deadline.load(Relaxed) || moment.is_ending || self.is_to_leave(moment)
+        moment.now > self.deadline.load(Relaxed)
+            || moment.is_ending
+            || self.is_to_leave(moment)
+            || self.is_in_the_way(moment)
+    }
+
+    /// Whether it waits for a client that takes nothing while its place is wanted.
+    fn is_in_the_way(&self, moment: &Moment) -> bool {
+        let since = self.held_up_since.load(Relaxed);
+        since != 0
+            && moment.longest_in_the_way.is_some_and(|longest| moment.now.saturating_sub(since) >= longest)
     }
 
     /// Whether it waits for a request and its place is wanted.
@@ -180,8 +206,12 @@ impl Moment {
             true => Some(timeouts.shutdown_idle),
             false => shared.places.are_taken().then_some(timeouts.crowded_idle),
         };
-        let is_ending = shared.ending.is_cancelled();
-        Self { now: shared.clock.now(), is_ending, longest_idle: longest.map(millis) }
+        Self {
+            now: shared.clock.now(),
+            is_ending: shared.ending.is_cancelled(),
+            longest_idle: longest.map(millis),
+            longest_in_the_way: shared.places.are_taken().then(|| millis(shared.patience_with_readers())),
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub(super) struct Session<'a, S> {
     /// How it set up TLS; none without.
     pub(super) secured: Option<&'a Secured>,
     pub(super) pulse: Pulse,
+    /// How long nothing of the present answer may come, or be taken.
+    pub(super) idle: Duration,
     /// What the client has sent and nobody has dealt with: the present request first. None while there is nothing.
     pub(super) incoming: Option<Buffer>,
 }
@@ -137,10 +139,21 @@ impl<S: Line> Session<'_, S> {
 
     /// Sends all of `parts`.
     pub(super) async fn send(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
-        let longest = self.shared.table.load().mesh.clients;
-        self.pulse.until(self.shared.clock.now(), longest.idle);
-        let is_overdue = |_: &mut Context<'_>| self.pulse.is_overdue(self.shared);
-        match send(&mut self.stream, parts, is_overdue, &mut 0).await {
+        let (shared, pulse, idle) = (self.shared, &self.pulse, self.idle);
+        pulse.until(shared.clock.now(), idle);
+        let bytes = parts.iter().map(|part| part.len()).sum();
+        let mut is_held_up = false;
+        let is_overdue = |_: &mut Context<'_>| {
+            if !std::mem::replace(&mut is_held_up, true) {
+                pulse.hold_up(shared.clock.now(), idle.min(shared.time_to_take(bytes)));
+            }
+            pulse.is_overdue(shared)
+        };
+        let sent = send(&mut self.stream, parts, is_overdue, &mut 0).await;
+        if is_held_up {
+            pulse.go_on(shared.clock.now(), idle);
+        }
+        match sent {
             Ok(()) => Ok(()),
             Err(SendError::Overdue) => Err(io::ErrorKind::TimedOut.into()),
             Err(SendError::Broken(error)) => Err(error),

@@ -13,7 +13,7 @@ use http::request::Parts;
 use httparse::Header;
 
 use super::alarm::Alarm;
-use super::delivery::{Delivery, Undelivered};
+use super::delivery::{Delivery, Patience, Undelivered};
 use super::outline::Head;
 use super::relay::{Broken, Relay};
 use super::streamed::Streamed;
@@ -126,7 +126,8 @@ impl<'a> Brief<'a> {
         let mut record =
             record.noted(self.shared, &mut ask.onward, &self.client.peer, address, Version::HTTP_2);
         let relay = Relay::new(Body::new(&answer, wire, flight, self.shared.clock));
-        let passed = relay.run(head, buffer, self.respond, self.longest(), &mut record.sent).await;
+        let patience = Patience { shared: self.shared, idle: ask.idle };
+        let passed = relay.run(head, buffer, self.respond, patience, &mut record.sent).await;
         if let Err(Broken::App(_)) = passed {
             record.cut_off();
         }
@@ -153,12 +154,8 @@ impl<'a> Brief<'a> {
         if let Some(mut record) = record {
             record.sent = body.len() as u64;
         }
-        Ok(Delivery::new(stream, self.longest()).data(body.into(), true).await?)
-    }
-
-    /// How long the client may take nothing.
-    fn longest(&self) -> Duration {
-        self.shared.table.load().mesh.clients.idle
+        let patience = Patience { shared: self.shared, idle: ask.idle };
+        Ok(Delivery::new(stream, patience).data(body.into(), true).await?)
     }
 }
 

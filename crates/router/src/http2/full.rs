@@ -4,7 +4,6 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use bytes::Bytes;
 use h2::Reason;
@@ -15,7 +14,8 @@ use http::{Method, Request, Response};
 use http_body::Body;
 use tokio::sync::oneshot;
 
-use super::delivery::{Delivery, Undelivered};
+use super::alarm::Alarm;
+use super::delivery::{Delivery, Patience, Undelivered};
 use super::streamed::Streamed;
 use super::tube::Tube;
 use crate::arriving::Arriving;
@@ -64,8 +64,7 @@ pub(super) async fn answer(
             }
         }
         _ => {
-            let longest = shared.table.load().mesh.clients.idle;
-            if let Err(error) = deliver(response, respond, longest).await {
+            if let Err(error) = deliver(shared, response, respond).await {
                 tracing::debug!(%error, "an answer broke off");
             }
         }
@@ -95,11 +94,12 @@ async fn until_left<T, E>(
 }
 
 async fn deliver(
+    shared: &Shared,
     response: Response<Served>,
     mut respond: SendResponse<Bytes>,
-    longest: Duration,
 ) -> Result<(), Undelivered> {
     let (mut head, mut body) = response.into_parts();
+    let patience = Patience { shared, idle: body.idle };
     let is_over = body.is_end_stream();
     if let Some(length) = body.size_hint().exact().filter(|_| !is_over) {
         head.headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
@@ -108,13 +108,22 @@ async fn deliver(
     if is_over {
         return Ok(());
     }
-    let mut delivery = Delivery::new(stream, longest);
+    let mut delivery = Delivery::new(stream, patience);
     loop {
+        let mut alarm = Alarm::new(delivery.idle());
         let frame = poll_fn(|context| match Pin::new(&mut body).poll_frame(context) {
             Poll::Pending if delivery.is_left(context) => Poll::Ready(Err(Undelivered::Left)),
+            Poll::Pending if alarm.is_due(context) => Poll::Ready(Err(Undelivered::Stopped)),
             polled => polled.map(Ok),
         });
-        match frame.await? {
+        let frame = match frame.await {
+            Err(error @ Undelivered::Stopped) => {
+                delivery.break_off().await;
+                return Err(error);
+            }
+            frame => frame?,
+        };
+        match frame {
             None => return delivery.data(Bytes::new(), true).await,
             Some(Err(error)) => {
                 tracing::debug!(%error, "an answer broke off");

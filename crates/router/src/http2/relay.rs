@@ -3,14 +3,13 @@
 use std::future::poll_fn;
 use std::io;
 use std::task::Poll;
-use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
 use http::Response;
 
 use super::alarm::Alarm;
-use super::delivery::{Delivery, Undelivered};
+use super::delivery::{Delivery, Patience, Undelivered};
 use super::outline::trailers;
 use crate::h1::{Body, Buffer, Part, Unfinished};
 
@@ -38,14 +37,14 @@ impl Relay {
         Self { body, trailers: Vec::new() }
     }
 
-    /// Sends `head`, what of the body `buffer` holds, then all that is still to come, to a client that may take up to
-    /// `longest` for a part of it. Says in `sent` how much went.
+    /// Sends `head`, what of the body `buffer` holds, then all that is still to come, for as long as `patience` lasts. Says
+    /// in `sent` how much went.
     pub(super) async fn run(
         mut self,
         head: Response<()>,
         buffer: Buffer,
         respond: &mut SendResponse<Bytes>,
-        longest: Duration,
+        patience: Patience<'_>,
         sent: &mut u64,
     ) -> Result<(), Broken> {
         let data = self.take_in(buffer.filled())?;
@@ -55,7 +54,7 @@ impl Relay {
         if is_whole {
             return Ok(());
         }
-        let mut delivery = Delivery::new(stream, longest);
+        let mut delivery = Delivery::new(stream, patience);
         let passed = self.pass_on(&mut delivery, data, sent).await;
         if matches!(passed, Err(Broken::App(_))) {
             delivery.break_off().await;
@@ -63,7 +62,12 @@ impl Relay {
         passed
     }
 
-    async fn pass_on(&mut self, delivery: &mut Delivery, first: Bytes, sent: &mut u64) -> Result<(), Broken> {
+    async fn pass_on(
+        &mut self,
+        delivery: &mut Delivery<'_>,
+        first: Bytes,
+        sent: &mut u64,
+    ) -> Result<(), Broken> {
         let mut data = first;
         loop {
             let (is_over, has_trailers) = (self.body.is_over(), self.has_trailers());
@@ -81,8 +85,8 @@ impl Relay {
     }
 
     /// What of the body arrives next; empty at its end, and after marks of chunks alone.
-    async fn read(&mut self, delivery: &mut Delivery) -> Result<Bytes, Broken> {
-        let (mut buffer, mut alarm) = (None, Alarm::new(delivery.longest()));
+    async fn read(&mut self, delivery: &mut Delivery<'_>) -> Result<Bytes, Broken> {
+        let (mut buffer, mut alarm) = (None, Alarm::new(delivery.idle()));
         let arrived = poll_fn(|context| {
             let mut arriving = Buffer::medium();
             let polled = self.body.poll_fill(context, &mut arriving);
@@ -119,7 +123,7 @@ impl Relay {
         self.trailers.len() > b"\r\n".len()
     }
 
-    fn send_trailers(&self, delivery: &mut Delivery) -> Result<(), Broken> {
+    fn send_trailers(&self, delivery: &mut Delivery<'_>) -> Result<(), Broken> {
         let trailers = trailers(&self.trailers).map_err(Unfinished::from)?;
         Ok(delivery.trailers(trailers)?)
     }

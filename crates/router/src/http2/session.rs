@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::gathered::Gathered;
 use crate::clock::{Millis, millis};
 use crate::config::Limits;
-use crate::inspect::Watch;
+use crate::inspect::{Longest, Watch};
 use crate::shared::Shared;
 
 /// Requests at a time over one connection.
@@ -176,8 +176,7 @@ impl Look {
         A: Fn(Request<RecvStream>, SendResponse<Bytes>) -> F,
         F: Future<Output = ()>,
     {
-        let longest = shared.table.load().mesh.clients;
-        if shared.ending.is_cancelled() || watch.is_overdue(longest.head, longest.idle) {
+        if shared.ending.is_cancelled() || watch.is_overdue(Longest::of(shared)) {
             return false;
         }
         let is_crowded = || watch.is_idle_for(shared.config.timeouts.crowded_idle);

@@ -66,6 +66,8 @@ const FAMILIES: [Family; 6 + EVENTS.len()] = [
     Family::Of(EVENTS[3]),
     Family::Of(EVENTS[4]),
     Family::Of(EVENTS[5]),
+    Family::Of(EVENTS[6]),
+    Family::Of(EVENTS[7]),
 ];
 
 impl Exposition {
@@ -186,6 +188,8 @@ impl Family {
             Self::Of(Event::Limited) => "deis_app_rate_limited_total",
             Self::Of(Event::Refused) => "deis_app_refused_total",
             Self::Of(Event::CutOff) => "deis_app_cut_off_total",
+            Self::Of(Event::Connection) => "deis_app_connections_total",
+            Self::Of(Event::Unconnected) => "deis_app_connections_failed_total",
         }
     }
 
@@ -194,15 +198,23 @@ impl Family {
             Self::Requests => ("counter", "Requests answered, by the class of the status."),
             Self::FirstByte => ("histogram", "From a request's head to that of its answer."),
             Self::Whole => ("histogram", "From a request's head to the last byte of its answer."),
-            Self::Received => ("counter", "Bytes of requests' bodies."),
-            Self::Sent => ("counter", "Bytes of answers' bodies, as sent."),
-            Self::InFlight => ("gauge", "Requests that containers are working on."),
+            Self::Received => {
+                ("counter", "Bytes of requests' bodies, and of clients of connections passed on.")
+            }
+            Self::Sent => {
+                ("counter", "Bytes of answers' bodies, as sent, and to clients of connections passed on.")
+            }
+            Self::InFlight => {
+                ("gauge", "Requests that containers are working on, and connections passed on to them.")
+            }
             Self::Of(Event::Retry) => ("counter", "Requests sent to a container once more."),
             Self::Of(Event::Ejection) => ("counter", "Containers taken out for a while."),
-            Self::Of(Event::Queued) => ("counter", "Requests that waited for a container."),
-            Self::Of(Event::Limited) => ("counter", "Requests refused as one too many."),
-            Self::Of(Event::Refused) => ("counter", "Requests refused by a rule of the app."),
+            Self::Of(Event::Queued) => ("counter", "Requests and connections that waited for a container."),
+            Self::Of(Event::Limited) => ("counter", "Requests and connections refused as one too many."),
+            Self::Of(Event::Refused) => ("counter", "Requests and connections refused by a rule of the app."),
             Self::Of(Event::CutOff) => ("counter", "Answers that the app began and did not end."),
+            Self::Of(Event::Connection) => ("counter", "Connections passed on as they are."),
+            Self::Of(Event::Unconnected) => ("counter", "The same that no container accepted."),
         }
     }
 }

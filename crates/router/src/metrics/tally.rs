@@ -48,11 +48,23 @@ pub(crate) enum Event {
     Refused,
     /// Its app's answer had begun and did not come to its end.
     CutOff,
+    /// It was no request but a connection, which a container accepted as it is.
+    Connection,
+    /// The same, and none accepted it.
+    Unconnected,
 }
 
 /// All events, in the order in which they are shown.
-pub(super) const EVENTS: [Event; 6] =
-    [Event::Retry, Event::Ejection, Event::Queued, Event::Limited, Event::Refused, Event::CutOff];
+pub(super) const EVENTS: [Event; 8] = [
+    Event::Retry,
+    Event::Ejection,
+    Event::Queued,
+    Event::Limited,
+    Event::Refused,
+    Event::CutOff,
+    Event::Connection,
+    Event::Unconnected,
+];
 
 #[derive(Debug, Default)]
 struct Counts {
@@ -98,6 +110,13 @@ impl Tally {
         counts.whole.observe(exchange.whole);
         counts.received.increase(exchange.received);
         counts.sent.increase(exchange.sent);
+    }
+
+    /// Counts the bytes of a connection that was passed on as it is. Called at its end, once.
+    pub(crate) fn carried(&self, received: u64, sent: u64) {
+        let counts = self.counts.mine();
+        counts.received.increase(received);
+        counts.sent.increase(sent);
     }
 
     /// Counts `event`.
@@ -159,9 +178,10 @@ mod tests {
         tally.record(&exchange);
         tally.record(&Exchange { status: StatusCode::OK, ..exchange });
         tally.note(Event::Refused);
+        tally.carried(4, 6);
         let sum = tally.sum().unwrap();
-        assert_eq!((sum.classes, sum.received, sum.sent), ([0, 1, 0, 1, 0], 6, 14));
-        assert_eq!((sum.events, sum.whole.count()), ([0, 0, 0, 0, 1, 0], 2));
+        assert_eq!((sum.classes, sum.received, sum.sent), ([0, 1, 0, 1, 0], 10, 20));
+        assert_eq!((sum.events, sum.whole.count()), ([0, 0, 0, 0, 1, 0, 0, 0], 2));
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Connections that are passed on as they are: at ports of apps' own, and TLS by the host asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deis_api::internal::PlatformRoutes;
+use deis_model::{Canary, ContainerName, Endpoint, ReleaseVersion};
 use socket2::{Domain, Socket, Type};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -282,4 +284,82 @@ async fn a_greeting_that_breaks_off_holds_nobody_up() {
     let asked = greeting("blog.example.com");
     next.write_all(&asked).await.unwrap();
     assert_eq!(hear(&mut next, asked.len()).await, String::from_utf8_lossy(&asked));
+}
+
+#[tokio::test]
+async fn a_release_that_is_tried_out_gets_its_part_of_the_connections() {
+    let (scene, reserved) = (Scene::new().await, reserve());
+    let (stable, canary) = (echo("old").await, echo("new").await);
+    scene.route("blog", 1, &[&stable]).await;
+    allow(&scene, reserved.port).await;
+    let port = reserved.port.to_string();
+    let try_out = async |percent: &str| {
+        let generation = scene.controller.reroute("blog", |route| {
+            let release = ReleaseVersion::new(2).expect("a version");
+            let container = ContainerName::parse("blog_v2.web.1").expect("a name");
+            let endpoints = vec![Endpoint { container, address: canary.address() }];
+            route.canary = Some(Canary { release, endpoints });
+            route.settings = settings(&[("tcp/port", &port), ("canary", percent)]);
+        });
+        scene.controller.applied(generation).await;
+    };
+    for (percent, expected) in [("100", "new"), ("0", "old")] {
+        try_out(percent).await;
+        for _ in 0..5 {
+            assert_eq!(hear(&mut connect(reserved.port).await, 3).await, expected);
+        }
+    }
+    try_out("50").await;
+    let mut heard = BTreeSet::new();
+    while heard.len() < 2 {
+        heard.insert(hear(&mut connect(reserved.port).await, 3).await);
+    }
+}
+
+#[tokio::test]
+async fn connections_wait_while_an_app_starts() {
+    let (scene, app, reserved) = (Scene::new().await, echo("first").await, reserve());
+    scene.route("blog", 1, &[]).await;
+    allow(&scene, reserved.port).await;
+    let generation = scene.controller.reroute("blog", |route| {
+        route.wanted = Some(1);
+        route.settings = settings(&[("tcp/port", &reserved.port.to_string()), ("queue/wait", "20s")]);
+    });
+    scene.controller.applied(generation).await;
+    let mut client = connect(reserved.port).await;
+    // Longer than anything but the app's own setting would let it wait.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let generation = scene.controller.reroute("blog", |route| {
+        let container = ContainerName::parse("blog_v1.web.1").expect("a name");
+        route.endpoints = vec![Endpoint { container, address: app.address() }];
+    });
+    scene.controller.applied(generation).await;
+    assert_eq!(hear(&mut client, 5).await, "first");
+}
+
+#[tokio::test]
+async fn connections_are_counted_and_so_are_those_that_nobody_accepts() {
+    let (scene, app, reserved) = (Scene::new().await, echo("first").await, reserve());
+    scene.route("blog", 1, &[&app]).await;
+    set(&scene, "blog", &[("tcp/port", &reserved.port.to_string())]).await;
+    allow(&scene, reserved.port).await;
+    let metric = async |name: &str| {
+        let text =
+            Client::connect(scene.addresses.health).await.get("any", "/metrics").await.text().to_owned();
+        let start = format!("deis_app_{name}{{app=\"blog\",release=\"v1\"}} ");
+        text.lines().find_map(|line| line.strip_prefix(&start)?.parse::<u64>().ok()).unwrap_or(0)
+    };
+    let mut client = connect(reserved.port).await;
+    client.write_all(b"ping").await.unwrap();
+    assert_eq!(hear(&mut client, 9).await, "firstping");
+    assert!(metric("connections_total").await >= 1);
+    drop(client);
+    while metric("sent_bytes_total").await < 9 || metric("received_bytes_total").await < 4 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    app.stop().await;
+    assert!(!is_answered(&mut connect(reserved.port).await).await);
+    while metric("connections_failed_total").await == 0 || metric("ejections_total").await == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
 use deis_router::Config;
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use http_body_util::channel::Channel;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -16,7 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Notify;
 
-use crate::support::h2::H2;
+use crate::support::h2::{H2, request};
 use crate::support::{App, Client, Scene, read_head, respond, until};
 
 const URL: &str = "http://blog.example.com/sink";
@@ -168,4 +169,116 @@ async fn messages_to_an_app_that_speaks_http_2_come_when_there_are_any() {
     drop(messages);
     let reply = asking.await.unwrap();
     assert_eq!((reply.status, reply.text()), (200, "hello"));
+}
+
+/// An app that answers with more than anybody takes in at once, and says in `ended` how many answers have broken off.
+async fn endless(ended: &Arc<AtomicUsize>) -> App {
+    let ended = Arc::clone(ended);
+    App::raw(move |_, mut stream| {
+        let ended = Arc::clone(&ended);
+        async move {
+            read_head(&mut stream).await;
+            let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+            let chunk = [&b"10000\r\n"[..], &[b'x'; 0x10000], b"\r\n"].concat();
+            let mut sent = stream.write_all(head.as_bytes()).await;
+            while sent.is_ok() {
+                sent = stream.write_all(&chunk).await;
+            }
+            ended.fetch_add(1, Relaxed);
+        }
+    })
+    .await
+}
+
+/// Lets go soon of clients that do not take what they are sent.
+fn hurry_readers(config: &mut Config, short_way: bool) {
+    (config.timeouts.take, config.limits.body_pace) = (Duration::from_millis(300), 1 << 40);
+    config.short_way = short_way;
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_of_an_answer_is_disconnected() {
+    for short_way in [true, false] {
+        let ended = Arc::default();
+        let app = endless(&ended).await;
+        let scene = stage(&app, |config| hurry_readers(config, short_way)).await;
+        let mut client = scene.client().await;
+        client.send("GET / HTTP/1.1\r\nHost: blog.example.com\r\n\r\n").await;
+        until(|| ended.load(Relaxed) == 1).await;
+        assert_eq!(client.head().await.expect("it began").status, 200);
+    }
+}
+
+#[tokio::test]
+async fn over_http_2_only_the_answer_that_nobody_takes_is_given_up() {
+    for short_way in [true, false] {
+        let ended = Arc::default();
+        let (app, other) = (endless(&ended).await, App::start("other").await);
+        let scene = stage(&app, |config| hurry_readers(config, short_way)).await;
+        scene.route("other", 2, &[&other]).await;
+        let client = H2::connect(scene.addresses.http).await;
+        let _unread = client.begin(request(Method::GET, "http://blog.example.com/")).await.unwrap();
+        until(|| ended.load(Relaxed) == 1).await;
+        assert_eq!(client.get("http://other.example.com/").await.text(), "other");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_takes_nothing_makes_room_for_others() {
+    for short_way in [true, false] {
+        let ended = Arc::default();
+        let app = endless(&ended).await;
+        let scene = stage(&app, |config| {
+            config.limits.connections = 1;
+            config.timeouts.body = Duration::from_millis(300);
+            config.short_way = short_way;
+        })
+        .await;
+        let mut slow = scene.client().await;
+        slow.send("GET / HTTP/1.1\r\nHost: blog.example.com\r\n\r\n").await;
+        assert_eq!(slow.head().await.expect("it begins").status, 200);
+        assert_eq!(scene.get("unknown", "/").await.status, 404);
+    }
+}
+
+#[tokio::test]
+async fn an_app_that_takes_its_time_is_not_held_against_the_client() {
+    for short_way in [true, false] {
+        let app = App::raw(async |_, mut stream| {
+            read_head(&mut stream).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab").await.unwrap();
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            stream.write_all(b"cd").await.unwrap();
+            let _ = stream.read(&mut [0]).await;
+        })
+        .await;
+        let scene = stage(&app, |config| hurry_readers(config, short_way)).await;
+        assert_eq!(scene.get("blog", "/").await.text(), "abcd");
+        let client = H2::connect(scene.addresses.http).await;
+        assert_eq!(client.get("http://blog.example.com/").await.text(), "abcd");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_stops_is_given_up_when_its_apps_settings_say() {
+    for short_way in [true, false] {
+        let app = App::raw(async |_, mut stream| {
+            read_head(&mut stream).await;
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab").await.unwrap();
+            let _ = stream.read(&mut [0]).await;
+        })
+        .await;
+        let scene = stage(&app, |config| {
+            config.short_way = short_way;
+            config.timeouts.head = Duration::from_secs(2);
+        })
+        .await;
+        scene.set("blog", &[("timeout/idle", "1s")]).await;
+        let mut client = scene.client().await;
+        client.send("GET / HTTP/1.1\r\nHost: blog.example.com\r\n\r\n").await;
+        assert_eq!(client.head().await.expect("it begins").status, 200);
+        assert_eq!(client.rest().await, b"ab");
+        let client = H2::connect(scene.addresses.http).await;
+        assert!(client.ask(request(Method::GET, "http://blog.example.com/")).await.is_err());
+    }
 }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::http2::delivery::Delivery;
+use crate::config::Config;
+use crate::http2::delivery::{Delivery, Patience};
+use crate::routes::Routes;
 use std::cell::Cell;
 use std::future::poll_fn;
 
@@ -46,13 +48,14 @@ fn greedy(streams: u32) -> Vec<u8> {
 /// Sends `bytes` to a session that answers each request endlessly, and reads nothing; how much of all answers is taken by
 /// the time when nothing goes on any more.
 async fn taken(bytes: &[u8]) -> usize {
-    let taken = Cell::new(0);
+    let (taken, shared) = (Cell::new(0), Shared::new(Config::new("key", "/nowhere"), &Routes::default()));
+    let patience = Patience { shared: &shared, idle: Duration::from_secs(3600) };
     let (mut client, server) = tokio::io::duplex(1024);
     let answer = |_: Request<RecvStream>, mut respond: SendResponse<Bytes>| {
         let taken = &taken;
         async move {
             let stream = respond.send_response(http::Response::new(()), false).unwrap();
-            let mut delivery = Delivery::new(stream, Duration::from_secs(3600));
+            let mut delivery = Delivery::new(stream, patience);
             while delivery.data(Bytes::from_static(&[0; 1024]), false).await.is_ok() {
                 taken.set(taken.get() + 1024);
             }
