@@ -80,7 +80,7 @@ fn with_canary(stable: &[u16], tried: &[u16]) -> Shared {
         hosts: vec![HOST.to_owned()],
         release,
         endpoints: endpoints(2, stable),
-        canary: Some(Canary { release: canary, endpoints: endpoints(3, tried) }),
+        canary: Some(Canary { release: canary, endpoints: endpoints(3, tried), health_check: None }),
         settings: [("canary".to_owned(), "50".to_owned())].into(),
         ..AppRoute::new(AppId::parse("blog").unwrap())
     };

@@ -298,7 +298,7 @@ async fn a_release_that_is_tried_out_gets_its_part_of_the_connections() {
             let release = ReleaseVersion::new(2).expect("a version");
             let container = ContainerName::parse("blog_v2.web.1").expect("a name");
             let endpoints = vec![Endpoint { container, address: canary.address() }];
-            route.canary = Some(Canary { release, endpoints });
+            route.canary = Some(Canary { release, endpoints, health_check: None });
             route.settings = settings(&[("tcp/port", &port), ("canary", percent)]);
         });
         scene.controller.applied(generation).await;
