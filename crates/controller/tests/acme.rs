@@ -296,3 +296,35 @@ async fn an_account_is_bound_to_another_where_the_authority_wants_it() {
     bench.pass(time::Duration::hours(1));
     bench.await_certificate(HOST, None).await;
 }
+
+#[tokio::test]
+async fn apps_get_certificates_for_names_of_the_platform_where_that_is_set() {
+    let Some(mut bench) = Bench::quiet(Policy::default()).await else { return };
+    let set = [("acme/platformNames", "on"), ("acme/email", "ops@example.com")];
+    bench.set(&set.map(|(key, value)| (key, value.to_owned()))).await;
+    bench.lead();
+    let pair = bench.await_certificate("blog.deis.example", None).await;
+    assert_eq!(names(&pair.chain), r#"[DNSName("blog.deis.example")]"#);
+    assert_eq!(bench.account().await.unwrap().email, "ops@example.com");
+}
+
+#[tokio::test]
+async fn no_more_orders_begin_in_an_hour_than_may() {
+    const OTHER: &str = "other.example.com";
+    let Some(mut bench) = Bench::quiet(Policy::default()).await else { return };
+    bench.set(&[("acme/ordersPerHour", "1".to_owned())]).await;
+    // Begins with an hour, so that none ends meanwhile.
+    let now = OffsetDateTime::now_utc().unix_timestamp();
+    bench.pass(time::Duration::seconds(3600 - now % 3600));
+    bench.add_domain(HOST).await;
+    bench.add_domain(OTHER).await;
+    bench.lead();
+    let served = async || [bench.served(HOST).await, bench.served(OTHER).await];
+    bench.until("a certificate", async || served().await.into_iter().flatten().next()).await;
+    assert_eq!(bench.account().await.unwrap().begun, 1);
+    assert_eq!(served().await.iter().flatten().count(), 1, "nothing was begun for the other");
+    bench.pass(time::Duration::hours(1));
+    for host in [HOST, OTHER] {
+        bench.await_certificate(host, None).await;
+    }
+}

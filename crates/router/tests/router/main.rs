@@ -41,6 +41,8 @@ mod routing;
 #[cfg(test)]
 mod rules;
 #[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod slowness;
 #[cfg(test)]
 mod spreading;

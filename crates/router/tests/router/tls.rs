@@ -229,6 +229,22 @@ async fn operators_choose_versions_and_tickets_without_a_restart() {
 }
 
 #[tokio::test]
+async fn sessions_end_when_the_mesh_says() {
+    let (scene, authority, app) = (Scene::secured().await, Authority::new(), App::start("blog").await);
+    scene.route("blog", 2, &[&app]).await;
+    scene.certify("blog", &[authority.certify(&["blog.example.com"])]).await;
+    let settings = [("sslSessionTimeout".to_owned(), "1s".to_owned())].into();
+    scene.platform(PlatformRoutes { settings, ..PlatformRoutes::default() }).await;
+    for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
+        let visitor = Visitor::speaking(&authority, version);
+        assert_eq!(kinds(&visitor, &[https(&scene)]).await, [HandshakeKind::Full]);
+        // However long it took, the session is over then.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(kinds(&visitor, &[https(&scene)]).await, [HandshakeKind::Full], "{version:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_set_up_tls_is_not_waited_for() {
     let any = SocketAddr::from(([127, 0, 0, 1], 0));
     let scene = Scene::with(|config| {
