@@ -12,6 +12,8 @@ pub(super) struct Case {
     pub(super) apps: usize,
     /// How many of them are asked, in turn.
     pub(super) asked: usize,
+    /// How many requests they send in a second, all together; none if each sends its next once it has the answer.
+    pub(super) per_second: Option<usize>,
     /// Over TLS.
     pub(super) is_tls: bool,
     /// Over HTTP/2, ten requests at a time on each connection.
@@ -28,6 +30,7 @@ const KEPT: Case = Case {
     connections: 50,
     apps: 1,
     asked: 1,
+    per_second: None,
     is_tls: false,
     is_http_2: false,
     is_new_each_time: false,
@@ -35,8 +38,9 @@ const KEPT: Case = Case {
 };
 
 /// All of it.
-pub(super) const CASES: [Case; 9] = [
+pub(super) const CASES: [Case; 10] = [
     KEPT,
+    Case { name: "10,000 a second, kept alive", per_second: Some(10_000), ..KEPT },
     Case { name: "64 KiB, kept alive", path: "/large", ..KEPT },
     Case { name: "1 KiB over TLS, kept alive", is_tls: true, ..KEPT },
     Case { name: "64 KiB over TLS, kept alive", path: "/large", is_tls: true, ..KEPT },

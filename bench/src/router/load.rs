@@ -1,5 +1,5 @@
-//! Visitors: what a load generator saw of a router. wrk for HTTP/1.1, h2load for HTTP/2, newcomers of our own for TLS that is
-//! set up from nothing each time, as both of them resume it.
+//! Visitors: what a load generator saw of a router. wrk for HTTP/1.1, h2load for HTTP/2 and for a steady rate, newcomers of
+//! our own for TLS that is set up from nothing each time, as both of them resume it.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -24,7 +24,7 @@ pub(super) struct Seen {
 
 /// Asks the router at `address` by the rules of `case`, for `seconds`.
 pub(super) fn ask(case: &Case, address: SocketAddr, seconds: u32, place: &Place) -> Seen {
-    if case.is_http_2 {
+    if case.is_http_2 || case.per_second.is_some() {
         ask_with_h2load(case, address, seconds, place)
     } else if case.is_tls && case.is_new_each_time && !case.is_resumed {
         newcomers::ask(case, address, seconds, &place.certificate)
@@ -94,9 +94,18 @@ fn ask_with_h2load(case: &Case, address: SocketAddr, seconds: u32, place: &Place
     // It appends.
     let _ = std::fs::remove_file(&log);
     let mut command = Command::new("h2load");
-    command.args(["-t1", "-m10", &format!("-c{}", case.connections / 10), &format!("-D{seconds}")]);
+    let at_a_time = if case.is_http_2 { 10 } else { 1 };
+    let connections = case.connections / at_a_time;
+    command.args(["-t1", &format!("-m{at_a_time}"), &format!("-c{connections}"), &format!("-D{seconds}")]);
+    if !case.is_http_2 {
+        command.arg("--h1");
+    }
+    if let Some(per_second) = case.per_second {
+        command.arg(format!("--rps={}", per_second / connections));
+    }
+    let scheme = if case.is_tls { "https" } else { "http" };
     command.arg(format!("--log-file={}", log.display())).arg(format!("--connect-to={address}"));
-    command.arg(format!("https://{}{}", super::host(0), case.path));
+    command.arg(format!("{scheme}://{}{}", super::host(0), case.path));
     let said = output(&mut command);
     let mut times: Vec<f64> =
         std::fs::read_to_string(&log).expect("h2load writes a log").lines().filter_map(time).collect();
