@@ -84,12 +84,19 @@ async fn announcement(
     peer: SocketAddr,
 ) -> Option<Origin> {
     if !mesh.trusted.iter().any(|range| range.contains(peer.ip())) {
-        tracing::debug!(%peer, "turned away: connections are announced by load balancers (`proxyProtocol`), and this is none (`proxyRealIpCidr`)");
+        if shared.unannounced.may_warn(shared.clock.now()) {
+            tracing::warn!(%peer, "turned away: connections are to be announced by load balancers (`proxyProtocol`), and this is none; if it is one, say so (`proxyRealIpCidr`)");
+        }
         return None;
     }
     let read = tokio::select! {
         read = tokio::time::timeout(mesh.clients.head, proxy_protocol::read(stream)) => read.ok()?,
         () = shared.ending.cancelled() => return None,
     };
-    read.inspect_err(|error| tracing::debug!(%peer, %error, "turned a load balancer's connection away")).ok()
+    read.inspect_err(|error| {
+        if shared.unannounced.may_warn(shared.clock.now()) {
+            tracing::warn!(%peer, %error, "turned away: a load balancer did not announce a connection; have it speak the PROXY protocol, or turn `proxyProtocol` off");
+        }
+    })
+    .ok()
 }

@@ -8,12 +8,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deis_model::routing::MeshSettings;
 
 use crate::clock::Millis;
+use crate::quiet::Quiet;
 
 /// In how many parts clients are counted, so that cores seldom wait for each other.
 const SHARDS: usize = 64;
@@ -22,16 +23,13 @@ const SHARDS: usize = 64;
 /// thousands of visitors behind one address is served, and no four machines can shut everybody else out.
 const SHARE: usize = 5;
 
-/// How often it is told that a client was turned away.
-const WARNING: Millis = 10_000;
-
 /// The clients of one router.
 pub(crate) struct Households {
     counts: Arc<Counts>,
     /// What one may have if nobody has said otherwise.
-    most: usize,
-    /// When a warning may be given again.
-    quiet_until: AtomicU64,
+    most: AtomicUsize,
+    /// So that not every client that is turned away makes a warning.
+    quiet: Quiet,
 }
 
 struct Counts {
@@ -52,7 +50,12 @@ impl Households {
     pub(crate) fn new(places: usize) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
         let counts = Counts { hasher: RandomState::new(), shards }.into();
-        Self { counts, most: (places / SHARE).max(1), quiet_until: AtomicU64::new(0) }
+        Self { counts, most: AtomicUsize::new(share(places)), quiet: Quiet::default() }
+    }
+
+    /// There are so many places from now on.
+    pub(crate) fn resize(&self, places: usize) {
+        self.most.store(share(places), Relaxed);
     }
 
     /// Counts one more connection of `client`, as far as `mesh` allows any; `is_announced`: whether a load balancer named
@@ -64,7 +67,8 @@ impl Households {
         is_announced: bool,
     ) -> Result<Member, Crowded> {
         let is_balancer = || !is_announced && mesh.trusted.iter().any(|range| range.contains(client));
-        match mesh.connection_limit.map_or(self.most, |most| usize::try_from(most).unwrap_or(usize::MAX)) {
+        let own = || self.most.load(Relaxed);
+        match mesh.connection_limit.map_or_else(own, |most| usize::try_from(most).unwrap_or(usize::MAX)) {
             0 => Ok(Member::default()),
             _ if is_balancer() => Ok(Member::default()),
             most => self
@@ -76,9 +80,12 @@ impl Households {
 
     /// Whether it is the caller who shall warn that a client was turned away.
     pub(crate) fn may_warn(&self, now: Millis) -> bool {
-        let later = |until| (until <= now).then_some(now + WARNING);
-        self.quiet_until.fetch_update(Relaxed, Relaxed, later).is_ok()
+        self.quiet.may_warn(now)
     }
+}
+
+fn share(places: usize) -> usize {
+    (places / SHARE).max(1)
 }
 
 impl Counts {
@@ -192,10 +199,6 @@ mod tests {
     #[test]
     fn one_of_many_warns() {
         let households = Households::new(5);
-        assert!(
-            households.may_warn(5)
-                && !households.may_warn(5 + WARNING - 1)
-                && households.may_warn(5 + WARNING)
-        );
+        assert!(households.may_warn(5) && !households.may_warn(6) && households.may_warn(60_000));
     }
 }

@@ -67,6 +67,7 @@ mod ports;
 mod probe;
 mod proxy;
 mod queue;
+mod quiet;
 mod reach;
 mod reply;
 mod request_id;

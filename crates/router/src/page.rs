@@ -138,6 +138,8 @@ impl Failure {
     fn side(&self) -> &'static str {
         match (self, self.status().as_u16()) {
             (Self::NoController, _) => "platform",
+            (Self::Refused(Refusal::Attack(_)), _) => "request",
+            (Self::Refused(Refusal::Maintenance { .. }), _) => "router",
             (Self::NoRoom, _) | (_, 404) => "router",
             (_, 300..500) | (Self::Malformed(_) | Self::NotTraced | Self::ForeignVersion, _) => "request",
             _ => "app",
@@ -223,6 +225,11 @@ mod tests {
             "application/json",
             &["\"status\":504", "\"failed\":\"app\""],
         );
+        let text = "text/plain; charset=utf-8";
+        let attack = Refusal::Attack(StatusCode::SERVICE_UNAVAILABLE);
+        check(Failure::Refused(attack), "*/*", text, &["503 Service Unavailable", "failed: request"]);
+        let maintenance = Refusal::Maintenance { page: None, retry_after: std::time::Duration::from_secs(5) };
+        check(Failure::Refused(maintenance), "*/*", text, &["503 Service Unavailable", "failed: router"]);
         check(
             Failure::TooLarge,
             "application/json, text/html;q=0.1",

@@ -19,13 +19,23 @@ const PART: usize = 8;
 #[derive(Clone)]
 pub(crate) struct Places {
     free: Arc<Semaphore>,
+    limit: Arc<Limit>,
     /// How many are taken, by core.
     taken: Arc<[AtomicUsize]>,
 }
 
+/// How many there are.
+struct Limit {
+    places: AtomicUsize,
+    /// How many of those that are taken are not to be taken again: there were more once.
+    surplus: AtomicUsize,
+}
+
 /// A connection's place, given back when dropped.
 pub(crate) struct Place {
-    _permit: OwnedSemaphorePermit,
+    /// None once it is given back.
+    permit: Option<OwnedSemaphorePermit>,
+    limit: Arc<Limit>,
     /// Whom it is counted for.
     _member: Member,
     taken: Arc<[AtomicUsize]>,
@@ -35,8 +45,22 @@ pub(crate) struct Place {
 impl Places {
     /// `limit` places on `cores` cores.
     pub(crate) fn new(limit: usize, cores: usize) -> Self {
-        let free = Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS)));
-        Self { free, taken: (0..cores.max(1)).map(|_| AtomicUsize::new(0)).collect() }
+        let places = limit.min(Semaphore::MAX_PERMITS);
+        let limit = Limit { places: AtomicUsize::new(places), surplus: AtomicUsize::new(0) };
+        let taken = (0..cores.max(1)).map(|_| AtomicUsize::new(0)).collect();
+        Self { free: Semaphore::new(places).into(), limit: limit.into(), taken }
+    }
+
+    /// Makes them `limit`. Who has one keeps it: if there are too many, they go as they are given back. Called by one task at
+    /// a time.
+    pub(crate) fn resize(&self, limit: usize) {
+        let limit = limit.min(Semaphore::MAX_PERMITS);
+        let before = self.limit.places.swap(limit, Relaxed);
+        let fewer = before.saturating_sub(limit);
+        let surplus = fewer - self.free.forget_permits(fewer);
+        self.limit.surplus.fetch_add(surplus, Relaxed);
+        let more = (before..limit).filter(|_| !self.limit.settle()).count();
+        self.free.add_permits(more);
     }
 
     /// Whether none is left.
@@ -62,7 +86,22 @@ impl Places {
     fn place(&self, permit: OwnedSemaphorePermit) -> Place {
         let core = Seat::current().index % self.taken.len();
         self.taken[core].fetch_add(1, Relaxed);
-        Place { _permit: permit, _member: Member::default(), taken: Arc::clone(&self.taken), core }
+        Place {
+            permit: Some(permit),
+            limit: Arc::clone(&self.limit),
+            _member: Member::default(),
+            taken: Arc::clone(&self.taken),
+            core,
+        }
+    }
+}
+
+impl Limit {
+    /// Takes one off the surplus; whether there was any.
+    fn settle(&self) -> bool {
+        // Mostly there is none, and then nothing is written.
+        self.surplus.load(Relaxed) > 0
+            && self.surplus.fetch_update(Relaxed, Relaxed, |surplus| surplus.checked_sub(1)).is_ok()
     }
 }
 
@@ -93,6 +132,9 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.taken[self.core].fetch_sub(1, Relaxed);
+        if let Some(permit) = self.permit.take().filter(|_| self.limit.settle()) {
+            permit.forget();
+        }
     }
 }
 
@@ -113,6 +155,28 @@ mod tests {
         assert!(!places.are_taken() && places.try_take().is_some());
         drop(second);
         assert_eq!(taken(&places), [0]);
+    }
+
+    #[test]
+    fn their_number_can_change_and_nobody_loses_one() {
+        let places = Places::new(4, 1);
+        let take = || std::iter::from_fn(|| places.try_take()).collect::<Vec<_>>();
+        let mut taken = take();
+        assert_eq!(taken.len(), 4);
+        places.resize(2);
+        taken.truncate(2);
+        assert!(places.are_taken() && places.try_take().is_none(), "two went with those who left");
+        taken.truncate(1);
+        assert_eq!(take().len(), 1);
+        places.resize(1);
+        places.resize(3);
+        assert_eq!(take().len(), 2);
+        drop(taken);
+        assert_eq!(take().len(), 3);
+        places.resize(0);
+        assert!(places.try_take().is_none());
+        places.resize(5);
+        assert_eq!(take().len(), 5);
     }
 
     #[test]

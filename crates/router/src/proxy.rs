@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT, HeaderMap, HeaderValue, STRICT_TRANSPORT_SECURITY};
+use http::header::{CONNECTION, EXPECT, HeaderMap, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, StatusCode, Version};
 use http_body::Body;
@@ -105,9 +105,7 @@ pub(crate) async fn serve(
             reply::refuse(&failure, pending)
         }
     };
-    if let Some(hsts) = gate.hsts().filter(|_| origin.is_https) {
-        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
-    }
+    gate.tell_browsers(response.headers_mut(), origin.is_https);
     close_if_crowded(shared, head.version, &mut response);
     let status = response.status();
     shared.counters.answered(head.version, status);

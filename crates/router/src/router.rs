@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use deis_model::routing::MeshSettings;
 use deis_runtime::{Shutdown, StatusBoard};
 
 use crate::access::{AccessLog, Shipping};
@@ -74,11 +75,13 @@ impl Router {
     ///
     /// A new router may start before the old one ends: it takes over the sockets of the one that lives in its state
     /// directory. Any others of the same user may listen on the same addresses as well.
-    pub fn bind(config: Config, status: StatusBoard) -> Result<Self, RouterError> {
-        let doors = Doors::open(&config)?;
-        let addresses = doors.addresses();
+    pub fn bind(mut config: Config, status: StatusBoard) -> Result<Self, RouterError> {
         let keeper = Keeper::open(&config.state_dir, status.clone())?;
         let routes = keeper.load();
+        // Sockets are opened for as many cores, and so it cannot be changed later.
+        config.cores = workers(&routes).unwrap_or(config.cores);
+        let doors = Doors::open(&config)?;
+        let addresses = doors.addresses();
         status.listens_on(joined(&addresses.http));
         status.note("addresses", &addresses);
         let (access, shipping) = AccessLog::open(&config);
@@ -130,6 +133,13 @@ impl Router {
     }
 }
 
+/// On how many cores visitors are served, if the last table's settings say so.
+fn workers(routes: &Routes) -> Option<usize> {
+    // What is wrong with others is told where all are taken over.
+    let (mesh, _) = MeshSettings::default().with(&routes.platform.settings);
+    mesh.workers.map(usize::from)
+}
+
 async fn watch_certificate(shared: Arc<Shared>, status: StatusBoard) {
     tls::watch(&shared, &status).await;
 }
@@ -138,5 +148,24 @@ async fn reap(shared: Arc<Shared>) {
     loop {
         tokio::time::sleep(REAP).await;
         shared.reap();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_tables_settings_say_how_many_cores_serve() {
+        let check = |value: Option<&str>, expected: Option<usize>| {
+            let mut routes = Routes::default();
+            let set = value.map(|value| ("workerProcesses".to_owned(), value.to_owned()));
+            routes.platform.settings.extend(set);
+            assert_eq!(workers(&routes), expected, "{value:?}");
+        };
+        check(None, None);
+        check(Some("auto"), None);
+        check(Some("3"), Some(3));
+        check(Some("many"), None);
     }
 }

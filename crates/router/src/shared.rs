@@ -25,6 +25,7 @@ use crate::maker::Maker;
 use crate::metrics::Exposition;
 use crate::places::Places;
 use crate::probe::Prober;
+use crate::quiet::Quiet;
 use crate::routes::{Changes, News, Routes};
 use crate::rules::Bounds;
 use crate::service::Service;
@@ -74,6 +75,8 @@ pub(crate) struct Shared {
     pub(crate) callers: Households,
     /// The same of git clients'.
     pub(crate) pushers: Households,
+    /// So that connections which should be announced and are not make few warnings.
+    pub(crate) unannounced: Quiet,
     /// What common requests' connections do, and until when.
     pub(crate) pulses: Pulses,
     /// When the controller last answered; 0 before it ever did.
@@ -87,8 +90,9 @@ impl Shared {
         let drain = Drain::default();
         let maker = Maker::new(&config, drain.changed.clone());
         let table = Arc::new(ArcSwap::from_pointee(maker.build(routes, &Table::default())));
-        let places = Places::new(config.limits.connections, config.cores);
-        let visitors = Households::new(config.limits.connections);
+        let limit = most_visitors(&config, &table.load());
+        let places = Places::new(limit, config.cores);
+        let visitors = Households::new(limit);
         let callers = Households::new(config.limits.passages);
         let pushers = Households::new(config.limits.git_connections);
         let ending = CancellationToken::new();
@@ -118,6 +122,7 @@ impl Shared {
             visitors,
             callers,
             pushers,
+            unannounced: Quiet::default(),
             pulses,
             controller_heard: AtomicU64::new(0),
             maker,
@@ -143,6 +148,9 @@ impl Shared {
         };
         if !matches!(news, News::Some(Changes { platform: false, .. })) {
             self.tls.enforce(&next.mesh, &routes.platform.ticket_keys);
+            let limit = most_visitors(&self.config, &next);
+            self.places.resize(limit);
+            self.visitors.resize(limit);
         }
         // First the table, then the retirement: a request that finds its endpoint retired must find another table.
         self.table.store(next.into());
@@ -267,6 +275,12 @@ impl Shared {
             log_lines_dropped: self.access.dropped.value(),
         }
     }
+}
+
+/// How many visitors' connections there may be at a time.
+fn most_visitors(config: &Config, table: &Table) -> usize {
+    let wanted = table.mesh.connections.and_then(|count| usize::try_from(count).ok());
+    wanted.unwrap_or(config.limits.connections)
 }
 
 /// Memory that this process holds, if the system says so.

@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use super::allow::AllowList;
 use super::credential::Credential;
-use super::header::HeaderRule;
 use super::rate::Rate;
 use super::setting::Setting;
-use super::value::{count, put, seconds, small, switch, word};
+use super::value::{count, header_value, put, seconds, small, switch, word};
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::both(
@@ -126,10 +125,12 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::both(
         "referrerPolicy",
         "",
-        "the Referrer-Policy of every answer; empty: none",
+        "the Referrer-Policy of every answer, the router's own and the controller's, too; empty: as apps set it",
         |rules, value| {
-            HeaderRule::parse("referrer-policy", value)?.join(&mut rules.headers.response);
-            Ok(())
+            put(
+                &mut rules.referrer_policy,
+                header_value(value).map(|policy| Some(policy).filter(|policy| !policy.is_empty())),
+            )
         },
     ),
     Setting::both(

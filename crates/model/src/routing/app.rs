@@ -77,7 +77,7 @@ pub fn shown<'a>(key: &str, value: &'a str) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::routing::MeshSettings;
+    use crate::routing::{Affinity, MeshSettings};
 
     fn map(settings: &[(&str, &str)]) -> BTreeMap<String, String> {
         settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -124,6 +124,26 @@ mod tests {
         assert!(AppSettings::parse(&map(&[("basicAuth", "alice:secret")])).is_err());
         assert_eq!(shown("basicAuth", &stored), "(hidden)");
         assert_eq!(shown("bodySize", "1m"), "1m");
+    }
+
+    #[test]
+    fn what_is_not_set_leaves_the_other_affinity_alone_and_both_are_too_many() {
+        let check = |mesh: &[(&str, &str)], app: &[(&str, &str)], expected: Option<Affinity>| {
+            let mesh = MeshSettings::parse(&map(mesh)).unwrap();
+            assert_eq!(mesh.rules(&AppSettings::parse(&map(app)).unwrap()).affinity, expected, "{app:?}");
+        };
+        let (argument, cookie) = (Affinity::Argument("id".to_owned()), Affinity::Cookie("at".to_owned()));
+        check(&[], &[("affinityArg", "id"), ("affinityCookie", "")], Some(argument.clone()));
+        check(&[], &[("affinityArg", ""), ("affinityCookie", "at")], Some(cookie.clone()));
+        check(&[("affinityArg", "id")], &[("affinityCookie", "at")], Some(cookie.clone()));
+        check(&[("affinityCookie", "at")], &[("affinityArg", "")], Some(cookie.clone()));
+        check(&[("affinityCookie", "at")], &[("affinityCookie", "")], None);
+        let both = map(&[("affinityArg", "id"), ("affinityCookie", "at")]);
+        let error = AppSettings::parse(&both).unwrap_err();
+        assert!(error.to_string().contains("unset one"), "{error}");
+        let mut rules = Rules::default();
+        AppSettings::read(&both).0.apply(&mut rules);
+        assert_eq!(rules.affinity, Some(cookie), "routers go on as before");
     }
 
     #[test]

@@ -24,6 +24,16 @@ impl Cidr {
         Self { network: IpAddr::V6(Ipv6Addr::LOCALHOST), prefix: 128 },
     ];
 
+    /// Those, and networks that no stranger can send from: of RFC 1918 and RFC 4193.
+    pub const PRIVATE: [Self; 6] = [
+        Self::LOOPBACK[0],
+        Self::LOOPBACK[1],
+        Self { network: IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), prefix: 8 },
+        Self { network: IpAddr::V4(Ipv4Addr::new(172, 16, 0, 0)), prefix: 12 },
+        Self { network: IpAddr::V4(Ipv4Addr::new(192, 168, 0, 0)), prefix: 16 },
+        Self { network: IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), prefix: 7 },
+    ];
+
     /// Whether `address` lies in the range. An IPv4 address mapped into IPv6 counts as IPv4.
     pub fn contains(&self, address: IpAddr) -> bool {
         let (first, last) = self.bounds();

@@ -41,6 +41,14 @@ pub enum SettingError {
         /// The other's.
         missing: &'static str,
     },
+    /// It says the contrary of another one.
+    #[error("{key} cannot hold along with {other}; unset one of them first")]
+    Contrary {
+        /// The name.
+        key: &'static str,
+        /// The other's.
+        other: &'static str,
+    },
     /// More than anybody needs.
     #[error("there may be at most {most} settings of headers; unset some first")]
     TooMany {
@@ -62,7 +70,7 @@ impl SettingError {
             | Self::MeshOnly { key }
             | Self::AppOnly { key }
             | Self::Value { key, .. } => key,
-            Self::Incomplete { key, .. } => key,
+            Self::Incomplete { key, .. } | Self::Contrary { key, .. } => key,
             Self::TooMany { .. } => "header/",
         }
     }

@@ -33,6 +33,12 @@ pub struct MeshSettings {
     pub trusted: Vec<Cidr>,
     /// How many connections one client may have at a time; none: what routers think right; 0: any number.
     pub connection_limit: Option<u32>,
+    /// How many visitors' connections each router has at a time; none: as many as it was started for.
+    pub connections: Option<u32>,
+    /// On how many cores each router serves them; none: as it was started for. Counts at its next start.
+    pub workers: Option<u16>,
+    /// Who may read metrics.
+    pub metrics_readers: Vec<Cidr>,
     /// Whether connections begin with a PROXY protocol header.
     pub proxy_protocol: bool,
     /// Whether git connections do.
@@ -112,6 +118,7 @@ impl MeshSettings {
         controller.allowance.is_enforced = apps.allowance.is_enforced;
         controller.compression = apps.compression.clone();
         controller.request_start = apps.request_start;
+        controller.referrer_policy.clone_from(&apps.referrer_policy);
         controller.timeouts.idle = apps.timeouts.idle;
         let pair = self.tls.certificate.as_ref()?;
         let missing = match (pair.chain.is_empty(), pair.key.is_empty()) {
@@ -124,6 +131,10 @@ impl MeshSettings {
         missing
     }
 }
+
+/// Settings of which one at a time can hold.
+const ARGUMENT: &str = "affinityArg";
+const COOKIE: &str = "affinityCookie";
 
 /// `settings` in the order of the table; what is not in it is an error.
 pub(super) fn sorted<'a>(
@@ -138,6 +149,11 @@ pub(super) fn sorted<'a>(
         }
     }
     known.sort_by_key(|(place, ..)| *place);
+    let is_set = |name: &str| settings.get(name).is_some_and(|value| !value.is_empty());
+    if is_set(ARGUMENT) && is_set(COOKIE) {
+        errors.push(SettingError::Contrary { key: ARGUMENT, other: COOKIE });
+        known.retain(|(_, setting, ..)| setting.name != ARGUMENT);
+    }
     if settings.keys().filter(|key| key.starts_with("header/")).count() > MAX_HEADER_RULES {
         errors.push(SettingError::TooMany { most: MAX_HEADER_RULES });
     }
@@ -158,6 +174,9 @@ impl Default for MeshSettings {
             builder: Builders { is_told: true, connect: Duration::from_secs(10), idle: minutes(20) },
             trusted: Cidr::LOOPBACK.to_vec(),
             connection_limit: None,
+            connections: None,
+            workers: None,
+            metrics_readers: Cidr::PRIVATE.to_vec(),
             proxy_protocol: false,
             git_proxy_protocol: false,
             tcp_ports: None,
@@ -250,7 +269,7 @@ mod tests {
 
     #[test]
     fn settings_of_the_original_without_effect_are_taken() {
-        let set = [("workerProcesses", "4"), ("serverNameHashMaxSize", "1024")];
+        let set = [("errorLogLevel", "warn"), ("serverNameHashMaxSize", "1024")];
         assert_eq!(MeshSettings::parse(&map(&set)), Ok(MeshSettings::default()));
     }
 

@@ -37,6 +37,24 @@ pub(super) const SETTINGS: &[Setting] = &[
         },
     ),
     Setting::mesh(
+        "maxWorkerConnections",
+        "",
+        "visitors' connections of each router at a time, all its workers together; further ones wait; empty: 10000",
+        |mesh, value| put(&mut mesh.connections, connections(value)),
+    ),
+    Setting::mesh(
+        "workerProcesses",
+        "auto",
+        "on how many cores a router serves visitors from its next start on; auto: on all",
+        |mesh, value| put(&mut mesh.workers, workers(value)),
+    ),
+    Setting::mesh(
+        "metrics/whitelist",
+        "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7",
+        "who may read /metrics, others get 403: addresses and ranges; /health-check is for everybody",
+        |mesh, value| put(&mut mesh.metrics_readers, ranges(value)),
+    ),
+    Setting::mesh(
         "builder/timeout/connect",
         "10000",
         "how long a builder may take to accept a git connection, in milliseconds",
@@ -130,6 +148,21 @@ pub(super) const SETTINGS: &[Setting] = &[
         |rules, value| put(&mut rules.tls_passthrough, switch(value)),
     ),
 ];
+
+/// Routers with fewer places than that would turn away what one browser opens.
+const FEWEST_CONNECTIONS: u32 = 64;
+
+fn connections(value: &str) -> Result<Option<u32>, Must> {
+    if value.is_empty() { Ok(None) } else { count(value, FEWEST_CONNECTIONS..=1_000_000).map(Some) }
+}
+
+fn workers(value: &str) -> Result<Option<u16>, Must> {
+    let must = || Must::be("auto, or a whole number from 1 to 256");
+    match value {
+        "auto" => Ok(None),
+        value => small(value, 1..=256).map(Some).map_err(|_| must()),
+    }
+}
 
 fn ranges(value: &str) -> Result<Vec<Cidr>, Must> {
     let ranges: Option<Vec<_>> = list(value).map(|text| text.parse().ok()).collect();

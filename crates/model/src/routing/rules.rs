@@ -47,6 +47,8 @@ pub struct Rules {
     pub canary_percent: u8,
     /// What is changed about headers.
     pub headers: HeaderRules,
+    /// The `Referrer-Policy` of every answer, whoever gives it; none: as the app sets it.
+    pub referrer_policy: Option<String>,
     /// Whether apps learn when a request came in, by `X-Request-Start`.
     pub request_start: bool,
     /// How answers are compressed.
@@ -173,6 +175,7 @@ impl Default for Rules {
             ejects_errors: false,
             canary_percent: 0,
             headers: HeaderRules::default(),
+            referrer_policy: None,
             request_start: true,
             compression: Compression::default(),
             access_log: AccessLog::default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::compression::Compression;
 use super::rules::{Affinity, IDLE_MARGIN, LogForm, Timeouts};
 use super::setting::{Scope, Setter, Setting};
-use super::value::{Must, bytes, count, is_token, put, seconds, small, switch, word};
+use super::value::{Must, bytes, count, is_token, put, seconds, seconds_or_none, small, switch, word};
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::both(
@@ -87,14 +87,27 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::both(
         "affinityArg",
         "",
-        "the name of a query argument whose value decides which container answers",
-        |rules, value| put(&mut rules.affinity, affinity(value, Affinity::Argument)),
+        "the name of a query argument whose value decides which container answers; not with affinityCookie",
+        |rules, value| {
+            let argument = affinity(value, Affinity::Argument)?;
+            // Without a value it only takes back itself, and not the cookie.
+            if argument.is_some() || matches!(rules.affinity, Some(Affinity::Argument(_))) {
+                rules.affinity = argument;
+            }
+            Ok(())
+        },
     ),
     Setting::both(
         "affinityCookie",
         "",
-        "the name of a cookie that the router gives, by which a visitor stays with one container",
-        |rules, value| put(&mut rules.affinity, affinity(value, Affinity::Cookie)),
+        "the name of a cookie that the router gives, by which a visitor stays with one container; not with affinityArg",
+        |rules, value| {
+            let cookie = affinity(value, Affinity::Cookie)?;
+            if cookie.is_some() || matches!(rules.affinity, Some(Affinity::Cookie(_))) {
+                rules.affinity = cookie;
+            }
+            Ok(())
+        },
     ),
     Setting::both(
         "queue",
@@ -108,8 +121,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::both(
         "slowStart",
         "10s",
-        "how long the share of requests grows that a container gets which joins others",
-        |rules, value| put(&mut rules.slow_start, seconds(value)),
+        "how long the share of requests grows that a container gets which joins others; 0: it gets its whole share at once",
+        |rules, value| put(&mut rules.slow_start, seconds_or_none(value)),
     ),
     Setting::both(
         "ejectErrors",
@@ -135,7 +148,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         name: "header/response/<Name>",
         scope: Scope::Both,
         default: "",
-        meaning: "sets this header of answers before a visitor sees them; empty: removes it",
+        meaning: "sets this header of apps' answers before a visitor sees them, not of the router's own pages; empty: removes it",
         is_secret: false,
         set: Setter::Header(|rules| &mut rules.headers.response),
     },
@@ -200,7 +213,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::both(
         "gzipProxied",
         "any",
-        "off: not for requests that came through another proxy",
+        "any, or off: not for requests that came through another proxy, as Via tells; nginx's other words are refused",
         |rules, value| put(&mut rules.compression.for_proxied, word(value, [("any", true), ("off", false)])),
     ),
     Setting::both(

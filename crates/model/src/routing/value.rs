@@ -46,6 +46,14 @@ pub(super) fn seconds(text: &str) -> Result<Duration, Must> {
     time(text, Duration::from_secs(1))
 }
 
+/// A time in seconds if no unit is given; 0: none at all.
+pub(super) fn seconds_or_none(text: &str) -> Result<Duration, Must> {
+    match text {
+        "0" | "0s" | "0ms" => Ok(Duration::ZERO),
+        _ => seconds(text).map_err(|Must(must)| Must(format!("0, or {must}"))),
+    }
+}
+
 /// A time in milliseconds if no unit is given.
 pub(super) fn millis(text: &str) -> Result<Duration, Must> {
     time(text, Duration::from_millis(1))
@@ -141,6 +149,9 @@ mod tests {
             check(bad, None);
         }
         assert_eq!(millis("10000"), Ok(Duration::from_secs(10)));
+        assert_eq!(seconds_or_none("0"), Ok(Duration::ZERO));
+        assert_eq!(seconds_or_none("20m"), Ok(Duration::from_secs(1200)));
+        assert!(seconds_or_none("").is_err() && seconds_or_none("-0").is_err());
     }
 
     #[test]

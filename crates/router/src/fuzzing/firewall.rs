@@ -13,8 +13,8 @@ impl Head for Asking<'_> {
         self.0
     }
 
-    fn field(&self, _: &HeaderName) -> Option<&[u8]> {
-        None
+    fn fields(&self, _: &HeaderName) -> impl Iterator<Item = &[u8]> {
+        std::iter::empty()
     }
 }
 

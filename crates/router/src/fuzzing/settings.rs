@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use deis_model::routing::{AppSettings, HeaderRule, MeshSettings, seal};
+use http::HeaderMap;
 
 use crate::rules::Gate;
 
@@ -27,7 +28,10 @@ pub(super) fn check(bytes: &[u8]) {
         check_headers(headers);
     }
     let gate = Gate::new(&rules);
-    assert_eq!(gate.hsts().is_some(), rules.https.hsts.header().is_some());
+    let mut headers = HeaderMap::new();
+    gate.tell_browsers(&mut headers, true);
+    let expected = [rules.https.hsts.header().is_some(), rules.referrer_policy.is_some()];
+    assert_eq!(headers.len(), expected.into_iter().filter(|is_set| *is_set).count());
     settings.iter().take(4).for_each(|(key, value)| check_sealed(key, value));
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use deis_model::routing::Rules;
 use http::StatusCode;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY};
 
 use super::bounds::Bounds;
 use super::fields::Fields;
@@ -24,6 +24,7 @@ pub(crate) struct Gate {
     /// Whether nothing is to be done about requests and answers, but for compression and bodies that are too long.
     pub(crate) is_plain: bool,
     hsts: Option<HeaderValue>,
+    referrer_policy: Option<HeaderValue>,
     request: Fields,
     response: Fields,
     logins: Option<Logins>,
@@ -58,6 +59,10 @@ impl Gate {
             is_open: is_open(rules),
             is_plain: is_plain(rules),
             hsts: hsts.and_then(|text| HeaderValue::try_from(text).ok()),
+            referrer_policy: rules
+                .referrer_policy
+                .as_ref()
+                .and_then(|policy| HeaderValue::from_str(policy).ok()),
             request: Fields::new(&rules.headers.request),
             response: Fields::new(&rules.headers.response),
             logins: (!rules.basic_auth.is_empty()).then(Logins::default),
@@ -97,7 +102,7 @@ impl Gate {
         self.count(bounds, arrival.client)?;
         self.judge_maintenance()?;
         if let Some(logins) = &self.logins {
-            let field = head.field(&AUTHORIZATION);
+            let field = head.fields(&AUTHORIZATION).next();
             logins.check(&rules.basic_auth, field, arrival.client, bounds).await?;
         }
         if rules.firewall.is_enabled && firewall::is_attack(head) {
@@ -151,9 +156,14 @@ impl Gate {
         self.response.apply(headers);
     }
 
-    /// What browsers are told with every answer to a request that came by HTTPS.
-    pub(crate) fn hsts(&self) -> Option<&HeaderValue> {
-        self.hsts.as_ref()
+    /// Sets what browsers are told with every answer, whoever gives it.
+    pub(crate) fn tell_browsers(&self, headers: &mut HeaderMap, is_https: bool) {
+        if let Some(hsts) = self.hsts.as_ref().filter(|_| is_https) {
+            headers.insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
+        }
+        if let Some(policy) = &self.referrer_policy {
+            headers.insert(REFERRER_POLICY, policy.clone());
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use http::request::Parts;
 pub(crate) trait Head {
     /// Path and query, as it came.
     fn target(&self) -> &str;
-    /// The first value of a header.
-    fn field(&self, name: &HeaderName) -> Option<&[u8]>;
+    /// All values of a header, in their order.
+    fn fields(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]>;
 }
 
 impl Head for Parts {
@@ -16,7 +16,7 @@ impl Head for Parts {
         self.uri.path_and_query().map_or("/", |target| target.as_str())
     }
 
-    fn field(&self, name: &HeaderName) -> Option<&[u8]> {
-        self.headers.get(name).map(AsRef::as_ref)
+    fn fields(&self, name: &HeaderName) -> impl Iterator<Item = &[u8]> {
+        self.headers.get_all(name).iter().map(AsRef::as_ref)
     }
 }

@@ -1,6 +1,6 @@
 //! Which app answers, and what the router answers itself.
 
-use crate::support::{App, Scene};
+use crate::support::{App, Client, Scene};
 use deis_api::internal::PlatformRoutes;
 
 #[tokio::test]
@@ -88,10 +88,40 @@ async fn health_and_metrics_have_a_port_of_their_own() {
     let app = App::start("blog").await;
     scene.route("blog", 2, &[&app]).await;
     scene.get("blog", "/").await;
-    let mut client = crate::support::Client::connect(scene.addresses.health).await;
+    let mut client = Client::connect(scene.addresses.health).await;
     let health = client.get("anything", "/health-check").await;
     assert_eq!((health.status, health.text()), (200, ""));
     let metrics = client.get("anything", "/metrics").await;
     assert!(metrics.text().contains("deis_router_answers_total{class=\"2xx\"} 1\n"), "{}", metrics.text());
     assert!(metrics.text().contains("deis_router_apps 1\n"));
+}
+
+async fn set_mesh(scene: &Scene, settings: &[(&str, &str)]) {
+    let settings = settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    scene.platform(PlatformRoutes { settings, ..PlatformRoutes::default() }).await;
+}
+
+#[tokio::test]
+async fn metrics_are_not_for_everybody_and_health_is() {
+    let scene = Scene::new().await;
+    let mut client = Client::connect(scene.addresses.health).await;
+    for (readers, expected) in [("192.0.2.0/24", 403), ("192.0.2.0/24,127.0.0.1", 200)] {
+        set_mesh(&scene, &[("metrics/whitelist", readers)]).await;
+        let metrics = client.get("any", "/metrics").await;
+        assert_eq!((metrics.status, metrics.text().contains("deis_")), (expected, expected == 200));
+        assert_eq!(client.get("any", "/health-check").await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn more_visitors_find_a_place_as_soon_as_that_is_allowed() {
+    let scene = Scene::with(|config| config.limits.connections = 1).await;
+    let _first = scene.client().await;
+    let mut second = scene.client().await;
+    let mut third = scene.client().await;
+    for client in [&mut second, &mut third] {
+        client.send("GET / HTTP/1.1\r\nHost: unknown.example.com\r\n\r\n").await;
+    }
+    set_mesh(&scene, &[("maxWorkerConnections", "64"), ("connectionLimit", "0")]).await;
+    assert_eq!((second.answer().await.status, third.answer().await.status), (404, 404));
 }

@@ -218,6 +218,15 @@ async fn headers_of_requests_and_answers_are_changed() {
 }
 
 #[tokio::test]
+async fn browsers_are_told_where_they_come_from_by_pages_of_the_router_too() {
+    let stage = Stage::with(&[("referrerPolicy", "no-referrer"), ("maintenance", "on")]).await;
+    let answer = stage.get(&[]).await;
+    assert_eq!((answer.status, answer.header("referrer-policy")), (503, Some("no-referrer")));
+    stage.set(&[("referrerPolicy", ""), ("header/request/X-A", "1")]).await;
+    assert_eq!(stage.get(&[]).await.header("referrer-policy"), None);
+}
+
+#[tokio::test]
 async fn attacks_are_stopped_where_that_is_wanted() {
     let stage = Stage::new().await;
     let attack = "/?q=%3Cscript%3Ealert(1)";

@@ -54,7 +54,11 @@ fn every_rule_has_its_answer() {
 fn a_request_by_https_is_not_sent_there_again() {
     let gate = gate(&[("hsts/enabled", "on")]);
     assert_eq!(judge(&gate, |arrival| arrival.is_https = true), Ok(()));
-    assert_eq!(gate.hsts().unwrap(), "max-age=10886400");
+    let mut headers = HeaderMap::new();
+    gate.tell_browsers(&mut headers, false);
+    assert!(headers.is_empty());
+    gate.tell_browsers(&mut headers, true);
+    assert_eq!(headers["strict-transport-security"], "max-age=10886400");
 }
 
 #[test]
@@ -104,6 +108,9 @@ fn headers_are_set_and_removed() {
     gate.change_request(&mut headers);
     assert_eq!((headers.get_all("x-a").iter().count(), &headers["x-a"]), (1, &HeaderValue::from_static("1")));
     assert!(!headers.contains_key("x-b"));
-    gate.change_response(&mut headers);
+    headers.insert("referrer-policy", HeaderValue::from_static("unsafe-url"));
+    gate.tell_browsers(&mut headers, false);
     assert_eq!(headers["referrer-policy"], "origin");
+    Gate::default().tell_browsers(&mut headers, false);
+    assert_eq!(headers["referrer-policy"], "origin", "an app's own stays");
 }

@@ -134,6 +134,13 @@ const ELSEWHERE: &[(&str, &str, &[&str])] = &[
         "an_app_under_maintenance_says_so",
         &["maintenance", "maintenance/page"],
     ),
+    ("router/tests/router/routing.rs", "metrics_are_not_for_everybody_and_health_is", &["metrics/whitelist"]),
+    (
+        "router/tests/router/routing.rs",
+        "more_visitors_find_a_place_as_soon_as_that_is_allowed",
+        &["maxWorkerConnections"],
+    ),
+    ("router/src/router.rs", "the_last_tables_settings_say_how_many_cores_serve", &["workerProcesses"]),
     ("router/tests/router/rules.rs", "an_app_that_is_not_routable_is_not_there", &["routable"]),
     ("router/tests/router/rules.rs", "only_clients_on_the_list_come_in", &["whitelist"]),
     (
