@@ -7,10 +7,10 @@ mod state;
 mod units;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 
+use deis_model::Ending;
 use deis_scheduler::{Cluster, Engine, Options, SchedulerError};
 
 use crate::platform::Platform;
@@ -25,9 +25,6 @@ pub(crate) use units::{UnitWish, Wishes};
 
 /// Names the platform's own containers on an engine: never mixed with those of apps.
 pub(crate) const PLATFORM: &str = "deis-platform";
-
-/// How long a role may take to end when it is stopped: a router waits for requests under way.
-pub(crate) const STOP_GRACE: Duration = Duration::from_secs(45);
 
 /// A cluster, as seen from this host.
 #[derive(Clone)]
@@ -49,7 +46,8 @@ impl Fleet {
 
     /// The engine of this host, whether or not it is part of a cluster yet.
     pub(crate) async fn open(platform: &Platform) -> anyhow::Result<Self> {
-        let options = Options { platform: PLATFORM.to_owned(), stop_grace: STOP_GRACE, ..Options::default() };
+        let stop_grace = Ending::default().grace();
+        let options = Options { platform: PLATFORM.to_owned(), stop_grace, ..Options::default() };
         let url = cluster_url(platform.scheduler());
         let engine = deis_scheduler::open(&url, options).await?;
         Self::new(engine)

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use deis_model::{Spread, Workload};
 use deis_scheduler::SchedulerError;
 
-use crate::fleet::{Fleet, STOP_GRACE, State};
+use crate::fleet::{Fleet, State};
 use crate::sighting::{self, Sighting};
 use crate::unit::{Unit, workload};
 
@@ -105,8 +105,9 @@ impl<'a> Rollout<'a> {
         let workload = workload::workload(self.state, unit)?;
         let mut found = sighting::of(self.fleet, self.state, unit).await?;
         found.retain(chosen);
+        let grace = self.grace(unit);
         for old in &found {
-            self.fleet.engine.scheduler.remove_container(&old.container.name, STOP_GRACE).await?;
+            self.fleet.engine.scheduler.remove_container(&old.container.name, grace).await?;
             self.fleet.engine.scheduler.apply(&workload).await?;
             self.await_another(unit, &workload, &old.container.id, &old.name()).await?;
         }
@@ -224,7 +225,8 @@ impl<'a> Rollout<'a> {
     /// Removes the unit's workload; the names of what it had.
     async fn remove(&self, unit: Unit) -> anyhow::Result<Vec<String>> {
         let names = sighting::of(self.fleet, self.state, unit).await?.iter().map(Sighting::name).collect();
-        self.fleet.engine.scheduler.remove(&workload::id(unit), STOP_GRACE).await?;
+        let grace = self.grace(unit);
+        self.fleet.engine.scheduler.remove(&workload::id(unit), grace).await?;
         let begun = Instant::now();
         loop {
             let left = self.found(unit).await?;
@@ -236,6 +238,11 @@ impl<'a> Rollout<'a> {
             }
             tokio::time::sleep(self.patience.poll).await;
         }
+    }
+
+    /// How long its containers may take to end. One whose settings cannot be read may be stopped all the same.
+    fn grace(&self, unit: Unit) -> Duration {
+        workload::ending(self.state, unit).unwrap_or_default().grace()
     }
 
     fn fail(&mut self, unit: Unit, doing: &str, reason: &str) -> io::Result<()> {

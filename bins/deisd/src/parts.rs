@@ -124,7 +124,8 @@ impl Parts {
         config.https.clone_from(&self.settings.https);
         config.git.clone_from(&self.settings.git);
         config.health.clone_from(&self.settings.health);
-        config.timeouts.notice = self.settings.notice;
+        config.timeouts.notice = self.settings.ending.notice.duration();
+        config.timeouts.shutdown = self.settings.ending.drain.duration();
         config.takes_over = self.claims.get(&Role::Router).is_some_and(|claim| !claim.is_only());
         let router = deis_router::Router::bind(config, status)?;
         let shutdown = self.shutdown.clone();

@@ -16,8 +16,6 @@ use crate::settings::Settings;
 
 /// How soon an engine that does not answer is asked again.
 const ENGINE_RETRY: Duration = Duration::from_secs(1);
-/// How long roles may take to end after they were told to.
-const END_TIMEOUT: Duration = Duration::from_secs(45);
 
 /// The roles of this process.
 struct Platform {
@@ -165,7 +163,7 @@ impl Platform {
         self.parts.shutdown.cancel();
         let outcome = first.map_or(Ok(()), judge);
         let rest = async { while running.join_next().await.is_some() {} };
-        if tokio::time::timeout(END_TIMEOUT, rest).await.is_err() {
+        if tokio::time::timeout(self.parts.settings.ending.limit(), rest).await.is_err() {
             warn!("some roles did not end in time");
         }
         outcome

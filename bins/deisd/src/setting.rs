@@ -30,6 +30,7 @@ const SETTINGS: &[Setting] = &[
     setting("registry", "DEIS_REGISTRY", "127.0.0.1:5000"),
     setting("logger", "DEIS_LOGGER", "127.0.0.1:8088"),
     setting("notice_seconds", "DEIS_NOTICE_SECONDS", "0"),
+    setting("drain_seconds", "DEIS_DRAIN_SECONDS", "30"),
     setting("builder", "DEIS_BUILDER", "127.0.0.1:2223"),
     setting("registry_listen", "DEIS_REGISTRY_LISTEN", ""),
     setting("controllers", "DEIS_CONTROLLERS", ""),
@@ -205,5 +206,16 @@ mod tests {
         let found = resolved("", &[("DEIS_HTTP", "nowhere")], &[]).unwrap();
         let error = found.parse_value::<std::net::SocketAddr>("http").unwrap_err().to_string();
         assert!(error.contains("DEIS_HTTP") && error.contains("nowhere"), "{error}");
+    }
+
+    #[test]
+    fn how_long_a_router_ends_is_bounded() {
+        for (key, value, bound) in [("notice_seconds", "601", "600"), ("drain_seconds", "3601", "3600")] {
+            let found = resolved("", &[], &[&format!("{key}={value}")]).unwrap();
+            let error = found.parse().err().expect("too long").to_string();
+            assert!([key, value, bound].iter().all(|part| error.contains(part)), "{error}");
+        }
+        let found = resolved("", &[], &["notice_seconds=600", "drain_seconds=3600"]).unwrap();
+        assert_eq!(found.parse().unwrap().ending.limit().as_secs(), 600 + 3600 + 10);
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context;
+use deis_model::{Ending, WithinADay};
 use deis_postgres::{Member, Ports};
 use deis_runtime::Role;
 
@@ -53,8 +54,8 @@ pub(crate) struct Settings {
     pub(crate) network: String,
     pub(crate) ready_timeout: Duration,
     pub(crate) drain_timeout: Duration,
-    /// How long a router that is to end says so before it closes its doors.
-    pub(crate) notice: Duration,
+    /// How a router ends, and how long this process may take to.
+    pub(crate) ending: Ending,
     pub(crate) stop_grace: Duration,
     pub(crate) log_retention_bytes: u64,
     pub(crate) log_retention_bytes_per_app: u64,
@@ -64,7 +65,7 @@ impl Resolved {
     /// Understands every setting, or names the first that cannot be.
     pub(crate) fn parse(&self) -> anyhow::Result<Settings> {
         let text = |key| self.text(key).to_owned();
-        let seconds = |key| self.parse_value(key).map(Duration::from_secs);
+        let seconds = |key| self.parse_value(key).map(WithinADay::duration);
         let megabytes = |key| self.parse_value::<u64>(key).map(|number| number.saturating_mul(1 << 20));
         let registry_listen = self.parse_or("registry_listen", "registry")?;
         Ok(Settings {
@@ -100,7 +101,10 @@ impl Resolved {
             network: text("network"),
             ready_timeout: seconds("ready_timeout_seconds")?,
             drain_timeout: seconds("drain_timeout_seconds")?,
-            notice: seconds("notice_seconds")?,
+            ending: Ending {
+                notice: self.parse_value("notice_seconds")?,
+                drain: self.parse_value("drain_seconds")?,
+            },
             stop_grace: seconds("stop_grace_seconds")?,
             log_retention_bytes: megabytes("log_retention_megabytes")?,
             log_retention_bytes_per_app: megabytes("log_retention_megabytes_per_app")?,

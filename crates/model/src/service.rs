@@ -36,6 +36,9 @@ pub struct HostAccess {
     /// Whether two of it can run on one host at a time, so that a changed one starts before the old one ends.
     #[serde(default, skip_serializing_if = "is_false")]
     pub overlaps: bool,
+    /// How many seconds its containers may take to end after they were asked to; none: as many as the engine's others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_grace_seconds: Option<u32>,
 }
 
 fn is_false(value: &bool) -> bool {

@@ -124,7 +124,7 @@ pub struct Timeouts {
     /// From being asked to end, when `/health-check` begins to answer 503, until no connections are taken any more: as
     /// long as load balancers take to notice. Not if another router has taken over the sockets. Default 0 s.
     pub notice: Duration,
-    /// Requests under way when the router is asked to end. Default 30 s.
+    /// Requests under way when no connections are taken any more. Default 30 s.
     pub shutdown: Duration,
     /// Idle clients' connections at that time: a request that is on its way already is still served. Default 2 s.
     pub shutdown_idle: Duration,

@@ -186,7 +186,8 @@ pub(crate) async fn leaving(shared: Arc<Shared>, endpoint: Arc<Endpoint>) -> Dur
     };
     let patience = tokio::select! {
         patience = retired => patience,
-        () = shared.closing.cancelled() => shared.config.timeouts.shutdown,
+        // Before that others are still let in, and so may those stay who are here.
+        () = shared.shut.cancelled() => shared.config.timeouts.shutdown,
     };
     let goodbye = GOODBYE.min(patience / 2);
     tokio::time::sleep(patience - goodbye).await;

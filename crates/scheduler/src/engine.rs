@@ -22,7 +22,8 @@ pub struct Options {
     pub network: String,
     /// The platform's own registry as it appears in image names (`127.0.0.1:5000`), and who to be there.
     pub registry: Option<(String, Credentials)>,
-    /// How long a container may take to end after it was asked to, where the engine must know when it makes it.
+    /// How long a container may take to end after it was asked to, where the engine must know when it makes it and the
+    /// workload does not say.
     pub stop_grace: Duration,
 }
 

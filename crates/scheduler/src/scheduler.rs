@@ -84,7 +84,8 @@ pub trait Scheduler: Send + Sync {
 
     /// Stops (SIGTERM, then SIGKILL after `grace`) and removes all containers of the workload; absent is success.
     ///
-    /// Docker Swarm takes [`crate::Options::stop_grace`] as it was when it made the container in place of `grace`.
+    /// Docker Swarm takes what it was told when it made the container in place of `grace`: the workload's own time
+    /// ([`deis_model::HostAccess`]), else [`crate::Options::stop_grace`].
     async fn remove(&self, id: &WorkloadId, grace: Duration) -> Result<(), SchedulerError>;
 
     /// Stops and removes one container; absent is success. [`Scheduler::apply`] makes it anew.

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use deis_model::{Drain, Notice, WithinADay};
+
 use super::Unit;
-use Form::{Addresses, Number, Text, Url};
+use Form::{Addresses, Number, Seconds, Text, Url};
 
 use super::Unit::{Builder, Controller, Logger, Logspout, Publisher, Registry, Router};
 
@@ -28,6 +30,8 @@ enum Form {
     Addresses,
     /// `120`
     Number,
+    /// The same, at most so many.
+    Seconds(u32),
     /// A URL that begins with one of these.
     Url(&'static [&'static str]),
     /// Anything.
@@ -45,6 +49,8 @@ const fn variable(
 }
 
 const WEB: &[&str] = &["http://", "https://"];
+/// How long one step of a deploy may take.
+const STEP: Form = Seconds(WithinADay::MOST);
 const WITH_ENGINE: &[Unit] = &[Controller, Builder, Publisher, Logspout];
 
 /// All of them. Settings that are not here are kept for the controller, which takes them while it runs.
@@ -52,12 +58,13 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable("platform", "domain", "DEIS_DOMAIN", Text, &[Controller, Builder, Router]),
     variable("router", "http", "DEIS_HTTP", Addresses, &[Router, Builder]),
     variable("router", "https", "DEIS_HTTPS", Addresses, &[Router]),
-    variable("router", "noticeSeconds", "DEIS_NOTICE_SECONDS", Number, &[Router]),
+    variable("router", "noticeSeconds", "DEIS_NOTICE_SECONDS", Seconds(Notice::MOST), &[Router]),
+    variable("router", "drainSeconds", "DEIS_DRAIN_SECONDS", Seconds(Drain::MOST), &[Router]),
     variable("router", "git", "DEIS_GIT", Addresses, &[Router]),
     variable("router", "health", "DEIS_HEALTH", Addresses, &[Router]),
-    variable("controller", "readyTimeoutSeconds", "DEIS_READY_TIMEOUT_SECONDS", Number, &[Controller]),
-    variable("controller", "drainTimeoutSeconds", "DEIS_DRAIN_TIMEOUT_SECONDS", Number, &[Controller]),
-    variable("controller", "stopGraceSeconds", "DEIS_STOP_GRACE_SECONDS", Number, &[Controller]),
+    variable("controller", "readyTimeoutSeconds", "DEIS_READY_TIMEOUT_SECONDS", STEP, &[Controller]),
+    variable("controller", "drainTimeoutSeconds", "DEIS_DRAIN_TIMEOUT_SECONDS", STEP, &[Controller]),
+    variable("controller", "stopGraceSeconds", "DEIS_STOP_GRACE_SECONDS", STEP, &[Controller]),
     variable("builder", "stackImage", "DEIS_STACK_IMAGE", Text, &[Builder]),
     variable("builder", "httpProxy", "HTTP_PROXY", Url(WEB), &[Builder]),
     variable("builder", "httpsProxy", "HTTPS_PROXY", Url(WEB), &[Builder]),
@@ -118,6 +125,10 @@ pub(crate) fn mismatch(target: &str, key: &str, value: &str) -> Option<String> {
             (fits, "addresses and ports, as 0.0.0.0:80,[::]:80".to_owned())
         }
         Number => (value.parse::<u64>().is_ok(), "a whole number".to_owned()),
+        Seconds(most) => {
+            let fits = value.parse::<u32>().is_ok_and(|seconds| seconds <= most);
+            (fits, format!("a whole number of seconds from 0 to {most}, which {value:?} is not"))
+        }
         Url(starts) => {
             let fits =
                 starts.iter().any(|start| value.strip_prefix(start).is_some_and(|rest| !rest.is_empty()));
@@ -144,6 +155,13 @@ mod tests {
         check("router", "http", "0.0.0.0:80,", false);
         check("router", "http", "80", false);
         check("controller", "readyTimeoutSeconds", "soon", false);
+        check("controller", "readyTimeoutSeconds", "86400", true);
+        check("controller", "readyTimeoutSeconds", "86401", false);
+        check("router", "noticeSeconds", "600", true);
+        check("router", "noticeSeconds", "601", false);
+        check("router", "drainSeconds", "3600", true);
+        check("router", "drainSeconds", "3601", false);
+        check("router", "drainSeconds", "-1", false);
         check("store", "url", "s3://KEY:SECRET@deis", true);
         check("store", "url", "s3://", false);
         check("database", "url", "mysql://db", false);

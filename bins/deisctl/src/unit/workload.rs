@@ -1,5 +1,6 @@
 //! What a unit is to the engine: image, environment, files and folders, made from everything that decides it. Pure.
 
+mod ending;
 mod environment;
 mod file;
 #[cfg(test)]
@@ -14,9 +15,11 @@ use crate::fleet::State;
 
 use super::{Count, Unit};
 
+use ending::stop_grace_seconds;
 use environment::environment;
 use file::files;
 
+pub(crate) use ending::ending;
 pub(crate) use environment::addresses;
 pub(crate) use file::check;
 
@@ -67,6 +70,7 @@ pub(crate) fn workload(state: &State, unit: Unit) -> anyhow::Result<Workload> {
             files: files(state, unit)?,
             capabilities: capabilities(unit),
             overlaps: unit.overlaps(),
+            stop_grace_seconds: stop_grace_seconds(state, unit)?,
         }),
     })
 }

@@ -129,6 +129,28 @@ async fn a_websocket_is_closed_politely_before_its_container_is_stopped() {
 }
 
 #[tokio::test]
+async fn a_websocket_goes_on_while_a_router_gives_notice() {
+    let scene = Scene::with(|config| {
+        config.timeouts.notice = std::time::Duration::from_secs(3600);
+        config.timeouts.shutdown = std::time::Duration::from_millis(2);
+    })
+    .await;
+    let app = successor().await;
+    scene.route("blog", 2, &[&app]).await;
+    let mut client = scene.client().await;
+    client.send(ASK).await;
+    assert_eq!(client.head().await.unwrap().status, 101);
+    scene.shut_down();
+    let mut balancer = Client::connect(scene.addresses.health).await;
+    while balancer.get("balancer", "/health-check").await.status != 503 {}
+    for _ in 0..20 {
+        client.send("HAL").await;
+        assert_eq!(client.exactly(3).await.unwrap(), b"IBM");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
 async fn git_reaches_a_builder() {
     let scene = Scene::new().await;
     let builder = App::raw(async |_, mut stream| {

@@ -76,7 +76,8 @@ impl Swarm {
                 && task.node_id.as_ref().is_some_and(|host| !host.is_empty() && !down.contains(host))
         };
         let mut left: Vec<String> = tasks.iter().filter(runs).filter_map(|task| task.id.clone()).collect();
-        let deadline = Instant::now() + self.stop_grace() + TOLD_WITHIN;
+        let grace = tasks.iter().filter_map(grace).max().unwrap_or_else(|| self.stop_grace());
+        let deadline = Instant::now() + grace + TOLD_WITHIN;
         while !left.is_empty() && Instant::now() < deadline {
             let seen =
                 self.tasks(HashMap::from([("id".to_owned(), left.clone())])).await?.unwrap_or_default();
@@ -87,4 +88,10 @@ impl Swarm {
         }
         Ok(())
     }
+}
+
+/// How long the task's container may take to end: what the engine was told when it was made.
+fn grace(task: &Task) -> Option<Duration> {
+    let nanos = task.spec.as_ref()?.container_spec.as_ref()?.stop_grace_period?;
+    u64::try_from(nanos).ok().map(Duration::from_nanos)
 }

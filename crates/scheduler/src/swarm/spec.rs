@@ -99,7 +99,7 @@ impl Swarm {
         let access = workload.host.as_ref();
         let on_host_network = access.is_some_and(|access| access.network);
         let Workload { image, command, environment, .. } = workload;
-        let container = container(image, command, environment, labels.clone(), self.stop_grace());
+        let container = container(image, command, environment, labels.clone(), self.grace(access));
         let network = if on_host_network { "host" } else { APPS_NETWORK };
         let task_template = TaskSpec {
             container_spec: Some(with_access(container, access, secrets)),
@@ -123,6 +123,12 @@ impl Swarm {
             endpoint_spec: Some(endpoint(workload.port.filter(|_| !on_host_network))),
             ..Default::default()
         }
+    }
+
+    /// How long a workload's containers may take to end.
+    fn grace(&self, access: Option<&HostAccess>) -> Duration {
+        let own = access.and_then(|access| access.stop_grace_seconds);
+        own.map_or_else(|| self.stop_grace(), |seconds| Duration::from_secs(seconds.into()))
     }
 
     fn log_driver(&self) -> Option<TaskSpecLogDriver> {

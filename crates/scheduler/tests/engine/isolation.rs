@@ -162,6 +162,7 @@ async fn a_role_has_what_it_asks_of_its_host() {
         files: vec![file],
         capabilities: vec!["NET_RAW".to_owned()],
         overlaps: false,
+        stop_grace_seconds: None,
     };
     let script = "cd /; busybox cat host/hello etc/role/key; busybox ls -l etc/role/key | busybox cut -c 1-10; \
                   busybox readlink /proc/self/ns/net; sleep 600";

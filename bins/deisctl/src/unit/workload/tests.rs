@@ -89,6 +89,32 @@ fn what_could_not_work_in_a_cluster_is_refused_with_the_cure() {
     assert_eq!(refused, "Missing platform domain, use:\ndeisctl config platform set domain=<your-domain>");
 }
 
+/// How long the engine waits for `unit` before it kills it.
+fn stop_grace(state: &State, unit: Unit) -> Option<u32> {
+    workload(state, unit).expect("a workload").host.expect("a host's parts").stop_grace_seconds
+}
+
+#[test]
+fn a_router_is_killed_only_when_its_notice_and_drain_are_long_over() {
+    let mut state = test_state(&["lab1"]);
+    assert_eq!((stop_grace(&state, Unit::Router), stop_grace(&state, Unit::Builder)), (Some(45), None));
+    state.settings.set("router", "noticeSeconds", Some("60"));
+    state.settings.set("router", "drainSeconds", Some("1800"));
+    assert_eq!((stop_grace(&state, Unit::Router), stop_grace(&state, Unit::Builder)), (Some(1875), None));
+    let variables = variables(&state, Unit::Router);
+    assert_eq!((&*variables["DEIS_NOTICE_SECONDS"], &*variables["DEIS_DRAIN_SECONDS"]), ("60", "1800"));
+}
+
+#[test]
+fn what_routers_of_an_earlier_version_took_is_refused_before_it_reaches_one() {
+    let mut state = test_state(&["lab1"]);
+    state.settings.set("router", "noticeSeconds", Some("900"));
+    let refused = workload(&state, Unit::Router).expect_err("too long").to_string();
+    assert!(refused.contains("noticeSeconds = 900") && refused.contains("from 0 to 600"), "{refused}");
+    assert!(refused.contains("deisctl config router set noticeSeconds="), "{refused}");
+    assert!(workload(&state, Unit::Builder).is_ok());
+}
+
 #[test]
 fn a_scaled_unit_has_a_number_in_place_of_one_per_host() {
     let mut state = test_state(&["lab1", "lab2", "lab3"]);

@@ -85,6 +85,7 @@ impl Fleet {
             files: vec![file],
             capabilities: vec!["NET_ADMIN".to_owned()],
             overlaps: false,
+            stop_grace_seconds: None,
         };
         let script = "busybox cat /etc/role/key; exec busybox httpd -f -p 6000 -h /";
         let mut role = Workload {
