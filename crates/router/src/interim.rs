@@ -1,8 +1,9 @@
 //! Interim answers: what an app says before it answers, such as what a page will need (103 Early Hints).
 //!
 //! All are passed on to visitors who speak HTTP/1.1 by the short way or HTTP/2, but for 100 where this router has told its
-//! client itself to go on. They end here for visitors who take the long way of HTTP/1, as the library cannot send any, and
-//! of apps that speak HTTP/2, as it tells of none. Source: RFC 9110 section 15.2 and RFC 8297.
+//! client itself to go on: that comes once, whoever says it. They end here for visitors who take the long way of HTTP/1, as
+//! the library cannot send any, and of apps that speak HTTP/2, as it tells of none. Source: RFC 9110 section 15.2 and
+//! RFC 8297.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Context;
@@ -50,6 +51,8 @@ struct Inner {
 struct News {
     heads: Vec<Response<()>>,
     all: Interims,
+    /// Whether the client has been told to go on.
+    has_gone_on: bool,
 }
 
 impl Herald {
@@ -60,10 +63,18 @@ impl Herald {
         }
     }
 
+    /// Tells a client to go on that waits for that with its body.
+    pub(crate) fn go_on(&self) {
+        self.hear(StatusCode::CONTINUE, &HeaderMap::new());
+    }
+
     /// Takes note of an interim answer; of too many no more.
     fn hear(&self, status: StatusCode, headers: &HeaderMap) {
         let bytes = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
         let mut news = self.lock();
+        if status == StatusCode::CONTINUE && std::mem::replace(&mut news.has_gone_on, true) {
+            return;
+        }
         if news.all.take(bytes) {
             news.heads.push(fit(status, headers.clone()));
             drop(news);
@@ -111,6 +122,16 @@ mod tests {
         let news = herald.news(&context);
         assert_eq!(news.len(), MOST as usize);
         assert_eq!((news[0].status(), news[0].headers().len()), (StatusCode::EARLY_HINTS, 1));
+        assert!(herald.news(&context).is_empty());
+    }
+
+    #[test]
+    fn a_client_is_told_to_go_on_once() {
+        let (herald, context) = (Herald::default(), Context::from_waker(Waker::noop()));
+        herald.go_on();
+        herald.hear(StatusCode::CONTINUE, &HeaderMap::new());
+        assert_eq!(herald.news(&context).len(), 1);
+        herald.go_on();
         assert!(herald.news(&context).is_empty());
     }
 

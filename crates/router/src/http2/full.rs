@@ -8,9 +8,9 @@ use std::task::Poll;
 use bytes::Bytes;
 use h2::Reason;
 use h2::server::SendResponse;
-use http::header::{CONTENT_LENGTH, DATE, HeaderValue, TE};
+use http::header::{CONTENT_LENGTH, DATE, EXPECT, HeaderMap, HeaderValue, TE};
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body;
 use tokio::sync::oneshot;
 
@@ -30,12 +30,16 @@ pub(super) async fn answer(
     shared: &Arc<Shared>,
     client: &Client,
     head: Parts,
-    body: Streamed,
+    mut body: Streamed,
     mut respond: SendResponse<Bytes>,
 ) {
     // One that is to become a tunnel has no body that a length could be told of.
     if head.method == Method::CONNECT && head.headers.contains_key(CONTENT_LENGTH) {
         return respond.send_reset(Reason::PROTOCOL_ERROR);
+    }
+    let herald = Herald::default();
+    if expects_to_go_on(&head.headers) {
+        body.announce(&herald);
     }
     let (arriving, tunnel) = if head.method == Method::CONNECT {
         let (give, take) = oneshot::channel();
@@ -44,7 +48,6 @@ pub(super) async fn answer(
         (Arriving::Http2(body), None)
     };
     let mut request = Request::from_parts(head, arriving);
-    let herald = Herald::default();
     request.extensions_mut().insert(herald.clone());
     let serving = proxy::serve(shared, client, request);
     let Some(mut response) = until_left(serving, &herald, &mut respond).await else {
@@ -71,6 +74,11 @@ pub(super) async fn answer(
     }
 }
 
+/// Whether a client waits to hear that its body is wanted.
+fn expects_to_go_on(headers: &HeaderMap) -> bool {
+    headers.get_all(EXPECT).iter().any(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
 /// What `serving` brings, unless the client leaves before; what `herald` hears meanwhile is passed on.
 async fn until_left<T, E>(
     serving: impl Future<Output = Result<T, E>>,
@@ -84,7 +92,10 @@ async fn until_left<T, E>(
         if is_waiting && respond.poll_reset(context).is_ready() {
             return Poll::Ready(None);
         }
-        for interim in news {
+        // Whoever is answered already is not told to go on.
+        let is_of_use =
+            |interim: &Response<()>| served.is_pending() || interim.status() != StatusCode::CONTINUE;
+        for interim in news.into_iter().filter(is_of_use) {
             // It fails when the connection has ended, which whoever answers notices.
             let _ = respond.send_informational(interim);
         }

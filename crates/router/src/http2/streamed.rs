@@ -7,6 +7,8 @@ use h2::RecvStream;
 use http::header::{CONTENT_LENGTH, HeaderMap};
 use http_body::{Frame, SizeHint};
 
+use crate::interim::Herald;
+
 /// A request's body. The library holds it to the length that was announced.
 pub(crate) struct Streamed {
     stream: RecvStream,
@@ -14,6 +16,8 @@ pub(crate) struct Streamed {
     beginning: BytesMut,
     /// How much is still to come of the stream, if the client said so.
     left: Option<u64>,
+    /// Tells the client to go on that waits for that.
+    herald: Option<Herald>,
 }
 
 impl Streamed {
@@ -21,7 +25,12 @@ impl Streamed {
     pub(super) fn new(stream: RecvStream, headers: &HeaderMap) -> Self {
         let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let left = if stream.is_end_stream() { Some(0) } else { announced };
-        Self { stream, beginning: BytesMut::new(), left }
+        Self { stream, beginning: BytesMut::new(), left, herald: None }
+    }
+
+    /// Has `herald` tell its client to go on once more of it is wanted than came. Source: RFC 9110 section 10.1.1.
+    pub(super) fn announce(&mut self, herald: &Herald) {
+        self.herald = Some(herald.clone());
     }
 
     /// All of it, if it is there and not longer than `longest`. Nothing is lost if it is not.
@@ -81,7 +90,11 @@ impl Streamed {
 
     /// Data, for which the client may send as much more.
     fn poll_data(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, h2::Error>>> {
-        let data = ready!(self.stream.poll_data(context));
+        let polled = self.stream.poll_data(context);
+        if let Some(herald) = self.herald.take().filter(|_| polled.is_pending()) {
+            herald.go_on();
+        }
+        let data = ready!(polled);
         if let Some(Ok(bytes)) = &data {
             self.left = self.left.map(|left| left.saturating_sub(bytes.len() as u64));
             // It fails only for more than what came.

@@ -3,6 +3,7 @@
 //! Every case names the section it is from. Another program runs all of them over the other way of requests.
 
 mod answers;
+mod expectations;
 mod interims;
 mod rfc6455;
 mod rfc9110;
