@@ -186,6 +186,24 @@ async fn bodies_that_begin_badly_become_502_and_those_that_go_on_badly_are_count
 }
 
 #[tokio::test]
+async fn the_library_shows_the_head_of_an_answer_before_it_looks_at_the_body() {
+    let scene = Scene::with(|config| config.short_way = false).await;
+    let app = App::raw(async |_, mut stream| {
+        read_head(&mut stream).await;
+        let text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\nx\r\n\r\n";
+        let _ = stream.write_all(text.as_bytes()).await;
+    })
+    .await;
+    scene.route("blog", 2, &[&app]).await;
+    let mut visitor = scene.client().await;
+    visitor.send(format!("GET / HTTP/1.1\r\n{HOST}\r\n")).await;
+    // 9112 8: so that the visitor sees it break off.
+    assert_eq!(visitor.head().await.unwrap().status, 200);
+    assert!(visitor.chunks().await.is_none());
+    scene.metrics(|text| text.contains("deis_app_cut_off_total{app=\"blog\",release=\"v2\"} 1")).await;
+}
+
+#[tokio::test]
 async fn other_answers_pass() {
     const DAY: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     let seen = |has, lacks, body| Seen::Passed(200, has, lacks, body);
