@@ -9,6 +9,7 @@ mod encoders;
 mod offer;
 mod stream;
 
+pub(crate) use accept::preferred;
 pub(crate) use encoder::Encoder;
 pub(crate) use encoders::Encoders;
 pub(crate) use offer::{Asked, Offered, Verdict, apply, settling, wants};

@@ -121,6 +121,9 @@ pub struct Timeouts {
     pub git_connect: Duration,
     /// A git connection on which nothing moves. Default 20 minutes.
     pub git_idle: Duration,
+    /// Anybody who asks for health or metrics to take any of the answer, and to take all metrics; then the connection is
+    /// closed. Default 60 s.
+    pub scrape: Duration,
     /// From being asked to end, when `/health-check` begins to answer 503, until no connections are taken any more: as
     /// long as load balancers take to notice. Not if another router has taken over the sockets. Default 0 s.
     pub notice: Duration,
@@ -196,6 +199,7 @@ impl Default for Timeouts {
             link_idle_unrepeatable: Duration::from_millis(800),
             git_connect: Duration::from_secs(10),
             git_idle: minutes(20),
+            scrape: minutes(1),
             notice: Duration::ZERO,
             shutdown: Duration::from_secs(30),
             shutdown_idle: Duration::from_secs(2),

@@ -13,11 +13,12 @@ use crate::cores::Cores;
 use crate::entrance::{Arrival, Entrance};
 use crate::error::RouterError;
 use crate::handover::{self, Estate};
+use crate::health::{self, Desk};
 use crate::listener::{Acceptor, Sockets};
 use crate::ports::Ports;
 use crate::router::Addresses;
 use crate::shared::Shared;
-use crate::{connection, entrance, git, health};
+use crate::{connection, entrance, git};
 
 /// The sockets that a router listens on.
 pub(crate) struct Doors {
@@ -214,12 +215,13 @@ fn serve_health(
     listeners: Vec<TcpListener>,
     unasked: &Shutdown,
 ) -> Result<JoinHandle<()>, RouterError> {
+    let desk = Arc::new(Desk::new(Arc::clone(shared)));
     let mut accepting = JoinSet::new();
     for acceptor in Acceptor::all(listeners, health::CONNECTIONS).map_err(RouterError::Core)? {
-        let (shared, unasked) = (Arc::clone(shared), unasked.clone());
+        let (desk, unasked) = (Arc::clone(&desk), unasked.clone());
         accepting.spawn(async move {
             let serve = |stream, _peer, place| {
-                let serving = health::serve(Arc::clone(&shared), stream, place);
+                let serving = Arc::clone(&desk).serve(stream, place);
                 drop(tokio::spawn(unasked.clone().run_until_cancelled_owned(serving)));
             };
             acceptor.run(&unasked, |_| {}, serve).await;

@@ -8,11 +8,13 @@
 
 mod exposition;
 mod histogram;
+mod reading;
 mod slot;
 mod tallies;
 mod tally;
 
 pub(crate) use exposition::Exposition;
+pub(crate) use reading::Reading;
 pub(crate) use slot::Slots;
 pub(crate) use tallies::Tallies;
 pub(crate) use tally::{Event, Exchange, Tally, class};

@@ -6,7 +6,7 @@ use deis_model::routing::Encoding;
 const FULL: u16 = 1000;
 
 /// The first of `encodings` among those that `accept` weighs highest; none if it prefers none at all.
-pub(super) fn preferred(accept: &str, encodings: &[Encoding]) -> Option<Encoding> {
+pub(crate) fn preferred(accept: &str, encodings: &[Encoding]) -> Option<Encoding> {
     let weight = |name: &str| weight(accept, name);
     // What is not said of no coding at all counts less than what is said of any.
     let plain = listed(accept, "identity").unwrap_or(0);

@@ -1,6 +1,11 @@
 //! What operators read on the health port.
 
-use crate::support::{App, Scene};
+use std::io::{self, Read};
+use std::time::Duration;
+
+use tokio::net::TcpSocket;
+
+use crate::support::{App, Client, Scene, until};
 
 fn has(text: &str, line: &str) -> bool {
     text.lines().any(|found| found == line)
@@ -106,4 +111,41 @@ async fn what_is_told_is_what_others_read() {
     let lines = text.lines().filter(|line| !line.starts_with('#')).count();
     assert_eq!(samples, lines, "{said}");
     assert!(said.contains("['counter', 'gauge', 'histogram']"), "{said}");
+}
+
+#[tokio::test]
+async fn metrics_are_compressed_for_those_who_take_that() {
+    let (scene, app) = (Scene::new().await, App::start("blog").await);
+    scene.route("blog", 2, &[&app]).await;
+    assert_eq!(scene.get("blog", "/").await.status, 200);
+    let line = "deis_app_requests_total{app=\"blog\",release=\"v2\",class=\"2xx\"} 1";
+    let plain = scene.metrics(|text| has(text, line)).await;
+    let mut client = Client::connect(scene.addresses.health).await;
+    for _ in 0..2 {
+        client.send("GET /metrics HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n").await;
+        let answer = client.answer().await;
+        assert_eq!(answer.header("content-encoding"), Some("gzip"));
+        assert!(answer.body.len() < plain.len() / 2, "{} of {}", answer.body.len(), plain.len());
+        let mut text = String::new();
+        flate2::read::GzDecoder::new(&answer.body[..]).read_to_string(&mut text).unwrap();
+        assert!(has(&text, line), "{text}");
+    }
+    client.send("GET /metrics HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip;q=0\r\n\r\n").await;
+    let answer = client.answer().await;
+    assert_eq!((answer.header("content-encoding"), has(answer.text(), line)), (None, true));
+}
+
+#[tokio::test]
+async fn a_reader_who_takes_nothing_is_disconnected() {
+    let scene = Scene::with(|config| config.timeouts.scrape = Duration::from_millis(300)).await;
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let stuck = socket.connect(scene.addresses.health).await.unwrap();
+    // Asks for more and more, far beyond what the system keeps for it, and reads none of it.
+    let has_ended = || {
+        let asked = stuck.try_write(&b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100));
+        asked.is_err_and(|error| error.kind() != io::ErrorKind::WouldBlock)
+    };
+    until(has_ended).await;
+    scene.metrics(|text| text.contains("deis_router_")).await;
 }
