@@ -11,10 +11,11 @@
 //! | a kept connection turns out closed before the request was sent | another connection |
 //! | the connection ends without an answer | again, if the request can be repeated: see [`may_repeat`] |
 //! | no answer in time, or not HTTP | 504, 502 |
+//! | a connection that is passed on is closed at once without a word | counts as no answer |
 //! | several in a row bring no answer | the endpoint is out for a while, unless half of them are |
 //!
 //! Whoever has a request asks for a [`Course::place`], tries it there and tells what came of it: [`Course::accepted`],
-//! [`Course::refused`], [`Course::failed`], [`Course::late`] or [`Course::answered`]. Nothing here sends or connects.
+//! [`Course::refused`], [`Course::failed`], [`Course::late`], [`Course::answered`], or of a connection that is passed on [`Course::stayed`] or [`Course::hung_up`]. Nothing here sends or connects.
 
 mod outcome;
 mod wait;

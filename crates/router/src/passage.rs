@@ -4,6 +4,8 @@
 //! app's queue while there is none. It counts as under way to its container until it ends, so that a container that is
 //! replaced is only stopped when its connections are through, or the controller's patience is.
 
+mod trial;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +26,8 @@ use crate::sought::Sought;
 use crate::tunnel;
 use crate::upgrade::leaving;
 
+use trial::{Showing, Trial};
+
 /// A connection that a container accepted.
 struct Reached {
     container: TcpStream,
@@ -38,7 +42,7 @@ struct Reached {
 pub(crate) async fn serve(shared: &Arc<Shared>, client: TcpStream, ends: Ends, sought: Sought<'_>) {
     let carry = async {
         match reach(shared, &ends, sought).await {
-            Ok(reached) => carry(shared, client, ends, reached).await,
+            Ok(reached) => carry(shared, client, ends, sought, reached).await,
             Err(failure) => turn_away(shared, &ends, sought, &failure),
         }
     };
@@ -48,10 +52,18 @@ pub(crate) async fn serve(shared: &Arc<Shared>, client: TcpStream, ends: Ends, s
     }
 }
 
-async fn carry(shared: &Arc<Shared>, client: TcpStream, ends: Ends, reached: Reached) {
-    let Reached { mut container, flight, gate } = reached;
+async fn carry(shared: &Arc<Shared>, client: TcpStream, ends: Ends, sought: Sought<'_>, reached: Reached) {
+    let Reached { container, flight, gate } = reached;
     let (endpoint, rules) = (flight.endpoint(), &gate.rules);
     endpoint.tally.note(Event::Connection);
+    let judge = |showing| {
+        let course = Course::passing(shared, sought);
+        match showing {
+            Showing::Well => course.stayed(endpoint),
+            Showing::Unwell => course.hung_up(endpoint),
+        }
+    };
+    let mut container = Trial::new(container, judge);
     if container.write_all(&ends.header(rules.proxy_protocol)).await.is_ok() {
         let leaving = leaving(Arc::clone(shared), Arc::clone(endpoint));
         // Shortly before its container is stopped, the client's half is closed: that is all both understand.
@@ -73,8 +85,6 @@ async fn reach(shared: &Shared, ends: &Ends, sought: Sought<'_>) -> Result<Reach
             let endpoint = place.flight.endpoint();
             let open = || open(endpoint.address, place.connect);
             if let Some(container) = reach::reach(shared, &mut course, endpoint, open).await? {
-                // That is all there is to see of a container that does not speak HTTP.
-                endpoint.ejection.forgive();
                 return Ok(Reached { container, flight: place.flight, gate });
             }
         }

@@ -69,6 +69,19 @@ impl Course<'_> {
         }
     }
 
+    /// `endpoint` has something to say on a connection that is passed on, or stays: that is all there is to see of a
+    /// container that does not speak HTTP.
+    pub(crate) fn stayed(&self, endpoint: &Endpoint) {
+        endpoint.failures.note(false, self.shared.clock.now());
+        endpoint.ejection.forgive();
+    }
+
+    /// `endpoint` accepted such a connection and closed it without a word.
+    pub(crate) fn hung_up(&self, endpoint: &Arc<Endpoint>) {
+        self.shared.counters.endpoint_failures.add();
+        self.strike(endpoint);
+    }
+
     fn ejects_errors(&self) -> bool {
         self.sought.find(&self.shared.table.load()).is_some_and(|service| service.rules.ejects_errors)
     }

@@ -156,6 +156,21 @@ async fn a_container_that_does_not_accept_is_passed_over() {
 }
 
 #[tokio::test]
+async fn a_container_that_accepts_and_hangs_up_is_taken_out() {
+    let (scene, reserved) = (Scene::new().await, reserve());
+    let (ill, app) = (App::raw(async |_, _| ()).await, echo("here").await);
+    scene.route("blog", 1, &[&ill, &app]).await;
+    set(&scene, "blog", &[("tcp/port", &reserved.port.to_string())]).await;
+    allow(&scene, reserved.port).await;
+    let ejected = async {
+        while !scene.metrics(|_| true).await.contains("deis_app_ejections_total{app=\"blog\"") {
+            is_answered(&mut connect(reserved.port).await).await;
+        }
+    };
+    tokio::time::timeout(crate::support::PATIENCE, ejected).await.expect("it is taken out in time");
+}
+
+#[tokio::test]
 async fn clients_that_the_app_does_not_let_in_are_turned_away() {
     let (scene, app, reserved) = (Scene::new().await, echo("first").await, reserve());
     scene.route("blog", 1, &[&app]).await;
