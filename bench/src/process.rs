@@ -11,7 +11,7 @@ pub(crate) fn processor_seconds(process: u32) -> f64 {
     fields.map(|field| field.parse::<f64>().expect("a number")).sum::<f64>() / TICKS
 }
 
-/// Resident memory.
+/// Resident memory; none if the process has ended since it was listed.
 pub(crate) fn resident_megabytes(process: u32) -> f64 {
     megabytes(process, "VmRSS:")
 }
@@ -22,8 +22,8 @@ pub(crate) fn peak_megabytes(process: u32) -> f64 {
 }
 
 fn megabytes(process: u32, field: &str) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("the process runs");
-    let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("the kernel tells it");
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let Some(line) = status.lines().find_map(|line| line.strip_prefix(field)) else { return 0.0 };
     let kibibytes: f64 = line.trim().trim_end_matches(" kB").trim().parse().expect("a number");
     kibibytes * 1024.0 / 1e6
 }

@@ -59,7 +59,7 @@ pub(crate) fn measure(rounds: usize, wanted: &str) {
         }
         report.print();
     }
-    if "a route more".contains(wanted) {
+    if "a host in place of another".contains(wanted) {
         change::measure(rounds, upstream.address);
     }
 }

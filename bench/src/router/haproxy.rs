@@ -10,8 +10,8 @@ use super::place::Place;
 /// How it is started.
 pub(super) fn command(place: &Place) -> Command {
     let mut map = String::new();
-    for number in 0..place.apps {
-        writeln!(map, "{} app", super::host(number)).expect("a text grows");
+    for host in place.hosts(None) {
+        writeln!(map, "{host} app").expect("a text grows");
     }
     place.write("hosts.map", &map);
     place.write("pair.pem", &[place.certificate.chain.as_str(), &place.certificate.key].concat());
@@ -52,13 +52,21 @@ backend none
     )
 }
 
-/// Gives one more host to it while it runs.
-pub(super) fn add(place: &Place, host: &str) {
-    let directory = place.directory.display();
-    let mut admin =
-        UnixStream::connect(place.directory.join("admin")).expect("HAProxy listens for its operator");
-    writeln!(admin, "add map {directory}/hosts.map {host} app").expect("it listens");
+/// Gives a host to it in place of another, which it may not know, while it runs.
+pub(super) fn replace(place: &Place, old: &str, new: &str) {
+    let map = place.directory.join("hosts.map");
+    let map = map.display();
+    // It says that there is none the first time.
+    say(place, &format!("del map {map} {old}"));
+    let said = say(place, &format!("add map {map} {new} app"));
+    assert!(said.trim().is_empty(), "HAProxy refused a host: {said}");
+}
+
+fn say(place: &Place, command: &str) -> String {
+    let socket = place.directory.join("admin");
+    let mut admin = UnixStream::connect(socket).expect("HAProxy listens for its operator");
+    writeln!(admin, "{command}").expect("it listens");
     let mut said = String::new();
     admin.read_to_string(&mut said).expect("it answers");
-    assert!(said.trim().is_empty(), "HAProxy refused a host: {said}");
+    said
 }

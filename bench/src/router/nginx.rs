@@ -7,19 +7,19 @@ use super::place::Place;
 
 /// How it is started.
 pub(super) fn command(place: &Place) -> Command {
-    write(place, place.apps);
+    write(place, None);
     let mut command = Command::new("nginx");
     command.arg("-p").arg(&place.directory).args(["-c", "nginx.conf", "-e", "error.log"]);
     command
 }
 
-/// Writes its files for so many apps. It reads them when it starts and when it is told HUP.
-pub(super) fn write(place: &Place, apps: usize) {
+/// Writes its files, with one more host if there is one. It reads them when it starts and when it is told HUP.
+pub(super) fn write(place: &Place, more: Option<&str>) {
     place.write("chain.pem", &place.certificate.chain);
     place.write("key.pem", &place.certificate.key);
     let mut map = String::new();
-    for number in 0..apps {
-        writeln!(map, "{} app;", super::host(number)).expect("a text grows");
+    for host in place.hosts(more) {
+        writeln!(map, "{host} app;").expect("a text grows");
     }
     place.write("hosts.map", &map);
     place.write("nginx.conf", &settings(place));

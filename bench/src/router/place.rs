@@ -26,6 +26,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The hosts of all apps, and one more if there is one.
+    pub(super) fn hosts(&self, more: Option<&str>) -> impl Iterator<Item = String> {
+        (0..self.apps).map(super::host).chain(more.map(str::to_owned))
+    }
+
     /// Writes one of its files.
     pub(super) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.directory.join(name);
