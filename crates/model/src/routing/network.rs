@@ -18,7 +18,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::mesh(
         "proxyProtocol",
         "off",
-        "on: connections on 80 and 443 begin with the client's address by the PROXY protocol, v1 or v2",
+        "on: connections on 80 and 443, and at apps' own ports, begin with the client's address by the PROXY protocol, v1 or v2",
         |mesh, value| put(&mut mesh.proxy_protocol, switch(value)),
     ),
     Setting::mesh(
