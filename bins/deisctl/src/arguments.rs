@@ -95,7 +95,7 @@ pub(crate) struct AdminCreate {
 
 #[derive(Args)]
 pub(crate) struct ConfigCommand {
-    /// Whose settings: platform, controller, builder, registry, logger, router, …
+    /// Whose settings: platform, store, database, controller, builder, registry, logger, router, …
     pub(crate) target: String,
     /// What to do with them
     #[command(subcommand)]

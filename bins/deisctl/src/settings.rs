@@ -4,6 +4,7 @@
 //! controller is and while none answers.
 
 mod document;
+mod target;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -26,15 +27,14 @@ use crate::fleet::Fleet;
 use crate::operate::Operation;
 use crate::platform::Platform;
 
+use target::{Target, there_are};
+
 /// Settings that are given as the path of a file whose content is stored.
 const FILE_VALUED: [(&str, &str); 4] =
     [("platform", "sshPrivateKey"), ("router", "sslCert"), ("router", "sslKey"), ("router", "sslDhparam")];
 
 /// The one among them that is stored in base64.
 const ENCODED: (&str, &str) = ("platform", "sshPrivateKey");
-
-/// Targets whose settings something reads.
-const KNOWN_TARGETS: [&str; 2] = ["controller", "router"];
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -75,35 +75,11 @@ impl Request {
             ConfigAction::List => Ok(Self::Get(Vec::new())),
             ConfigAction::Rm { keys } => Ok(Self::Change(keys.into_iter().map(|key| (key, None)).collect())),
             ConfigAction::Set { pairs } => {
+                target.check_known()?;
                 let change = |pair: &String| setting(target, pair).map(|(key, value)| (key, Some(value)));
                 Ok(Self::Change(pairs.iter().map(change).collect::<anyhow::Result<_>>()?))
             }
         }
-    }
-}
-
-/// Whose settings: lower-case letters and hyphens, so that it is one segment of a path.
-#[derive(Clone, Copy)]
-struct Target<'a>(&'a str);
-
-impl<'a> Target<'a> {
-    fn parse(text: &'a str) -> anyhow::Result<Self> {
-        let fits = !text.is_empty() && text.chars().all(|c| c.is_ascii_lowercase() || c == '-');
-        if fits { Ok(Self(text)) } else { bail!("Could not parse target: {text}") }
-    }
-
-    /// The value of `key` for everybody's eyes: secrets are hidden.
-    fn shown<'v>(self, key: &str, value: &'v str) -> &'v str {
-        if self.is_router() { routing::shown(key, value) } else { value }
-    }
-
-    /// Whether these are settings of the router mesh.
-    fn is_router(self) -> bool {
-        self.0 == "router"
-    }
-
-    fn path(self) -> String {
-        format!("/internal/config/{}", self.0)
     }
 }
 
@@ -121,11 +97,11 @@ fn show(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     if keys.is_empty() {
-        if values.is_empty() && !KNOWN_TARGETS.contains(&target.0) {
+        if values.is_empty() && !target.is_known() {
             bail!(
                 "Key not found (/deis/{}): nothing is set there, and nothing reads it; there are {}",
                 target.0,
-                KNOWN_TARGETS.join(", ")
+                there_are()
             );
         }
         values.iter().try_for_each(|(key, value)| writeln!(out, "{key}={}", target.shown(key, value)))?;
@@ -228,6 +204,16 @@ mod tests {
     }
 
     #[test]
+    fn what_was_set_for_a_target_that_nobody_reads_can_only_be_looked_at_and_removed() {
+        let request = |action| Request::parse(Target("nosuch"), action);
+        let keys = || vec!["a".to_owned()];
+        assert!(request(ConfigAction::Get { keys: keys() }).is_ok());
+        assert!(request(ConfigAction::Rm { keys: keys() }).is_ok());
+        let refused = request(ConfigAction::Set { pairs: vec!["a=b".to_owned()] }).err().expect("refused");
+        assert!(refused.to_string().starts_with("Could not find target: nosuch"), "{refused}");
+    }
+
+    #[test]
     fn a_list_of_nothing_is_an_error_where_nobody_looks() {
         let list = |target, values: &[(&str, &str)]| {
             let values = values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
@@ -238,13 +224,5 @@ mod tests {
         assert_eq!(list("router", &[]).as_deref(), Ok(""));
         assert_eq!(list("nosuch", &[("a", "b")]).as_deref(), Ok("a=b\n"));
         assert!(list("nosuch", &[]).is_err_and(|error| error.starts_with("Key not found (/deis/nosuch)")));
-    }
-
-    #[test]
-    fn targets_that_are_no_names_are_refused() {
-        for text in ["", "router@1", "../admins", "Router"] {
-            assert!(Target::parse(text).is_err(), "{text}");
-        }
-        assert!(Target::parse("store-gateway").is_ok());
     }
 }

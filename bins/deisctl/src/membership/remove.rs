@@ -38,7 +38,7 @@ pub(super) async fn drain(
 }
 
 /// `deisctl remove`: the engine forgets the host, the roles that were told of it are told anew, and the controller
-/// waits for nothing from it. Harmless twice, and after half of it.
+/// waits for nothing from it. Harmless twice, and after half of it; fails where there is nothing to remove.
 pub(super) async fn remove(platform: &Platform, name: &str, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let operation = Operation::open(platform).await?;
     remove_from(&operation, name, out).await
@@ -55,21 +55,28 @@ pub(super) async fn remove_from(
     }
     let hosts = fleet.cluster.hosts().await?;
     // Written first: whatever ends this command, the next one tells the controller.
-    let note = |wishes: &mut Wishes| {
-        wishes.forgotten.insert(name.to_owned());
-        Ok(())
-    };
-    fleet.documents.change(note).await?;
-    match hosts.iter().find(|host| host.name == name) {
+    let note = |wishes: &mut Wishes| Ok(wishes.forgotten.insert(name.to_owned()));
+    let is_new = fleet.documents.change(note).await?;
+    let host = hosts.iter().find(|host| host.name == name);
+    match host {
         Some(host) => {
             take_out(operation, host).await?;
             writeln!(out, "{name}: removed")?;
         }
-        None => writeln!(out, "{name}: the cluster has no such host; what was left of one is forgotten")?,
+        None => {
+            let names: Vec<_> = hosts.iter().map(|host| host.name.as_str()).collect();
+            writeln!(
+                out,
+                "{name}: the cluster has no such host; what was left of one is forgotten. There are {}",
+                names.join(", ")
+            )?;
+        }
     }
     let code = operation.settle(&Unit::ALL, out).await?;
     Control::settle(fleet, out).await?;
-    Ok(code)
+    // A command that was interrupted after the engine forgot the host is finished by this one.
+    let was_there = host.is_some() || !is_new;
+    Ok(if was_there { code } else { ExitCode::FAILURE })
 }
 
 /// Moves what the host has elsewhere, if it is there to do so, and has the engine forget it.

@@ -106,11 +106,23 @@ async fn removing_is_harmless_twice_and_refused_for_the_host_that_is_asked() {
     let operation = operation().await;
     remove_from(&operation, "lab3", &mut Vec::new()).await.expect("removed");
     let mut out = Vec::new();
-    remove_from(&operation, "lab3", &mut out).await.expect("removed");
+    // Nobody told the controller yet, so that this one has something to finish.
+    assert_eq!(remove_from(&operation, "lab3", &mut out).await.expect("removed"), ExitCode::SUCCESS);
     let out = text(out);
     assert!(out.starts_with("lab3: the cluster has no such host") && !out.contains("removed"), "{out}");
     let refused = remove_from(&operation, "lab1", &mut Vec::new()).await.expect_err("this host");
     assert!(refused.to_string().contains("ask another"), "{refused}");
+}
+
+#[tokio::test]
+async fn removing_a_host_that_never_was_fails_and_names_those_there_are() {
+    let (operation, mut out) = (operation().await, Vec::new());
+    assert_eq!(remove_from(&operation, "lab7", &mut out).await.expect("answered"), ExitCode::FAILURE);
+    let out = text(out);
+    assert!(
+        out.starts_with("lab7: the cluster has no such host") && out.contains("lab1, lab2, lab3"),
+        "{out}"
+    );
 }
 
 #[tokio::test]
