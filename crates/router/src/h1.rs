@@ -2,14 +2,16 @@
 //!
 //! It does for plain requests to apps what `proxy` and `attempt` do for all, with less work: a `session` reads a client's
 //! requests, `request` and `ask` say which of them are common, `onward` is how the app sees one, `exchange` and
-//! `call` send it on over a `wire` on its course, `answer` and `relay` bring back what the app says. Anything out of the common is left, with
-//! all that has been read of it, to the other way, which serves the connection from then on.
+//! `call` send it on over a `wire` on its course, `upload` what follows of its body, `answer` and `relay` bring back what the
+//! app says. Anything out of the common is left, with all that has been read of it, to the other way, which serves the
+//! connection from then on.
 
 mod answer;
 mod ask;
 mod body;
 mod buffer;
 mod call;
+mod caller;
 mod chunks;
 mod coder;
 mod coding;
@@ -28,6 +30,7 @@ mod relay;
 mod request;
 mod send;
 mod session;
+mod upload;
 mod version;
 mod wire;
 
@@ -45,7 +48,8 @@ pub(crate) use answer::{Extent, Garbled, Wish};
 pub(crate) use ask::Ask;
 pub(crate) use body::{Body, Unfinished};
 pub(crate) use buffer::Buffer;
-pub(crate) use call::{Arrived, Break, Call, Caller, Unanswered};
+pub(crate) use call::{Arrived, Call, Unanswered};
+pub(crate) use caller::{Break, Caller};
 pub(crate) use chunks::Part;
 pub(crate) use fields::ends_here;
 pub(crate) use line::Line;
@@ -80,7 +84,7 @@ pub(crate) async fn serve<S: Line>(
 ) -> Option<Rest<S>> {
     let pulse = poll_fn(|context| Poll::Ready(shared.pulses.begin(context))).await;
     let idle = shared.table.load().mesh.clients.idle;
-    let mut session = Session { shared, stream, peer, secured, pulse, idle, incoming: None };
+    let mut session = Session { shared, stream, peer, secured, pulse, idle, incoming: None, upload: None };
     let mut has_served = false;
     loop {
         let flow = match session.next().await {

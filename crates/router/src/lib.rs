@@ -91,6 +91,7 @@ mod trunk;
 mod tunnel;
 mod upgrade;
 mod upload;
+mod vigil;
 mod visit;
 
 pub use config::{Config, Limits, Timeouts};

@@ -26,8 +26,14 @@ pub(crate) struct Ask {
     pub(crate) onward: Onward,
     /// The length of the head as it came.
     pub(crate) head_bytes: usize,
-    /// The length of the body, which follows it.
+    /// The length of the body, which follows it; 0 if that is in chunks.
     pub(crate) body_bytes: usize,
+    /// Whether the body is in chunks.
+    pub(crate) is_chunked: bool,
+    /// Whether the client waits to hear that the body is wanted.
+    pub(crate) is_awaited: bool,
+    /// The most that the body may have. Known once it has a place.
+    pub(crate) most_bytes: u64,
     /// Whether it asks for a head only.
     pub(crate) is_head: bool,
     /// Whether sending it twice is the same as once.
@@ -52,8 +58,7 @@ impl Ask {
         secured: Option<&Secured>,
         request: &Request<'_, '_>,
     ) -> Option<Self> {
-        let limits = &shared.config.limits;
-        let is_allowed = request.head_bytes <= limits.head_bytes && request.body_bytes <= limits.body_bytes;
+        let is_allowed = request.head_bytes <= shared.config.limits.head_bytes;
         let table = shared.table.load();
         let is_misdirected = secured.is_some_and(|secured| secured.is_misdirected(&table, &request.host));
         if !is_allowed || is_misdirected || is_reserved(request.target) {
@@ -67,6 +72,9 @@ impl Ask {
             onward,
             head_bytes: request.head_bytes,
             body_bytes: usize::try_from(request.body_bytes).ok()?,
+            is_chunked: request.is_chunked,
+            is_awaited: request.is_awaited,
+            most_bytes: 0,
             is_head: request.is_head(),
             is_idempotent: request.is_idempotent(),
             keeps_alive: request.keeps_alive,
@@ -96,12 +104,13 @@ impl Ask {
         let service = table.find(self.host.as_str())?;
         let rules = &service.rules;
         let may_be_compressed = self.takes_compressed && !rules.compression.encodings.is_empty();
-        let is_too_long = rules.body_bytes.is_some_and(|longest| self.body_bytes as u64 > longest);
+        let most_bytes = rules.body_bytes.unwrap_or(u64::MAX);
+        let is_too_long = self.body_bytes as u64 > most_bytes;
         let is_odd = service.endpoints.is_empty() || !service.is_plain() || is_too_long;
         if is_odd || (may_be_compressed && !compresses) {
             return None;
         }
-        self.idle = rules.timeouts.idle;
+        (self.idle, self.most_bytes) = (rules.timeouts.idle, most_bytes);
         self.gate = may_be_compressed.then(|| Arc::clone(&service.gate));
         Some(course.place_at(service))
     }

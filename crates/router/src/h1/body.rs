@@ -15,7 +15,10 @@ pub(crate) struct Body {
     rest: Rest,
     is_reusable: bool,
     clock: Clock,
-    /// None once all has arrived: the wire is back in its pool and the request counted out.
+    is_over: bool,
+    /// Whether the request has been sent whole.
+    is_asked: bool,
+    /// None once all has gone both ways: the wire is back in its pool and the request counted out.
     under_way: Option<(Wire, Flight)>,
 }
 
@@ -45,20 +48,26 @@ impl From<Garbled> for Unfinished {
 }
 
 impl Body {
-    /// That of `answer`, which arrives over `wire`; `flight` counts it.
-    pub(crate) fn new(answer: &Answer, mut wire: Wire, flight: Flight, clock: Clock) -> Self {
+    /// That of `answer`, which arrives over `wire`; `flight` counts it. `is_asked`: whether the request has been sent whole.
+    pub(crate) fn new(answer: &Answer, mut wire: Wire, flight: Flight, clock: Clock, is_asked: bool) -> Self {
         wire.keep_alive = answer.keep_alive;
         let rest = match answer.extent {
             Extent::Length(length) => Rest::Length(length),
             Extent::Chunked => Rest::Chunked(Chunks::new()),
             Extent::Connection => Rest::Connection,
         };
-        Self { rest, is_reusable: answer.is_reusable, clock, under_way: Some((wire, flight)) }
+        let (is_reusable, under_way) = (answer.is_reusable, Some((wire, flight)));
+        Self { rest, is_reusable, clock, is_over: false, is_asked, under_way }
     }
 
     /// Whether all of it has arrived.
     pub(crate) fn is_over(&self) -> bool {
-        self.under_way.is_none()
+        self.is_over
+    }
+
+    /// What the request is still sent over, if it is.
+    pub(crate) fn wire(&mut self) -> Option<&mut Wire> {
+        self.under_way.as_mut().map(|(wire, _)| wire)
     }
 
     /// Whether nothing but the end of its connection shows where it ends.
@@ -102,11 +111,19 @@ impl Body {
         Ok(count)
     }
 
-    /// Gives back the wire, unless more arrived over it than should.
+    /// All has arrived; more than that, if it is not `is_clean`.
     fn finish(&mut self, is_clean: bool) {
+        self.is_over = true;
+        self.is_reusable &= is_clean;
+        if self.is_asked {
+            self.give_back();
+        }
+    }
+
+    /// The request has been sent whole as well.
+    pub(crate) fn give_back(&mut self) {
         if let Some((wire, flight)) = self.under_way.take()
             && self.is_reusable
-            && is_clean
         {
             flight.endpoint().wires.put(wire, self.clock.now());
         }
@@ -114,7 +131,7 @@ impl Body {
 
     /// The connection has ended: is that the body's end?
     pub(crate) fn end(&mut self) -> Result<(), Unfinished> {
-        self.under_way = None;
+        (self.is_over, self.under_way) = (true, None);
         match self.rest {
             Rest::Connection => Ok(()),
             Rest::Length(_) | Rest::Chunked(_) => Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()),

@@ -3,17 +3,16 @@
 use std::future::poll_fn;
 use std::io;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use http::StatusCode;
 
 use crate::compress::Encoder;
 use crate::course::{Boarding, Course, Place, Setback, may_repeat};
 use crate::endpoint::Flight;
-use crate::h1::answer::{Answer, Garbled, Head, Wish};
+use crate::h1::answer::{Answer, Garbled, Head};
 use crate::h1::ask::Ask;
 use crate::h1::buffer::Buffer;
-use crate::h1::outline::Outline;
+use crate::h1::caller::{Break, Caller};
 use crate::h1::send::SendError;
 use crate::h1::wire::Wire;
 use crate::interim::Interims;
@@ -21,40 +20,6 @@ use crate::page::Failure;
 use crate::reach::reach;
 use crate::shared::Shared;
 use crate::stream::is_lost;
-
-/// Who waits for an answer.
-pub(crate) trait Caller {
-    /// The head of an answer as the visitor shall see it.
-    type Head: Outline + Default;
-
-    /// What is asked of the answer.
-    fn wish(&self, ask: &Ask) -> Wish;
-
-    /// Memory for the beginning of the answer.
-    fn buffer(&self) -> Buffer;
-
-    /// What happens from now on may take so long.
-    fn allow(&mut self, longest: Duration);
-
-    /// Sends head and body of the request over `wire`; says in `count` how much was taken.
-    async fn send_on(&mut self, ask: &Ask, wire: &mut Wire, count: &mut usize) -> Result<(), SendError>;
-
-    /// Tells the visitor of an interim answer.
-    async fn tell(&mut self, head: Self::Head) -> Result<(), Break>;
-
-    /// Why it is no use to wait any longer, if so. Asked whenever nothing moves.
-    fn poll_break(&mut self, context: &mut Context<'_>) -> Option<Break>;
-}
-
-/// Why a try ended early.
-pub(crate) enum Break {
-    /// The client is gone.
-    Client,
-    /// See there.
-    Endpoint(Setback),
-    /// The endpoint did not answer in time.
-    Late,
-}
 
 /// Why there is no answer.
 pub(crate) enum Unanswered {
@@ -151,12 +116,13 @@ impl<C: Caller> Call<'_, C> {
                 Ok(Some(Arrived { answer, status, encoder, head, buffer, wire, flight }))
             }
             Err(Break::Client) => Err(Unanswered::Gone),
+            Err(Break::Bad(failure)) => Err(Unanswered::Failed(failure)),
             Err(Break::Late) if self.shared.ending.is_cancelled() => Err(Unanswered::Gone),
             Err(Break::Late) => Err(course.late(endpoint).into()),
             Err(Break::Endpoint(setback)) => {
                 tracing::debug!(address = %endpoint.address, ?setback, "an exchange failed");
-                // The body, if any, is at hand.
-                course.failed(endpoint, setback, may_repeat(self.ask.is_idempotent, false))?;
+                let may_repeat = may_repeat(self.ask.is_idempotent, self.caller.is_body_gone());
+                course.failed(endpoint, setback, may_repeat)?;
                 Ok(None)
             }
         }
@@ -233,7 +199,7 @@ impl<C: Caller> Call<'_, C> {
         *buffer = Some(arriving).filter(|arriving| !arriving.is_empty());
         match polled {
             Poll::Ready(read) => Poll::Ready(Ok(read)),
-            Poll::Pending => match self.caller.poll_break(context) {
+            Poll::Pending => match self.caller.poll_break(context, wire) {
                 Some(reason) => Poll::Ready(Err(reason)),
                 None => Poll::Pending,
             },

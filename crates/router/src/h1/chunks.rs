@@ -5,6 +5,9 @@ use std::ops::Range;
 /// The longest line of a chunk's size with its extensions, and of a trailer.
 const LONGEST_LINE: usize = 4 * 1024;
 
+/// The most that all extensions may have, of which nobody makes any use.
+const LONGEST_EXTENSIONS: usize = 16 * 1024;
+
 /// The most that all trailers may have.
 const LONGEST_TRAILERS: usize = 16 * 1024;
 
@@ -27,6 +30,8 @@ pub(crate) struct Chunks {
     state: State,
     /// Bytes of the present line so far.
     line: usize,
+    /// Bytes of all extensions so far.
+    extensions: usize,
     /// Bytes of all trailers so far.
     trailers: usize,
 }
@@ -67,7 +72,7 @@ impl State {
 impl Chunks {
     /// At the beginning of a body.
     pub(crate) fn new() -> Self {
-        Self { state: State::Size { size: 0, has_digits: false }, line: 0, trailers: 0 }
+        Self { state: State::Size { size: 0, has_digits: false }, line: 0, extensions: 0, trailers: 0 }
     }
 
     /// Whether the body has ended.
@@ -131,8 +136,9 @@ impl Chunks {
 
     fn count(&mut self, state: State) -> Result<State, BadChunk> {
         self.line += 1;
+        self.extensions += usize::from(matches!(state, State::Extension { .. }));
         let is_too_long = self.line > LONGEST_LINE || self.trailers + self.line > LONGEST_TRAILERS;
-        if is_too_long { Err(BadChunk) } else { Ok(state) }
+        if is_too_long || self.extensions > LONGEST_EXTENSIONS { Err(BadChunk) } else { Ok(state) }
     }
 
     fn begin_line(&mut self, state: State) -> Result<State, BadChunk> {
@@ -238,6 +244,7 @@ mod tests {
             check(text, Err(BadChunk));
         }
         check(&format!("1;{}\r\n", "x".repeat(LONGEST_LINE)), Err(BadChunk));
+        check(&format!("1;{}\r\na\r\n", "x".repeat(LONGEST_LINE - 2)).repeat(5), Err(BadChunk));
         check(&format!("0\r\n{}", "a: b\r\n".repeat(LONGEST_TRAILERS)), Err(BadChunk));
     }
 }

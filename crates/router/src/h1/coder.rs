@@ -121,20 +121,22 @@ impl<'a> Coder<'a> {
     }
 
     async fn send<S: Line>(&mut self, session: &mut Session<'_, S>) -> Result<(), Broken> {
-        let sent = session.send(&mut [IoSlice::new(&self.out)]).await;
+        let sent = self.relay.send_parts(session, &mut [IoSlice::new(&self.out)]).await;
         // What a client does not take it is not offered again.
         self.out.clear();
-        sent.map_err(Broken::Client)
+        sent
     }
 
     async fn end<S: Line>(self, session: &mut Session<'_, S>) -> Result<(), Broken> {
-        let Self { encoder, mut out, trailers, sent, .. } = self;
+        let Self { mut relay, encoder, mut out, trailers, sent, .. } = self;
         let trailers: &[u8] = if trailers.is_empty() { b"\r\n" } else { &trailers };
         let last = encoder.finish().map_err(Broken::Encoder)?;
         *sent += last.len() as u64;
         put_chunk(&mut out, &last);
         out.extend_from_slice(b"0\r\n");
-        session.send(&mut [IoSlice::new(&out), IoSlice::new(trailers)]).await.map_err(Broken::Client)
+        relay.send_parts(session, &mut [IoSlice::new(&out), IoSlice::new(trailers)]).await?;
+        relay.settle(session).await;
+        Ok(())
     }
 }
 

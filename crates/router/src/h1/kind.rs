@@ -13,6 +13,10 @@ pub(crate) enum Kind {
     Connection,
     /// Of this connection only, and of no meaning here.
     Hop,
+    /// `Transfer-Encoding`.
+    Encoding,
+    /// `Expect`.
+    Expect,
     /// Makes a request uncommon.
     Odd,
     /// `Via`.
@@ -49,7 +53,7 @@ impl Kind {
             2 if is("te") => Self::Odd,
             3 if is("via") => Self::Via,
             4 if is("host") => Self::Host,
-            6 if is("expect") => Self::Odd,
+            6 if is("expect") => Self::Expect,
             7 if is("upgrade") || is("trailer") => Self::Odd,
             7 if is("referer") => Self::Referer,
             9 if is("forwarded") => Self::Forwarded,
@@ -68,7 +72,7 @@ impl Kind {
             16 if is("x-forwarded-port") => Self::Told,
             16 if is("proxy-connection") => Self::Hop,
             17 if is("x-forwarded-proto") => Self::ForwardedProto,
-            17 if is("transfer-encoding") => Self::Odd,
+            17 if is("transfer-encoding") => Self::Encoding,
             _ if !crate::forwarded::is_about_client(name.as_bytes()) => Self::Plain,
             // Many apps cannot tell `X_Forwarded_For` from the real one.
             _ if name.contains('_') => Self::Told,

@@ -76,7 +76,7 @@ impl Onward {
         let mut told = Told { is_started: false, is_forwarded: false };
         for (kind, field) in request.fields() {
             let is_kept = match kind {
-                Kind::Plain | Kind::Length | Kind::AcceptEncoding | Kind::Via => true,
+                Kind::Plain | Kind::Length | Kind::Encoding | Kind::AcceptEncoding | Kind::Via => true,
                 Kind::Host | Kind::Referer | Kind::Agent | Kind::Authorization => true,
                 Kind::Claim => origin.is_trusted,
                 Kind::Forwarded => {
@@ -89,6 +89,7 @@ impl Onward {
                 }
                 Kind::Connection
                 | Kind::Hop
+                | Kind::Expect
                 | Kind::Odd
                 | Kind::ForwardedFor
                 | Kind::ForwardedProto

@@ -17,11 +17,12 @@ use crate::shared::Shared;
 pub(crate) struct Record<'a> {
     /// Bytes of the answer's body so far.
     pub(crate) sent: u64,
+    /// Bytes of the request's body so far.
+    pub(crate) received: u64,
     tally: Arc<Tally>,
     started: Instant,
     status: StatusCode,
     first_byte: Duration,
-    received: u64,
     note: Option<Note<'a>>,
 }
 
@@ -40,7 +41,7 @@ impl<'a> Record<'a> {
     /// Of a request that began at `started`, brought `received` bytes and is answered with `status` from now on.
     pub(crate) fn begin(tally: &Arc<Tally>, started: Instant, status: StatusCode, received: u64) -> Self {
         let (tally, first_byte) = (Arc::clone(tally), started.elapsed());
-        Self { sent: 0, tally, started, status, first_byte, received, note: None }
+        Self { sent: 0, received, tally, started, status, first_byte, note: None }
     }
 
     /// The same, which leaves a line in the access log if it is to: about the request with the head `onward`, which

@@ -54,34 +54,53 @@ impl Relay {
             let arrived = poll_fn(|context| self.poll_read(context, session, &mut buffer)).await?;
             let Some(buffer) = buffer.filter(|_| arrived > 0) else {
                 self.body.end()?;
-                return self.send(session, b"", b"").await;
+                self.send(session, b"", b"").await?;
+                break;
             };
             let count = self.body.take_in(buffer.filled(), |_| {})?;
             self.send(session, b"", &buffer.filled()[..count]).await?;
             *sent += count as u64;
         }
+        self.settle(session).await;
         Ok(())
+    }
+
+    /// The client has all of the answer: what it still sends goes on for as long as the app takes it.
+    pub(super) async fn settle<S: Line>(mut self, session: &mut Session<'_, S>) {
+        if let Some(wire) = self.body.wire()
+            && session.send_rest(wire).await
+        {
+            self.body.give_back();
+        }
     }
 
     /// Sends a part of the answer, in a form that shows the client where it ends.
     async fn send<S: Line>(
-        &self,
+        &mut self,
         session: &mut Session<'_, S>,
         head: &[u8],
         body: &[u8],
     ) -> Result<(), Broken> {
         if !self.body.is_unbounded() {
-            return session.send(&mut [IoSlice::new(head), IoSlice::new(body)]).await.map_err(Broken::Client);
+            return self.send_parts(session, &mut [head, body].map(IoSlice::new)).await;
         }
         if body.is_empty() {
             let last: &[u8] = if self.body.is_over() { b"0\r\n\r\n" } else { b"" };
-            return session.send(&mut [IoSlice::new(head), IoSlice::new(last)]).await.map_err(Broken::Client);
+            return self.send_parts(session, &mut [head, last].map(IoSlice::new)).await;
         }
         let mut size = Text::new();
         // Writing to memory cannot fail.
         let _ = write!(*size, "{:x}\r\n", body.len());
-        let parts = [head, &size, body, b"\r\n"];
-        session.send(&mut parts.map(IoSlice::new)).await.map_err(Broken::Client)
+        self.send_parts(session, &mut [head, &size, body, b"\r\n"].map(IoSlice::new)).await
+    }
+
+    /// Sends all of `parts`.
+    pub(super) async fn send_parts<S: Line>(
+        &mut self,
+        session: &mut Session<'_, S>,
+        parts: &mut [IoSlice<'_>],
+    ) -> Result<(), Broken> {
+        session.send(parts, self.body.wire()).await.map_err(Broken::Client)
     }
 
     /// Reads into `buffer` what the app sends; 0 at the end of its connection.
@@ -94,7 +113,7 @@ impl Relay {
         let mut arriving = Buffer::large();
         let polled = self.body.poll_fill(context, &mut arriving);
         *buffer = Some(arriving).filter(|arriving| !arriving.is_empty());
-        if polled.is_pending() && session.is_client_gone(context) {
+        if polled.is_pending() && session.is_left(context, self.body.wire()) {
             return Poll::Ready(Err(Broken::Client(io::ErrorKind::BrokenPipe.into())));
         }
         if polled.is_pending() && session.pulse.is_overdue(session.shared) {

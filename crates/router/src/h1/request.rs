@@ -25,7 +25,7 @@ pub(crate) type Room<'b> = [MaybeUninit<Header<'b>>; FIELDS];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Odd;
 
-/// A common request: one host, a body of known length or none, no wish to change anything.
+/// A common request: one host, one way to see where its body ends, no wish to change anything.
 pub(crate) struct Request<'h, 'b> {
     /// The version of HTTP that its client speaks: 1.1 or 2.
     pub(crate) version: Version,
@@ -41,8 +41,12 @@ pub(crate) struct Request<'h, 'b> {
     pub(crate) host: Host,
     /// The length of its head.
     pub(crate) head_bytes: usize,
-    /// The length of its body.
+    /// The length of its body; 0 if that is in chunks.
     pub(crate) body_bytes: u64,
+    /// Whether its body is in chunks.
+    pub(crate) is_chunked: bool,
+    /// Whether its client waits to hear that the body is wanted.
+    pub(crate) is_awaited: bool,
     /// Whether the client wants to send more on the same connection.
     pub(crate) keeps_alive: bool,
 }
@@ -93,6 +97,7 @@ impl<'h, 'b> Request<'h, 'b> {
             return None;
         }
         let (mut host, mut length, mut connection) = (None, None, None);
+        let (mut is_chunked, mut is_awaited) = (false, false);
         let mut kinds = [Kind::Plain; FIELDS];
         for (field, kind) in fields.iter().zip(&mut kinds) {
             *kind = Kind::of(field.name);
@@ -101,8 +106,13 @@ impl<'h, 'b> Request<'h, 'b> {
                 Kind::Host if host.replace(Host::parse(field.value).ok()?).is_some() => return None,
                 Kind::Length if length.replace(number(field.value)?).is_some() => return None,
                 Kind::Connection if connection.replace(is_kept(field.value)?).is_some() => return None,
+                Kind::Encoding if !is_once(&mut is_chunked, field.value, b"chunked") => return None,
+                Kind::Expect if !is_once(&mut is_awaited, field.value, b"100-continue") => return None,
                 _ => {}
             }
+        }
+        if is_chunked && (length.is_some() || version != Version::HTTP_11) {
+            return None;
         }
         let request = Self {
             version,
@@ -113,6 +123,8 @@ impl<'h, 'b> Request<'h, 'b> {
             host: host?,
             head_bytes,
             body_bytes: length.unwrap_or(0),
+            is_chunked,
+            is_awaited,
             keeps_alive: connection.unwrap_or(true),
         };
         (!circle::is_circle(request.values(Kind::Via))).then_some(request)
@@ -182,6 +194,11 @@ const PATH: [bool; 256] = {
 fn number(value: &[u8]) -> Option<u64> {
     let is_plain = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
     is_plain.then(|| value.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0')))
+}
+
+/// Whether `value` is what it may be, and comes for the first time; notes that it has come.
+fn is_once(has_come: &mut bool, value: &[u8], only: &[u8]) -> bool {
+    !std::mem::replace(has_come, true) && value.eq_ignore_ascii_case(only)
 }
 
 /// What a `Connection` of one plain option says.

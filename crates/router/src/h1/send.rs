@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
@@ -15,6 +15,40 @@ pub(crate) enum SendError {
     Broken(io::Error),
 }
 
+/// Pieces of which a part may have gone.
+pub(crate) struct Sending<'p, 'b> {
+    parts: &'p mut [IoSlice<'b>],
+}
+
+impl<'p, 'b> Sending<'p, 'b> {
+    /// Of all of `parts`.
+    pub(crate) fn new(parts: &'p mut [IoSlice<'b>]) -> Self {
+        // Leaves out pieces without content: a single one goes a cheaper way.
+        let filled = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
+        let mut parts = &mut parts[..filled];
+        IoSlice::advance_slices(&mut parts, 0);
+        Self { parts }
+    }
+
+    /// Sends what is left over `stream`; says in `count` how much was taken.
+    pub(crate) fn poll<W: AsyncWrite + Unpin>(
+        &mut self,
+        context: &mut Context<'_>,
+        stream: &mut W,
+        count: &mut usize,
+    ) -> Poll<io::Result<()>> {
+        while !self.parts.is_empty() {
+            let taken = ready!(poll_write(stream, context, self.parts))?;
+            if taken == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            *count += taken;
+            IoSlice::advance_slices(&mut self.parts, taken);
+        }
+        Pin::new(stream).poll_flush(context)
+    }
+}
+
 /// Sends all of `parts` over `stream`, unless it `is_overdue` meanwhile; says in `count` how much was taken.
 pub(crate) async fn send<W: AsyncWrite + Unpin>(
     stream: &mut W,
@@ -22,23 +56,8 @@ pub(crate) async fn send<W: AsyncWrite + Unpin>(
     mut is_overdue: impl FnMut(&mut Context<'_>) -> bool,
     count: &mut usize,
 ) -> Result<(), SendError> {
-    // Leaves out pieces without content: a single one goes a cheaper way.
-    let filled = parts.iter().rposition(|part| !part.is_empty()).map_or(0, |last| last + 1);
-    let mut parts = &mut parts[..filled];
-    IoSlice::advance_slices(&mut parts, 0);
-    while !parts.is_empty() {
-        let taken = poll_fn(|context| match poll_write(stream, context, parts) {
-            Poll::Pending if is_overdue(context) => Poll::Ready(Err(SendError::Overdue)),
-            polled => polled.map_err(SendError::Broken),
-        });
-        let taken = taken.await?;
-        if taken == 0 {
-            return Err(SendError::Broken(io::ErrorKind::WriteZero.into()));
-        }
-        *count += taken;
-        IoSlice::advance_slices(&mut parts, taken);
-    }
-    poll_fn(|context| match Pin::new(&mut *stream).poll_flush(context) {
+    let mut sending = Sending::new(parts);
+    poll_fn(|context| match sending.poll(context, stream, count) {
         Poll::Pending if is_overdue(context) => Poll::Ready(Err(SendError::Overdue)),
         polled => polled.map_err(SendError::Broken),
     })

@@ -10,11 +10,14 @@ use std::time::Duration;
 use crate::forwarded::Peer;
 use crate::h1::ask::Ask;
 use crate::h1::buffer::Buffer;
+use crate::h1::chunks::Chunks;
 use crate::h1::line::Line;
 use crate::h1::pulse::Pulse;
 use crate::h1::request::{FIELDS, Odd, Request};
-use crate::h1::send::{SendError, send};
+use crate::h1::send::Sending;
+use crate::h1::upload::Upload;
 use crate::h1::version::Version;
+use crate::h1::wire::Wire;
 use crate::shared::Shared;
 use crate::tls::Secured;
 
@@ -25,7 +28,7 @@ const PIECES: u32 = 4;
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// How much a client may send meanwhile.
-const UNHEARD_BYTES: usize = 1024 * 1024;
+const UNHEARD_BYTES: usize = 16 * 1024 * 1024;
 
 /// One client's connection.
 pub(super) struct Session<'a, S> {
@@ -39,6 +42,8 @@ pub(super) struct Session<'a, S> {
     pub(super) idle: Duration,
     /// What the client has sent and nobody has dealt with: the present request first. None while there is nothing.
     pub(super) incoming: Option<Buffer>,
+    /// What of the present request's body was not there with its head.
+    pub(super) upload: Option<Box<Upload>>,
 }
 
 /// Why there is no further common request.
@@ -92,16 +97,17 @@ impl<S: Line> Session<'_, S> {
         }
     }
 
-    /// None if it is common in its form only, or its body is not there yet: such are streamed by others.
+    /// None if it is common in its form only, or its body bad from the beginning: others tell why.
     fn ask(&self, bytes: &[u8], request: &Request<'_, '_>) -> Option<Ask> {
-        let is_whole = (bytes.len() - request.head_bytes) as u64 >= request.body_bytes;
-        if is_whole { Ask::of(self.shared, &self.peer, self.secured, request) } else { None }
+        let is_bad = request.is_chunked && Chunks::new().read(&bytes[request.head_bytes..], |_| {}).is_err();
+        if is_bad { None } else { Ask::of(self.shared, &self.peer, self.secured, request) }
     }
 
     /// Lets go of the present request.
     pub(super) fn forget(&mut self, ask: &Ask) {
+        let is_gone = self.upload.take().is_some();
         if let Some(incoming) = &mut self.incoming {
-            incoming.consume(ask.head_bytes + ask.body_bytes);
+            incoming.consume(if is_gone { 0 } else { ask.head_bytes + ask.body_bytes });
             incoming.compact();
         }
         self.incoming.take_if(|incoming| incoming.is_empty());
@@ -137,27 +143,37 @@ impl<S: Line> Session<'_, S> {
         false
     }
 
-    /// Sends all of `parts`.
-    pub(super) async fn send(&mut self, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
-        let (shared, pulse, idle) = (self.shared, &self.pulse, self.idle);
-        pulse.until(shared.clock.now(), idle);
+    /// Sends all of `parts`. What the client sends meanwhile goes on over `wire`.
+    pub(super) async fn send(
+        &mut self,
+        parts: &mut [IoSlice<'_>],
+        mut wire: Option<&mut Wire>,
+    ) -> io::Result<()> {
+        let (shared, idle) = (self.shared, self.idle);
+        self.pulse.until(shared.clock.now(), idle);
         let bytes = parts.iter().map(|part| part.len()).sum();
-        let mut is_held_up = false;
-        let is_overdue = |_: &mut Context<'_>| {
-            if !std::mem::replace(&mut is_held_up, true) {
-                pulse.hold_up(shared.clock.now(), idle.min(shared.time_to_take(bytes)));
+        let (mut sending, mut is_held_up) = (Sending::new(parts), false);
+        let sent = poll_fn(|context| {
+            let polled = sending.poll(context, &mut self.stream, &mut 0);
+            if polled.is_ready() {
+                return polled;
             }
-            pulse.is_overdue(shared)
-        };
-        let sent = send(&mut self.stream, parts, is_overdue, &mut 0).await;
+            if !std::mem::replace(&mut is_held_up, true) {
+                self.pulse.hold_up(shared.clock.now(), idle.min(shared.time_to_take(bytes)));
+            }
+            // It may take nothing before it has sent all.
+            let stopped = wire.as_deref_mut().map(|wire| self.poll_upload(context, wire));
+            match stopped {
+                Some(Poll::Ready(Err(_))) => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+                _ if self.pulse.is_overdue(shared) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+                _ => Poll::Pending,
+            }
+        })
+        .await;
         if is_held_up {
-            pulse.go_on(shared.clock.now(), idle);
+            self.pulse.go_on(shared.clock.now(), idle);
         }
-        match sent {
-            Ok(()) => Ok(()),
-            Err(SendError::Overdue) => Err(io::ErrorKind::TimedOut.into()),
-            Err(SendError::Broken(error)) => Err(error),
-        }
+        sent
     }
 
     /// Says goodbye, if the client listens.

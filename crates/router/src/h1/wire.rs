@@ -17,6 +17,8 @@ use crate::stream::{Haste, Stream};
 pub(crate) struct Wire {
     /// Breaks when the endpoint's host is lost.
     pub(crate) stream: Stream,
+    /// Whether what is sent next is small enough for any container to take in at once.
+    pub(crate) haste: Haste,
     /// How long the container said it keeps it open when idle.
     pub(crate) keep_alive: Option<Millis>,
     /// Whether it has carried a request before.
@@ -31,10 +33,10 @@ impl Wire {
         timeout: Duration,
     ) -> io::Result<Self> {
         let haste = Haste::default();
-        // All that this path sends is small enough for a container to take in at once.
+        // Most that this path sends is.
         haste.set(true);
-        let stream = Stream::connect(address, tls, timeout, haste).await?;
-        Ok(Self { stream, keep_alive: None, is_used: false })
+        let stream = Stream::connect(address, tls, timeout, haste.clone()).await?;
+        Ok(Self { stream, haste, keep_alive: None, is_used: false })
     }
 }
 

@@ -125,7 +125,7 @@ impl<'a> Brief<'a> {
         let address = Some(endpoint.address);
         let mut record =
             record.noted(self.shared, &mut ask.onward, &self.client.peer, address, Version::HTTP_2);
-        let relay = Relay::new(Body::new(&answer, wire, flight, self.shared.clock));
+        let relay = Relay::new(Body::new(&answer, wire, flight, self.shared.clock, true));
         let patience = Patience { shared: self.shared, idle: ask.idle };
         let passed = relay.run(head, buffer, self.respond, patience, &mut record.sent).await;
         if let Err(Broken::App(_)) = passed {
@@ -175,6 +175,7 @@ impl Caller for Brief<'_> {
     }
 
     async fn send_on(&mut self, ask: &Ask, wire: &mut Wire, count: &mut usize) -> Result<(), SendError> {
+        wire.haste.set(true);
         let mut parts = [IoSlice::new(&ask.onward), IoSlice::new(&self.body)];
         send(&mut wire.stream, &mut parts, |context| self.alarm.is_due(context), count).await
     }
@@ -185,7 +186,7 @@ impl Caller for Brief<'_> {
         told.and_then(|()| self.respond.send_informational(head).map_err(|_| Break::Client))
     }
 
-    fn poll_break(&mut self, context: &mut Context<'_>) -> Option<Break> {
+    fn poll_break(&mut self, context: &mut Context<'_>, _wire: &mut Wire) -> Option<Break> {
         if self.respond.poll_reset(context).is_ready() {
             return Some(Break::Client);
         }

@@ -4,21 +4,14 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Sleep;
 
 use super::patience::Patience;
 use crate::arriving::{Arriving, ArrivingError};
-use crate::pace::Pace;
-
-/// How often a client that is waited for is judged: a fraction of the shortest limit, within bounds.
-const FRACTION: u32 = 4;
-const SHORTEST: Duration = Duration::from_millis(10);
-const LONGEST: Duration = Duration::from_secs(1);
+use crate::vigil::Vigil;
 
 type Received = Poll<Option<Result<Frame<Bytes>, ArrivingError>>>;
 
@@ -29,16 +22,14 @@ pub(super) struct Held {
     taken_bytes: u64,
     /// Room for what was taken in.
     pub(super) room: Option<OwnedSemaphorePermit>,
-    pace: Pace,
-    /// Ends when the pace is to be judged again; none before anything was waited for.
-    alarm: Option<Pin<Box<Sleep>>>,
+    vigil: Vigil,
 }
 
 impl Held {
     /// `body`, of which nothing was taken in.
     pub(super) fn new(body: Arriving) -> Self {
-        let (taken, pace) = (VecDeque::new(), Pace::default());
-        Self { rest: body, taken, taken_bytes: 0, room: None, pace, alarm: None }
+        let (taken, vigil) = (VecDeque::new(), Vigil::default());
+        Self { rest: body, taken, taken_bytes: 0, room: None, vigil }
     }
 
     /// Takes in up to `limit` bytes; whether it did not break off.
@@ -74,27 +65,16 @@ impl Held {
     fn poll_rest(&mut self, context: &mut Context<'_>, patience: &Patience) -> Received {
         let frame = ready!(Pin::new(&mut self.rest).poll_frame(context));
         let bytes = frame.as_ref().and_then(|frame| frame.as_ref().ok()).map_or(0, length);
-        self.pace.rest(patience.shared.clock.now(), bytes);
+        self.vigil.note(&patience.shared, bytes);
         Poll::Ready(frame)
     }
 
     /// Waits until the client, which is waited for, is too slow.
     pub(super) fn poll_overdue(&mut self, context: &mut Context<'_>, patience: &Patience) -> Poll<()> {
-        while !patience.is_stream.load(Relaxed) {
-            let (now, demand) = (patience.shared.clock.now(), patience.demand());
-            match patience.is_answering.load(Relaxed) {
-                true => self.pace.forgive(),
-                false => self.pace.wait(now),
-            }
-            if self.pace.is_too_slow(now, demand) {
-                return Poll::Ready(());
-            }
-            let pause = Duration::from_millis(demand.silence.min(demand.grace)) / FRACTION;
-            let alarm = || Box::pin(tokio::time::sleep(pause.clamp(SHORTEST, LONGEST)));
-            ready!(self.alarm.get_or_insert_with(alarm).as_mut().poll(context));
-            self.alarm = None;
+        if patience.is_stream.load(Relaxed) {
+            return Poll::Pending;
         }
-        Poll::Pending
+        self.vigil.poll_overdue(context, &patience.shared, patience.is_answering.load(Relaxed))
     }
 
     /// Whether nothing more comes.

@@ -59,6 +59,8 @@ mod tunnels;
 #[cfg(test)]
 mod upgrades;
 #[cfg(test)]
+mod uploads;
+#[cfg(test)]
 mod waiting;
 #[cfg(test)]
 mod ways;

@@ -124,6 +124,50 @@ async fn a_request_may_come_in_any_pieces() {
     }
 }
 
+/// `text` in chunks of these sizes, over and over.
+fn in_chunks(text: &str, sizes: &[usize]) -> String {
+    let (mut rest, mut chunks) = (text, String::new());
+    for (count, size) in sizes.iter().cycle().enumerate() {
+        let (chunk, left) = rest.split_at((*size).min(rest.len()));
+        // Of too many both think the same.
+        let extension = if count < 100 { ";a=\"b;c\"" } else { "" };
+        chunks += &format!("{:x}{extension}\r\n{chunk}\r\n", chunk.len());
+        rest = left;
+        if rest.is_empty() {
+            break;
+        }
+    }
+    chunks + "0\r\nX-Sum: 1\r\n\r\n"
+}
+
+#[tokio::test]
+async fn an_app_gets_the_same_bodies_however_they_come() {
+    let ((short, _one), (long, _other)) = (scene(true).await, scene(false).await);
+    let head = format!("POST /echo HTTP/1.1\r\n{HOST}\r\n");
+    for length in [1, 100, 8_000, 9_000, 70_000, 300_000] {
+        let text: String = ('a'..='z').cycle().take(length).collect();
+        let measured = format!("{head}Content-Length: {length}\r\n\r\n{text}");
+        let cuts = [&[1, 2, 3][..], &[1000], &[64 * 1024, 5], &[length]];
+        let chunked =
+            cuts.map(|sizes| format!("{head}Transfer-Encoding: chunked\r\n\r\n{}", in_chunks(&text, sizes)));
+        for request in std::iter::once(measured).chain(chunked) {
+            let (mut one, mut other) = (short.client().await, long.client().await);
+            // As the second it may come together with the end of the first.
+            for pieces in [request.len(), 7_777, 40_000] {
+                let mut shown = Vec::new();
+                for client in [&mut one, &mut other] {
+                    for piece in request.as_bytes().chunks(pieces) {
+                        client.send(piece).await;
+                    }
+                    shown.push(seen(client).await.expect("an answer"));
+                }
+                assert!(shown[0] == shown[1], "{length} in pieces of {pieces}: {:.500}", request);
+                assert!(shown[0].2.contains(&text), "{length} in pieces of {pieces}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn more_than_a_length_promised_never_reaches_the_next_visitor() {
     for short in [true, false] {

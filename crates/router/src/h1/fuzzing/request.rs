@@ -20,6 +20,9 @@ use crate::request_id::{self, RequestId};
 /// The longest body that is looked for.
 const LONGEST_BODY: u64 = 4096;
 
+/// A body in chunks, of two bytes.
+const CHUNKS: &[u8] = b"2\r\n\n\n\r\n0\r\n\r\n";
+
 /// The first request in `bytes` must be one request to all.
 pub(crate) fn check(bytes: &[u8]) {
     let mut room = [const { MaybeUninit::uninit() }; FIELDS];
@@ -27,8 +30,8 @@ pub(crate) fn check(bytes: &[u8]) {
     let head = Head::read(bytes).expect("a common request is a plain one");
     assert_eq!((request.method, request.target), (head.method, head.target));
     assert_eq!(request.head_bytes, head.head_bytes);
-    assert_eq!(Some(request.body_bytes), head.body_bytes());
-    assert_eq!((head.values("host").len(), head.values("transfer-encoding").len()), (1, 0));
+    assert_eq!(length(&request), head.body_bytes());
+    assert_eq!((head.values("host").len(), request.is_chunked), (1, is_chunked(&head)));
     for length in [1, head.head_bytes / 2, head.head_bytes - 1] {
         assert_eq!(read(&bytes[..length]), Ok(None), "{length} bytes");
     }
@@ -41,6 +44,17 @@ pub(crate) fn check(bytes: &[u8]) {
     }
 }
 
+/// None if its body is in chunks.
+fn length(request: &Request<'_, '_>) -> Option<u64> {
+    (!request.is_chunked).then_some(request.body_bytes)
+}
+
+fn is_chunked(head: &Head<'_>) -> bool {
+    let codings = head.values("transfer-encoding");
+    let is_chunked = |coding: &&[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    codings.len() == 1 && codings.iter().all(is_chunked) && head.values("content-length").is_empty()
+}
+
 fn read(bytes: &[u8]) -> Result<Option<(usize, u64)>, Odd> {
     let mut room = [const { MaybeUninit::uninit() }; FIELDS];
     let request = Request::read(bytes, &mut room)?;
@@ -50,13 +64,14 @@ fn read(bytes: &[u8]) -> Result<Option<(usize, u64)>, Odd> {
 /// With a body of its length it ends where the library, and whoever watches that, see its end.
 fn check_end(head: &[u8], request: &Request<'_, '_>) {
     let length = usize::try_from(request.body_bytes).expect("it is short");
-    let whole = [head, &vec![b'\n'; length]].concat();
+    let body = if request.is_chunked { CHUNKS.to_vec() } else { vec![b'\n'; length] };
+    let whole = [head, &body].concat();
     assert!(framing::ends_with(&whole));
     let followed = [&whole, &b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"[..]].concat();
     let seen = library::requests(&followed);
     let Some(first) = seen.first() else { return };
     assert_eq!((first.method.as_str(), first.path.as_str()), (request.method, request.target));
-    assert_eq!(first.body_bytes, Some(request.body_bytes));
+    assert_eq!(first.body_bytes, Some(if request.is_chunked { 2 } else { request.body_bytes }));
     assert_eq!(seen.get(1).map(|next| next.path.as_str()), request.keeps_alive.then_some("/next"));
 }
 
@@ -68,7 +83,8 @@ fn check_onward(request: &Request<'_, '_>, head: &Head<'_>, peer: &Peer) {
     let text = Onward::of(request, peer, &origin, &id);
     let onward = Head::read(&text).expect("what is passed on is a plain request");
     assert_eq!((onward.method, onward.target), (request.method, request.target));
-    assert_eq!((onward.body_bytes(), onward.head_bytes), (Some(request.body_bytes), text.len()));
+    assert_eq!((onward.body_bytes(), onward.head_bytes), (length(request), text.len()));
+    assert_eq!(is_chunked(&onward), request.is_chunked);
     let mut headers = HeaderMap::new();
     for (name, value) in &head.fields {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("names are tokens");

@@ -22,6 +22,8 @@ fn check(fields: &str, expected: &str) {
 fn common_requests_are_plain() {
     check("Accept: */*", "plain");
     check("Content-Length: 12", "plain");
+    check("Transfer-Encoding: Chunked", "plain");
+    check("Content-Length: 12\r\nExpect: 100-Continue", "plain");
     check("connection: Keep-Alive", "plain");
     check("Connection: close", "plain");
     check("Cookie: a=b; c=\"d\"\r\nX-Forwarded-For: 1.2.3.4\r\nUpgrade-Insecure-Requests: 1", "plain");
@@ -41,7 +43,9 @@ fn one_that_goes_in_a_circle_is_odd() {
 #[test]
 fn whatever_concerns_the_connection_or_the_body_s_end_is_odd() {
     for fields in [
-        "Transfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked, chunked",
+        "Transfer-Encoding:",
         "Transfer-Encoding: chunked\r\nContent-Length: 2",
         "Content-Length: 2\r\nTransfer-Encoding: chunked",
         "Transfer-Encoding: identity, chunked",
@@ -65,7 +69,9 @@ fn whatever_concerns_the_connection_or_the_body_s_end_is_odd() {
         "Connection: close\r\nConnection: keep-alive",
         "Connection:",
         "Upgrade: websocket",
-        "Expect: 100-continue",
+        "Expect: 100-continue\r\nExpect: 100-continue",
+        "Expect: tea",
+        "Transfer-Encoding: chunked\r\nTrailer: Etag",
         "TE: trailers",
         "Trailer: Etag",
         "HTTP2-Settings: x",
@@ -202,7 +208,10 @@ fn agree(text: &[u8]) -> bool {
     framing.feed(&text[head - 1..head]);
     assert_eq!(framing.fault(), None, "{shown:?}");
     assert!(!framing.is_in_head(), "{shown:?}");
-    let after = vec![b'x'; usize::try_from(body.min(10_000)).unwrap()];
+    let after = match request.is_chunked {
+        true => b"2\r\nab\r\n0\r\n\r\n".to_vec(),
+        false => vec![b'x'; usize::try_from(body.min(10_000)).unwrap()],
+    };
     framing.feed(&after);
     assert!(!framing.is_in_head() || body > 10_000, "{shown:?}");
     if body <= 10_000 {
