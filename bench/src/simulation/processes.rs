@@ -114,12 +114,13 @@ impl Routers {
 
 impl Router {
     fn start(directory: &Path, controller: SocketAddr, name: &str) -> Self {
-        let [http, git, health] = std::array::from_fn(|_| free_address());
+        let [http, https, git, health] = std::array::from_fn(|_| free_address());
         let data = directory.join(name);
         let mut command = Command::new(deisd());
         command.args(["run", "router"]).env("DEIS_HOST", name).env("DEIS_DATA_DIR", &data);
         command.env("DEIS_SECRETS_DIR", directory.join("secrets"));
-        let addresses = [("HTTP", http), ("GIT", git), ("HEALTH", health), ("CONTROLLER", controller)];
+        let addresses =
+            [("HTTP", http), ("HTTPS", https), ("GIT", git), ("HEALTH", health), ("CONTROLLER", controller)];
         command.envs(addresses.map(|(key, address)| (format!("DEIS_{key}"), address.to_string())));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log(directory, name));
         let child = command.spawn().expect("deisd can be started");
