@@ -1,184 +1,20 @@
 //! A client's connection, with its bytes watched as they pass; some of them may be read again.
 
+mod watch;
+
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::clock::{Clock, Millis, millis};
-use crate::framing::{Fault, Framing};
+use crate::framing::Framing;
 use crate::places::Place;
-use crate::shared::Shared;
 use crate::speech::Speech;
 
-/// What is known of a client's connection. Only its own task writes; others may read.
-pub(crate) struct Watch {
-    clock: Clock,
-    /// When bytes last moved, either way.
-    moved: AtomicU64,
-    /// Since when a head is arriving; 0 if none is.
-    head_since: AtomicU64,
-    fault: OnceLock<(u64, Fault)>,
-    bare_from: OnceLock<u64>,
-    requests: AtomicU64,
-    busy: AtomicUsize,
-    /// When the last request ended.
-    ended: AtomicU64,
-    /// How long nothing may move while requests are under way; 0: as long as between them.
-    patience: AtomicU64,
-    /// Since when the client has taken nothing of what it is sent; 0 if it takes what there is.
-    held_up: AtomicU64,
-    is_http_2: AtomicBool,
-}
-
-/// How long each thing may take on a connection.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Longest {
-    /// The head of a request to arrive.
-    pub(crate) head: Duration,
-    /// Nothing at all to move.
-    pub(crate) idle: Duration,
-    /// The client to take nothing of what it is sent.
-    pub(crate) take: Duration,
-}
-
-impl Longest {
-    /// As it holds at this moment.
-    pub(crate) fn of(shared: &Shared) -> Self {
-        let clients = shared.table.load().mesh.clients;
-        Self { head: clients.head, idle: clients.idle, take: shared.patience_with_readers() }
-    }
-}
-
-impl Watch {
-    /// Of a connection that has just been accepted.
-    pub(crate) fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            moved: AtomicU64::new(clock.now()),
-            head_since: AtomicU64::new(0),
-            fault: OnceLock::new(),
-            bare_from: OnceLock::new(),
-            requests: AtomicU64::new(0),
-            busy: AtomicUsize::new(0),
-            ended: AtomicU64::new(clock.now()),
-            patience: AtomicU64::new(0),
-            held_up: AtomicU64::new(0),
-            is_http_2: AtomicBool::new(false),
-        }
-    }
-
-    /// Counts the next request of the connection; an error if its framing is at fault.
-    pub(crate) fn begin(self: &Arc<Self>) -> (Busy, Result<(), Fault>) {
-        let number = self.requests.fetch_add(1, Relaxed) + 1;
-        if self.busy.fetch_add(1, Relaxed) == 0 {
-            self.patience.store(0, Relaxed);
-        }
-        let judged = match self.fault.get() {
-            Some((first, fault)) if *first <= number => Err(*fault),
-            _ if self.bare_from.get().is_some_and(|first| *first <= number) => Err(Fault::BareLineFeed),
-            _ => Ok(()),
-        };
-        (Busy(Arc::clone(self)), judged)
-    }
-
-    /// Whether it speaks HTTP/2, as far as is known by now.
-    pub(crate) fn speaks_http_2(&self) -> bool {
-        self.is_http_2.load(Relaxed)
-    }
-
-    /// Whether anything takes longer than it may.
-    pub(crate) fn is_overdue(&self, longest: Longest) -> bool {
-        let Longest { head, idle, take } = longest;
-        let now = self.clock.now();
-        let lasts = |since: &AtomicU64, longest: Duration| {
-            let since = since.load(Relaxed);
-            since != 0 && now.saturating_sub(since) > millis(longest)
-        };
-        lasts(&self.head_since, head)
-            || lasts(&self.held_up, take)
-            || self.still_for(now) > self.patience(millis(idle))
-            || self.is_unused(now, head, idle)
-    }
-
-    /// How long nothing may move, which is `idle` between requests.
-    fn patience(&self, idle: Millis) -> Millis {
-        match (self.busy.load(Relaxed), self.patience.load(Relaxed)) {
-            (0, _) | (_, 0) => idle,
-            (_, patience) if self.speaks_http_2() => patience.max(idle),
-            (_, patience) => patience,
-        }
-    }
-
-    /// Nothing may move for as long as this while the present request is under way. Over HTTP/2 the one counts that may do so
-    /// for longest.
-    pub(crate) fn allow(&self, longest: Duration) {
-        match self.speaks_http_2() {
-            true => _ = self.patience.fetch_max(millis(longest), Relaxed),
-            false => self.patience.store(millis(longest), Relaxed),
-        }
-    }
-
-    /// Over HTTP/2 much may move without any request: whether there has been none for `idle`, or never one for `head`.
-    fn is_unused(&self, now: Millis, head: Duration, idle: Duration) -> bool {
-        let longest = if self.requests.load(Relaxed) == 0 { head } else { idle };
-        let unused = now.saturating_sub(self.ended.load(Relaxed));
-        self.speaks_http_2() && self.busy.load(Relaxed) == 0 && unused > millis(longest)
-    }
-
-    /// Whether the connection is between requests and has been for `longest`.
-    pub(crate) fn is_idle_for(&self, longest: Duration) -> bool {
-        self.busy.load(Relaxed) == 0 && self.is_still_for(longest)
-    }
-
-    /// Whether nothing has moved for `longest`.
-    pub(crate) fn is_still_for(&self, longest: Duration) -> bool {
-        self.still_for(self.clock.now()) >= millis(longest)
-    }
-
-    fn still_for(&self, now: Millis) -> Millis {
-        now.saturating_sub(self.moved.load(Relaxed))
-    }
-
-    fn note(&self, framing: &Framing) {
-        let now = self.clock.now();
-        self.moved.store(now, Relaxed);
-        match (framing.is_in_head(), self.head_since.load(Relaxed)) {
-            (true, 0) => self.head_since.store(now, Relaxed),
-            (false, since) if since != 0 => self.head_since.store(0, Relaxed),
-            _ => {}
-        }
-        if let Some(fault) = framing.fault() {
-            // Only the first counts; a later write would say the same.
-            let _ = self.fault.set(fault);
-        }
-        if let Some(first) = framing.bare_from() {
-            let _ = self.bare_from.set(first);
-        }
-    }
-}
-
-/// A request that is being served; ended when dropped.
-pub(crate) struct Busy(Arc<Watch>);
-
-impl Clone for Busy {
-    fn clone(&self) -> Self {
-        self.0.busy.fetch_add(1, Relaxed);
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.busy.fetch_sub(1, Relaxed);
-        self.0.ended.store(self.0.clock.now(), Relaxed);
-    }
-}
+pub(crate) use watch::{Busy, Longest, Watch};
 
 /// A client's connection.
 pub(crate) struct Inspected<S> {
@@ -195,7 +31,7 @@ pub(crate) struct Inspected<S> {
 impl<S> Inspected<S> {
     /// Watches `stream`, in which this is spoken, and what was `read` from it, which is read again.
     pub(crate) fn new(stream: S, read: Bytes, watch: Arc<Watch>, place: Place, speech: Speech) -> Self {
-        watch.is_http_2.store(speech == Speech::Http2, Relaxed);
+        watch.note_speech(speech == Speech::Http2);
         let framing = match speech {
             Speech::Http2 => None,
             Speech::Http1 => Some(Framing::http_1()),
@@ -218,25 +54,19 @@ impl<S> Inspected<S> {
                 framing.feed(bytes);
                 self.watch.note(framing);
                 if framing.is_http_2() {
-                    self.watch.is_http_2.store(true, Relaxed);
+                    self.watch.note_speech(true);
                     self.framing = None;
                 }
             }
-            None => self.watch.moved.store(self.watch.clock.now(), Relaxed),
+            None => self.watch.note_move(),
         }
     }
 
     fn moved(&self, written: &Poll<io::Result<usize>>) {
         match written {
-            Poll::Ready(Ok(_)) => {
-                self.watch.moved.store(self.watch.clock.now(), Relaxed);
-                self.watch.held_up.store(0, Relaxed);
-            }
+            Poll::Ready(Ok(_)) => self.watch.note_written(true),
             Poll::Ready(Err(_)) => {}
-            Poll::Pending if self.watch.held_up.load(Relaxed) == 0 => {
-                self.watch.held_up.store(self.watch.clock.now().max(1), Relaxed);
-            }
-            Poll::Pending => {}
+            Poll::Pending => self.watch.note_written(false),
         }
     }
 }
@@ -296,7 +126,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Inspected<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use crate::places::Places;
+    use std::time::Duration;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     const LONGEST: Longest =
@@ -317,20 +149,6 @@ mod tests {
         client.read_exact(&mut [0; 16]).await.unwrap();
         sending.await.unwrap().unwrap();
         assert!(!watch.is_overdue(LONGEST));
-    }
-
-    #[tokio::test]
-    async fn a_request_may_have_its_own_time_in_which_nothing_moves() {
-        let watch = Arc::new(Watch::new(Clock::start()));
-        let idle = Longest { idle: Duration::ZERO, take: Duration::MAX, ..LONGEST };
-        let (busy, _) = watch.begin();
-        while !watch.is_overdue(idle) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        watch.allow(Duration::from_secs(3600));
-        assert!(!watch.is_overdue(idle));
-        drop(busy);
-        assert!(watch.is_overdue(idle));
     }
 
     #[tokio::test]
