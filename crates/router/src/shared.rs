@@ -1,10 +1,13 @@
 //! What every part of one router shares.
 
+mod force;
+mod gauges;
+
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{Semaphore, watch};
@@ -17,20 +20,20 @@ use crate::access::AccessLog;
 use crate::clock::{Clock, Millis, millis};
 use crate::compress::Encoders;
 use crate::config::Config;
-use crate::counters::{Counters, Gauges};
+use crate::counters::Counters;
 use crate::drain::Drain;
 use crate::h1::Pulses;
 use crate::households::{Households, Member};
 use crate::maker::Maker;
-use crate::metrics::Exposition;
 use crate::places::Places;
 use crate::probe::Prober;
 use crate::quiet::Quiet;
-use crate::routes::{Changes, News, Routes};
+use crate::routes::Routes;
 use crate::rules::Bounds;
-use crate::service::Service;
 use crate::table::Table;
 use crate::tls::Tls;
+
+use force::most_visitors;
 
 /// What every part of one router shares.
 pub(crate) struct Shared {
@@ -134,43 +137,6 @@ impl Shared {
         Self { access: Arc::new(access), ..self }
     }
 
-    /// Puts `routes` in force, which follow on those of generation `last` (0 if they count anew) and differ from them by
-    /// `news`. Called by one task only.
-    pub(crate) fn enforce(&self, routes: &Routes, last: u64, news: &News) {
-        let previous = self.table.load_full();
-        let (next, left) = match news {
-            News::Some(changes) => self.maker.update(routes, &previous, changes),
-            News::All | News::Nothing => {
-                let next = self.maker.build(routes, &previous);
-                let left = previous.left_by(&next);
-                (next, left)
-            }
-        };
-        if !matches!(news, News::Some(Changes { platform: false, .. })) {
-            self.tls.enforce(&next.mesh, &routes.platform.ticket_keys);
-            let limit = most_visitors(&self.config, &next);
-            self.places.resize(limit);
-            self.visitors.resize(limit);
-        }
-        // First the table, then the retirement: a request that finds its endpoint retired must find another table.
-        self.table.store(next.into());
-        self.drain.retire(last, left);
-        self.call_waiting(&previous, news);
-        self.changed.send_replace(routes.generation);
-    }
-
-    /// Calls requests that wait for what `news` may have brought.
-    fn call_waiting(&self, previous: &Table, news: &News) {
-        let call = |service: &Arc<Service>| service.reserve.queue.call();
-        match news {
-            News::Nothing => {}
-            News::Some(changes) if !changes.platform => {
-                changes.apps.iter().filter_map(|app| previous.apps.get(app)).for_each(call);
-            }
-            News::Some(_) | News::All => previous.services().for_each(call),
-        }
-    }
-
     /// Tells whoever is served from now on to come back on another connection.
     pub(crate) fn begin_closing(&self) {
         self.is_closing.store(true, Relaxed);
@@ -245,94 +211,5 @@ impl Shared {
     /// Notes that the controller answered.
     pub(crate) fn hear_controller(&self) {
         self.controller_heard.store(self.clock.now(), Relaxed);
-    }
-
-    /// What has been counted, as Prometheus reads it.
-    pub(crate) fn metrics(&self) -> Exposition {
-        let general = self.counters.render(&self.gauges());
-        let table = self.table.load();
-        let is_shown = |_: &&Arc<Service>| table.mesh.app_metrics;
-        let services: Vec<_> = table.services().filter(is_shown).cloned().collect();
-        Exposition::new(general, &services)
-    }
-
-    /// What is so at this moment.
-    fn gauges(&self) -> Gauges {
-        let table = self.table.load();
-        let in_flight = table.endpoints().map(|endpoint| endpoint.in_flight()).sum();
-        let seconds = |end: SystemTime| end.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let (heard, now) = (self.controller_heard.load(Relaxed), self.clock.now());
-        Gauges {
-            in_flight,
-            apps: table.app_count(),
-            endpoints: table.endpoints().count(),
-            generation: table.generation,
-            controller_age: (heard != 0).then(|| now.saturating_sub(heard) as f64 / 1000.0),
-            certificate_end: table.first_certificate_end().map(seconds),
-            tasks: self.tasks.len(),
-            kept_links: self.kept_links(),
-            memory: resident_bytes(),
-            log_lines_dropped: self.access.dropped.value(),
-        }
-    }
-}
-
-/// How many visitors' connections there may be at a time.
-fn most_visitors(config: &Config, table: &Table) -> usize {
-    let wanted = table.mesh.connections.and_then(|count| usize::try_from(count).ok());
-    wanted.unwrap_or(config.limits.connections)
-}
-
-/// Memory that this process holds, if the system says so.
-fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use deis_api::internal::PlatformRoutes;
-
-    fn routes(generation: u64, ports: &[u16]) -> Routes {
-        let platform = PlatformRoutes {
-            controller_hosts: vec!["deis.example.com".to_owned()],
-            controllers: ports.iter().map(|port| ([127, 0, 0, 1], *port).into()).collect(),
-            ..PlatformRoutes::default()
-        };
-        Routes { epoch: "e".to_owned(), generation, platform, ..Routes::default() }
-    }
-
-    fn board(shared: &Shared) -> crate::endpoint::Flight {
-        shared.table.load().find("deis.example.com").unwrap().endpoints[0].board().unwrap()
-    }
-
-    #[test]
-    fn an_endpoint_may_have_left_with_any_generation_that_was_skipped() {
-        let shared = Shared::new(Config::new("key", "/nowhere"), &routes(5, &[1]));
-        let flight = board(&shared);
-        shared.enforce(&routes(9, &[2]), 5, &News::All);
-        assert_eq!(shared.drain.progress(9).drained, 5);
-        drop(flight);
-        assert_eq!(shared.drain.progress(9).drained, 9);
-    }
-
-    #[test]
-    fn an_endpoint_that_a_new_incarnation_does_not_know_holds_back_all_its_generations() {
-        let shared = Shared::new(Config::new("key", "/nowhere"), &routes(900, &[1]));
-        let _flight = board(&shared);
-        shared.enforce(&routes(3, &[2]), 0, &News::All);
-        assert_eq!(shared.drain.progress(3).drained, 0);
-    }
-
-    #[test]
-    fn requests_go_by_the_new_table_as_soon_as_it_is_in_force() {
-        let shared = Shared::new(Config::new("key", "/nowhere"), &routes(1, &[1]));
-        let old = shared.table.load_full();
-        shared.enforce(&routes(2, &[2]), 1, &News::All);
-        assert!(old.find("deis.example.com").unwrap().endpoints[0].board().is_none());
-        assert_eq!(board(&shared).endpoint().address.port(), 2);
     }
 }
