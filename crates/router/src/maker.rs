@@ -1,5 +1,8 @@
 //! Making tables: from nothing, or from the one before and what changed.
 
+mod defaults;
+mod group;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,7 +11,7 @@ use tokio::sync::Notify;
 
 use deis_api::internal::PlatformRoutes;
 use deis_model::routing::{AppSettings, MeshSettings, SettingError};
-use deis_model::{AppId, AppRoute, ContainerName, HealthCheck};
+use deis_model::{AppId, AppRoute, ContainerName};
 
 use crate::affinity::Marker;
 use crate::challenge::Challenges;
@@ -23,6 +26,9 @@ use crate::rules::Gate;
 use crate::service::Service;
 use crate::table::Table;
 use crate::tls::{Cache, Certificates, PlatformCertificate};
+
+use defaults::defaults;
+use group::Group;
 
 /// What tables are made with.
 pub(crate) struct Maker {
@@ -224,52 +230,6 @@ fn reserve(service: &Arc<Service>) -> Arc<Reserve> {
     Arc::clone(&service.reserve)
 }
 
-/// What a service's endpoints are made with.
-struct Group<'a> {
-    maker: &'a Maker,
-    before: Option<&'a Arc<Service>>,
-    tallies: &'a Tallies,
-    reserve: &'a Arc<Reserve>,
-}
-
-impl Group<'_> {
-    /// The endpoints that are `wanted`: those that were there go on, and others that join them start slowly. All are
-    /// asked by `check` whether they are well.
-    fn endpoints<'a>(
-        &self,
-        wanted: impl Iterator<Item = (SocketAddr, Option<&'a ContainerName>)> + Clone,
-        check: Option<HealthCheck>,
-    ) -> Vec<Arc<Endpoint>> {
-        let known = |address, container| {
-            self.before?.all_endpoints().find(|endpoint| endpoint.is(address, container)).cloned()
-        };
-        let join = wanted.clone().any(|(address, container)| known(address, container).is_some());
-        let endpoint = |(address, container)| {
-            known(address, container).unwrap_or_else(|| {
-                let endpoint = self.endpoint(address, container);
-                if join {
-                    endpoint.ramp.begin(self.maker.clock.now());
-                }
-                endpoint
-            })
-        };
-        let endpoints: Vec<_> = wanted.map(endpoint).collect();
-        let check = check.map(Arc::new);
-        endpoints.iter().for_each(|endpoint| endpoint.check_by(check.as_ref()));
-        endpoints
-    }
-
-    fn endpoint(&self, address: SocketAddr, container: Option<&ContainerName>) -> Arc<Endpoint> {
-        let maker = self.maker;
-        let tally = self.tallies.of(container.map(|container| container.workload.release));
-        let tls = if container.is_none() { maker.controller_tls.clone() } else { None };
-        let endpoint =
-            Endpoint::new(address, container.cloned(), maker.idle_links, Arc::clone(&maker.drained));
-        let mark = maker.marker.mark(container, address);
-        Arc::new(endpoint.within(&maker.room).secured(tls).counted(tally).awaited(mark, self.reserve))
-    }
-}
-
 /// Keeps `passed_on` true to what `app` is from now on.
 fn note_passed_on(table: &mut Table, app: &AppId, service: Option<&Arc<Service>>) {
     let is_passed_on = service.is_some_and(|service| service.is_passed_on());
@@ -281,23 +241,6 @@ fn note_passed_on(table: &mut Table, app: &AppId, service: Option<&Arc<Service>>
             apps.remove(app)
         };
     }
-}
-
-/// What holds for the mesh where nobody has set anything: what this router was started with.
-fn defaults(config: &Config) -> MeshSettings {
-    let mut mesh = MeshSettings::default();
-    let (timeouts, limits) = (&config.timeouts, &config.limits);
-    let apps = Arc::make_mut(&mut mesh.apps);
-    apps.body_bytes = Some(limits.body_bytes);
-    (apps.timeouts.connect, apps.timeouts.answer) = (timeouts.connect, timeouts.answer);
-    apps.timeouts.idle = timeouts.client_idle;
-    let controller = Arc::make_mut(&mut mesh.controller);
-    (controller.timeouts.connect, controller.timeouts.answer) =
-        (timeouts.connect, timeouts.controller_answer);
-    (mesh.clients.head, mesh.clients.idle) = (timeouts.head, timeouts.client_idle);
-    (mesh.builder.connect, mesh.builder.idle) = (timeouts.git_connect, timeouts.git_idle);
-    mesh.trusted = config.trusted.clone();
-    mesh
 }
 
 fn warn(error: &SettingError, app: Option<&AppId>) {
