@@ -37,13 +37,19 @@ impl Bench {
 
     /// The same, where a release may take so long to get ready.
     async fn trying_within(ready_timeout: Duration, replicas: u32, weight: &str) -> Self {
+        let bench = Self::weighing(ready_timeout, weight).await;
+        bench.scale(replicas).await.unwrap();
+        assert_eq!(bench.push("better").await.unwrap(), version(3));
+        bench
+    }
+
+    /// `v2` serves, and what comes next will be tried out.
+    async fn weighing(ready_timeout: Duration, weight: &str) -> Self {
         let bench = Self::quiet(ready_timeout).await;
         bench.reconcile();
         bench.report();
         bench.push("good").await.unwrap();
-        bench.scale(replicas).await.unwrap();
         bench.weigh(weight).await;
-        assert_eq!(bench.push("better").await.unwrap(), version(3));
         bench
     }
 
@@ -173,12 +179,7 @@ async fn a_canary_that_does_not_get_ready_is_never_tried_out() {
 
 #[tokio::test]
 async fn a_canary_that_falls_ill_ends_by_itself() {
-    let bench = Bench::quiet(SHORT).await;
-    bench.reconcile();
-    bench.report();
-    bench.push("good").await.unwrap();
-    bench.weigh("10").await;
-    bench.push("better").await.unwrap();
+    let bench = Bench::trying_within(SHORT, 1, "10").await;
     *bench.ill.lock().unwrap() = Some("blog_v3.");
     bench.tries(" 0").await;
     bench.tries("").await;
@@ -190,11 +191,7 @@ async fn a_canary_that_falls_ill_ends_by_itself() {
 
 #[tokio::test]
 async fn a_canary_outlives_a_registry_that_is_away() {
-    let bench = Bench::quiet(SHORT).await;
-    bench.reconcile();
-    bench.report();
-    bench.push("good").await.unwrap();
-    bench.weigh("10").await;
+    let bench = Bench::weighing(SHORT, "10").await;
     let tried = bench.release("unavailable").await;
     bench.database.mark_tried(&bench.app, tried).await.unwrap();
     tokio::time::sleep(SHORT).await;

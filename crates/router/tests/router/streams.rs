@@ -179,13 +179,7 @@ async fn a_request_that_is_taken_back_is_given_up() {
         scene.route("blog", 2, &[&app]).await;
         let mut frames = Frames::connect(scene.addresses.http).await;
         for (stream, path) in [(1, &b"/wait"[..]), (3, b"/answer")] {
-            let head = [
-                (":method", &b"GET"[..]),
-                (":scheme", b"http"),
-                (":path", path),
-                (":authority", b"blog.example.com"),
-            ];
-            frames.send(HEADERS, END_HEADERS | END_STREAM, stream, &fields(&head)).await;
+            ask_by(&mut frames, stream, path).await;
             assert_eq!(heard(&mut receiver).await, "asked");
             if stream == 3 {
                 assert_eq!(frames.next().await.unwrap().kind, HEADERS);
@@ -195,6 +189,17 @@ async fn a_request_that_is_taken_back_is_given_up() {
             assert_eq!(heard(&mut receiver).await, "gone");
         }
     }
+}
+
+/// Asks the app for `path`, by the frame that opens `stream`.
+async fn ask_by(frames: &mut Frames, stream: u32, path: &[u8]) {
+    let head = [
+        (":method", &b"GET"[..]),
+        (":scheme", b"http"),
+        (":path", path),
+        (":authority", b"blog.example.com"),
+    ];
+    frames.send(HEADERS, END_HEADERS | END_STREAM, stream, &fields(&head)).await;
 }
 
 async fn heard(receiver: &mut tokio::sync::mpsc::UnboundedReceiver<&'static str>) -> &'static str {
@@ -209,13 +214,7 @@ async fn an_answer_that_breaks_off_is_seen_to() {
         let app = fixed("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi", true).await;
         scene.route("blog", 2, &[&app]).await;
         let mut frames = Frames::connect(scene.addresses.http).await;
-        let head = [
-            (":method", &b"GET"[..]),
-            (":scheme", b"http"),
-            (":path", b"/"),
-            (":authority", b"blog.example.com"),
-        ];
-        frames.send(HEADERS, END_HEADERS | END_STREAM, 1, &fields(&head)).await;
+        ask_by(&mut frames, 1, b"/").await;
         let mut kinds = Vec::new();
         while !matches!(kinds.last(), Some(&(RST_STREAM | GOAWAY))) {
             kinds.push(frames.next().await.unwrap().kind);
@@ -232,13 +231,7 @@ async fn an_answer_that_stops_is_given_up_though_its_client_is_there() {
     let settings = [("timeout/idle".to_owned(), "1".to_owned())].into();
     scene.platform(PlatformRoutes { settings, ..PlatformRoutes::default() }).await;
     let mut frames = Frames::connect(scene.addresses.http).await;
-    let head = [
-        (":method", &b"GET"[..]),
-        (":scheme", b"http"),
-        (":path", b"/"),
-        (":authority", b"blog.example.com"),
-    ];
-    frames.send(HEADERS, END_HEADERS | END_STREAM, 1, &fields(&head)).await;
+    ask_by(&mut frames, 1, b"/").await;
     while frames.next().await.unwrap().kind != RST_STREAM {
         frames.send(PING, 0, 0, &[0; 8]).await;
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
