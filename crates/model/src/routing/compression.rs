@@ -1,6 +1,51 @@
-//! How answers are compressed.
+//! How answers are compressed, and what is set of that.
 
-use super::value::{Must, is_token, list};
+use super::setting::Setting;
+use super::value::{Must, bytes, is_token, list, put, small, switch, word};
+
+pub(super) const SETTINGS: &[Setting] = &[
+    Setting::both(
+        "compression",
+        "gzip",
+        "off, or how answers may be compressed, best first: a list of gzip, br and zstd",
+        |rules, value| put(&mut rules.compression.encodings, Compression::encodings(value)),
+    ),
+    Setting::both("gzip", "on", "off: takes gzip out of compression; on: takes it in", |rules, value| {
+        rules.compression.set_gzip(switch(value)?);
+        Ok(())
+    }),
+    Setting::both("gzipCompLevel", "5", "how hard gzip tries, 1 to 9", |rules, value| {
+        let level = small(value, 1..=9)?;
+        put(&mut rules.compression.level, u8::try_from(level).map_err(|_| Must::be("from 1 to 9")))
+    }),
+    Setting::both(
+        "gzipHttpVersion",
+        "1.1",
+        "1.0: compresses for clients of HTTP/1.0, too",
+        |rules, value| put(&mut rules.compression.for_http10, word(value, [("1.1", false), ("1.0", true)])),
+    ),
+    Setting::both("gzipMinLength", "256", "shorter answers stay as they are, in bytes", |rules, value| {
+        put(&mut rules.compression.min_bytes, bytes(value))
+    }),
+    Setting::both(
+        "gzipProxied",
+        "any",
+        "any, or off: not for requests that came through another proxy, as Via tells; nginx's other words are refused",
+        |rules, value| put(&mut rules.compression.for_proxied, word(value, [("any", true), ("off", false)])),
+    ),
+    Setting::both(
+        "gzipTypes",
+        TYPES,
+        "which media types are compressed, beside text/html; *: all",
+        |rules, value| put(&mut rules.compression.types, Compression::types(value)),
+    ),
+    Setting::both(
+        "gzipVary",
+        "on",
+        "on: caches are told by Vary that answers depend on the request",
+        |rules, value| put(&mut rules.compression.vary, switch(value)),
+    ),
+];
 
 /// A way to compress. Source: RFC 9110 section 8.4.1, RFC 7932, RFC 8878.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

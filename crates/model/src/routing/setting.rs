@@ -2,6 +2,7 @@
 
 use super::access;
 use super::acme;
+use super::compression;
 use super::header::HeaderRule;
 use super::legacy;
 use super::mesh::MeshSettings;
@@ -56,8 +57,14 @@ pub(super) enum Setter {
 impl Setting {
     /// All there are, in the order in which they are taken over: coarse ones before those that refine them.
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        let tables =
-            [access::SETTINGS, traffic::SETTINGS, network::SETTINGS, acme::SETTINGS, legacy::SETTINGS];
+        let tables = [
+            access::SETTINGS,
+            traffic::SETTINGS,
+            compression::SETTINGS,
+            network::SETTINGS,
+            acme::SETTINGS,
+            legacy::SETTINGS,
+        ];
         tables.into_iter().flatten()
     }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::compression::Compression;
 use super::rules::{Affinity, IDLE_MARGIN, LogForm, Timeouts};
 use super::setting::{Scope, Setter, Setting};
 use super::value::{Must, bytes, count, is_token, put, seconds, seconds_or_none, small, switch, word};
@@ -187,47 +186,6 @@ pub(super) const SETTINGS: &[Setting] = &[
         "off: metrics say nothing of single apps, for platforms with more of them than Prometheus takes",
         |mesh, value| put(&mut mesh.app_metrics, switch(value)),
     ),
-    Setting::both(
-        "compression",
-        "gzip",
-        "off, or how answers may be compressed, best first: a list of gzip, br and zstd",
-        |rules, value| put(&mut rules.compression.encodings, Compression::encodings(value)),
-    ),
-    Setting::both("gzip", "on", "off: takes gzip out of compression; on: takes it in", |rules, value| {
-        rules.compression.set_gzip(switch(value)?);
-        Ok(())
-    }),
-    Setting::both("gzipCompLevel", "5", "how hard gzip tries, 1 to 9", |rules, value| {
-        let level = small(value, 1..=9)?;
-        put(&mut rules.compression.level, u8::try_from(level).map_err(|_| Must::be("from 1 to 9")))
-    }),
-    Setting::both(
-        "gzipHttpVersion",
-        "1.1",
-        "1.0: compresses for clients of HTTP/1.0, too",
-        |rules, value| put(&mut rules.compression.for_http10, word(value, [("1.1", false), ("1.0", true)])),
-    ),
-    Setting::both("gzipMinLength", "256", "shorter answers stay as they are, in bytes", |rules, value| {
-        put(&mut rules.compression.min_bytes, bytes(value))
-    }),
-    Setting::both(
-        "gzipProxied",
-        "any",
-        "any, or off: not for requests that came through another proxy, as Via tells; nginx's other words are refused",
-        |rules, value| put(&mut rules.compression.for_proxied, word(value, [("any", true), ("off", false)])),
-    ),
-    Setting::both(
-        "gzipTypes",
-        super::compression::TYPES,
-        "which media types are compressed, beside text/html; *: all",
-        |rules, value| put(&mut rules.compression.types, Compression::types(value)),
-    ),
-    Setting::both(
-        "gzipVary",
-        "on",
-        "on: caches are told by Vary that answers depend on the request",
-        |rules, value| put(&mut rules.compression.vary, switch(value)),
-    ),
 ];
 
 /// Takes over a time that is meant for all there is to wait for.
@@ -265,11 +223,11 @@ fn percent(value: &str) -> Result<u8, Must> {
     u8::try_from(percent).map_err(|_| Must::be("from 0 to 100"))
 }
 
-/// Percent with at most two decimals.
 fn log_form(value: &str) -> Result<LogForm, Must> {
     word(value, [("off", LogForm::Off), ("combined", LogForm::Combined), ("json", LogForm::Json)])
 }
 
+/// Percent with at most two decimals.
 fn per_ten_thousand(value: &str) -> Result<u16, Must> {
     let must = || Must::be("percent from 0 to 100 with at most two decimals, like 5 or 0.1");
     let (whole, rest) = value.split_once('.').unwrap_or((value, "0"));
