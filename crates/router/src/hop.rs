@@ -31,11 +31,17 @@ pub(crate) fn strip_response(headers: &mut HeaderMap) {
     }
 }
 
-/// Whether no transfer coding but `chunked` is on an answer: the library decodes no other, and its name ends here.
+/// Whether no transfer coding but `chunked` is on an answer: the library decodes no other, and its name ends here. And
+/// whether it tells one length at most, which the library does not look at where there is no body.
 pub(crate) fn is_plainly_framed(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let is_chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
-    codings.next().is_none_or(is_chunked) && codings.next().is_none()
+    let is_coded_plainly = codings.next().is_none_or(is_chunked) && codings.next().is_none();
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let is_length =
+        |length: &HeaderValue| length.as_bytes().iter().all(u8::is_ascii_digit) && !length.is_empty();
+    let first = lengths.next();
+    is_coded_plainly && first.is_none_or(is_length) && lengths.all(|length| Some(length) == first)
 }
 
 /// The protocol that the sender wants to change to, if it asks properly.
