@@ -2,10 +2,12 @@
 //!
 //! A `session` reads and writes frames with the library, over a `gathered` stream that sends what all requests have to say
 //! in one piece. Each request is an `exchange` of its own: common ones take the same short way as over HTTP/1.1 (`brief`),
-//! all others the long one (`full`). `delivery` sends bodies as fast as the client takes them.
+//! all others the long one (`full`). `delivery` sends bodies as fast as the client takes them, which `coder` compresses
+//! for common requests.
 
 mod alarm;
 mod brief;
+mod coder;
 mod delivery;
 mod exchange;
 mod full;

@@ -92,14 +92,8 @@ impl Ask {
         accept.into_iter().map(|value| (ACCEPT, value)).collect()
     }
 
-    /// A place at an app that wants nothing special; none if the request is for the other way, as also one is whose answer
-    /// may be compressed unless the caller `compresses`.
-    pub(crate) fn first_place(
-        &mut self,
-        course: &mut Course<'_>,
-        shared: &Shared,
-        compresses: bool,
-    ) -> Option<Boarding> {
+    /// A place at an app that wants nothing special; none if the request is for the other way.
+    pub(crate) fn first_place(&mut self, course: &mut Course<'_>, shared: &Shared) -> Option<Boarding> {
         let table = shared.table.load();
         let service = table.find(self.host.as_str())?;
         let rules = &service.rules;
@@ -107,7 +101,7 @@ impl Ask {
         let most_bytes = rules.body_bytes.unwrap_or(u64::MAX);
         let is_too_long = self.body_bytes as u64 > most_bytes;
         let is_odd = service.endpoints.is_empty() || !service.is_plain() || is_too_long;
-        if is_odd || (may_be_compressed && !compresses) {
+        if is_odd {
             return None;
         }
         (self.idle, self.most_bytes) = (rules.timeouts.idle, most_bytes);

@@ -44,7 +44,7 @@ impl<S: Line> Session<'_, S> {
     pub(super) async fn answer(&mut self, ask: &mut Ask) -> Flow {
         let (shared, started, host) = (self.shared, Instant::now(), ask.host);
         let mut course = Course::new(shared, host.as_str(), ask.is_idempotent);
-        let Some(first) = ask.first_place(&mut course, shared, true) else { return Flow::Odd };
+        let Some(first) = ask.first_place(&mut course, shared) else { return Flow::Odd };
         self.idle = ask.idle;
         if let Err(failure) = self.begin_upload(ask) {
             return self.refuse(ask, &failure, started).await;

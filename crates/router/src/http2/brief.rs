@@ -13,6 +13,7 @@ use http::request::Parts;
 use httparse::Header;
 
 use super::alarm::Alarm;
+use super::coder::Coder;
 use super::delivery::{Delivery, Patience, Undelivered};
 use super::outline::Head;
 use super::relay::{Broken, Relay};
@@ -118,7 +119,7 @@ impl<'a> Brief<'a> {
         arrived: Arrived<Head>,
         started: Instant,
     ) -> Result<(), Broken> {
-        let Arrived { answer, status, head: Head(head), buffer, wire, flight, .. } = arrived;
+        let Arrived { answer, status, encoder, head: Head(head), buffer, wire, flight } = arrived;
         self.shared.counters.answered(Version::HTTP_2, status);
         let endpoint = flight.endpoint();
         let record = Record::begin(&endpoint.tally, started, status, self.body.len() as u64);
@@ -127,7 +128,13 @@ impl<'a> Brief<'a> {
             record.noted(self.shared, &mut ask.onward, &self.client.peer, address, Version::HTTP_2);
         let relay = Relay::new(Body::new(&answer, wire, flight, self.shared.clock, true));
         let patience = Patience { shared: self.shared, idle: ask.idle };
-        let passed = relay.run(head, buffer, self.respond, patience, &mut record.sent).await;
+        let passed = match encoder {
+            Some(encoder) => {
+                let coder = Coder::new(relay, encoder, &mut record.sent);
+                Box::pin(coder.run(head, buffer, self.respond, patience)).await
+            }
+            None => relay.run(head, buffer, self.respond, patience, &mut record.sent).await,
+        };
         if let Err(Broken::App(_)) = passed {
             record.cut_off();
         }

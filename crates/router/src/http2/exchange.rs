@@ -36,7 +36,7 @@ impl Exchange<'_> {
         {
             let host = ask.host;
             let mut course = Course::new(shared, host.as_str(), ask.is_idempotent);
-            if let Some(first) = ask.first_place(&mut course, shared, false) {
+            if let Some(first) = ask.first_place(&mut course, shared) {
                 drop((head, body));
                 let brief = Brief::new(shared, client, &mut self.respond, whole);
                 return brief.answer(&mut ask, &mut course, first, started).await;

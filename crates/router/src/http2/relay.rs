@@ -29,6 +29,9 @@ pub(super) enum Broken {
     /// By its app.
     #[error(transparent)]
     App(#[from] Unfinished),
+    /// By what compresses it.
+    #[error("failed to compress it")]
+    Encoder(#[source] io::Error),
 }
 
 impl Relay {
@@ -84,8 +87,14 @@ impl Relay {
         }
     }
 
-    /// What of the body arrives next; empty at its end, and after marks of chunks alone.
-    async fn read(&mut self, delivery: &mut Delivery<'_>) -> Result<Bytes, Broken> {
+    /// Whether all of it has arrived.
+    pub(super) fn is_over(&self) -> bool {
+        self.body.is_over()
+    }
+
+    /// What of the body arrives next; empty at its end, and after marks of chunks alone. Nothing is lost if nobody waits for
+    /// it.
+    pub(super) async fn read(&mut self, delivery: &mut Delivery<'_>) -> Result<Bytes, Broken> {
         let (mut buffer, mut alarm) = (None, Alarm::new(delivery.idle()));
         let arrived = poll_fn(|context| {
             let mut arriving = Buffer::medium();
@@ -109,7 +118,7 @@ impl Relay {
     }
 
     /// Takes note of `bytes` that have arrived; those that are the body's.
-    fn take_in(&mut self, bytes: &[u8]) -> Result<Bytes, Unfinished> {
+    pub(super) fn take_in(&mut self, bytes: &[u8]) -> Result<Bytes, Unfinished> {
         let (mut data, trailers) = (Vec::new(), &mut self.trailers);
         self.body.take_in(bytes, |part| match part {
             Part::Data(place) => data.extend_from_slice(&bytes[place]),
@@ -118,12 +127,14 @@ impl Relay {
         Ok(data.into())
     }
 
-    fn has_trailers(&self) -> bool {
+    /// Whether something follows it.
+    pub(super) fn has_trailers(&self) -> bool {
         // An empty line alone ends a body without any.
         self.trailers.len() > b"\r\n".len()
     }
 
-    fn send_trailers(&self, delivery: &mut Delivery<'_>) -> Result<(), Broken> {
+    /// Sends what follows it.
+    pub(super) fn send_trailers(&self, delivery: &mut Delivery<'_>) -> Result<(), Broken> {
         let trailers = trailers(&self.trailers).map_err(Unfinished::from)?;
         Ok(delivery.trailers(trailers)?)
     }
