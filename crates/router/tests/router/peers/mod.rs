@@ -3,6 +3,7 @@
 //!
 //! What they let through and this router does not is no matter; what they refuse and this router passes is listed.
 
+mod downgrade;
 mod peer;
 mod recorder;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tokio::net::UnixStream;
 
-use super::play;
 use super::recorder::{Reading, Recorder};
+use super::{downgrade, play};
 use crate::support::until;
 
 /// A proxy by somebody else, which listens at a path, so that no port can be taken. Killed when dropped.
@@ -64,6 +64,13 @@ impl Peer {
         play(stream, bytes, quiet).await;
         self.recorder.readings()
     }
+
+    /// What its app gets when a client sends `bytes`, which are one request over HTTP/2.
+    pub(super) async fn downgrades(&self, bytes: &[u8]) -> Vec<Reading> {
+        let stream = UnixStream::connect(self.directory.path().join("http2")).await.unwrap();
+        downgrade::play(stream, bytes).await;
+        self.recorder.readings()
+    }
 }
 
 impl Drop for Peer {
@@ -94,7 +101,8 @@ http {{
   uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   upstream app {{ server {address}; keepalive 8; }}
   server {{
-    listen unix:{}/socket;
+    listen unix:{directory}/http2 http2;
+    listen unix:{directory}/socket;
     location / {{
       proxy_pass http://app; proxy_http_version 1.1; proxy_set_header Connection \"\";
       proxy_set_header Host $host; proxy_ignore_client_abort on; proxy_next_upstream off;
@@ -102,7 +110,7 @@ http {{
   }}
 }}
 ",
-        directory.display(),
+        directory = directory.display(),
         address = recorder.address()
     )
 }
@@ -115,13 +123,14 @@ fn haproxy(directory: &Path, recorder: &Recorder) -> String {
   timeout server 60s
   timeout connect 60s
 frontend visitors
-  bind {}/socket
+  bind {directory}/http2 proto h2
+  bind {directory}/socket
   default_backend app
 backend app
   http-reuse always
   server app {}
 ",
-        directory.display(),
-        recorder.address()
+        recorder.address(),
+        directory = directory.display()
     )
 }

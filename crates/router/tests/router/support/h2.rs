@@ -84,6 +84,9 @@ pub(crate) struct Frames {
     stream: TcpStream,
 }
 
+/// What a client begins with. Source: RFC 9113 section 3.4.
+pub(crate) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// Kinds of frames. Source: RFC 9113 section 6.
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
@@ -119,19 +122,14 @@ impl Frames {
     /// Connects and sends what a connection begins with.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let mut frames = Self { stream: TcpStream::connect(address).await.unwrap() };
-        frames.stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        frames.stream.write_all(PREFACE).await.unwrap();
         frames.send(SETTINGS, 0, 0, &[]).await;
         frames
     }
 
     /// Sends one frame; that the other end has closed already is no error.
     pub(crate) async fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-        let mut frame = length[1..].to_vec();
-        frame.extend([kind, flags]);
-        frame.extend(stream.to_be_bytes());
-        frame.extend(payload);
-        let _ = self.stream.write_all(&frame).await;
+        let _ = self.stream.write_all(&frame(kind, flags, stream, payload)).await;
     }
 
     /// The next frame that is not of the connection's settings; none at the end.
@@ -161,6 +159,16 @@ impl Frames {
         }
         kinds
     }
+}
+
+/// One frame as it is sent.
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    let mut frame = length[1..].to_vec();
+    frame.extend([kind, flags]);
+    frame.extend(stream.to_be_bytes());
+    frame.extend(payload);
+    frame
 }
 
 /// Fields in the plainest form of HPACK: literal, not indexed, not compressed. Source: RFC 7541 section 6.2.2.
