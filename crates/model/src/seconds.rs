@@ -7,7 +7,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seconds<const MOST: u32>(u32);
 
-/// What nobody waits for longer than that.
+/// The longest that a step of a deploy may be told to take.
 pub type WithinADay = Seconds<86_400>;
 
 /// A text that is no such number. Whoever reports it names the setting and the text.

@@ -95,3 +95,20 @@ fn grace(task: &Task) -> Option<Duration> {
     let nanos = task.spec.as_ref()?.container_spec.as_ref()?.stop_grace_period?;
     u64::try_from(nanos).ok().map(Duration::from_nanos)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bollard::models::{TaskSpec, TaskSpecContainerSpec};
+
+    #[test]
+    fn a_container_is_waited_for_as_long_as_the_engine_was_told_when_it_was_made() {
+        let task = |stop_grace_period| {
+            let container_spec = Some(TaskSpecContainerSpec { stop_grace_period, ..Default::default() });
+            Task { spec: Some(TaskSpec { container_spec, ..Default::default() }), ..Default::default() }
+        };
+        assert_eq!(grace(&task(Some(1_875_000_000_000))), Some(Duration::from_secs(1875)));
+        assert_eq!(grace(&task(Some(-1))), None);
+        assert_eq!(grace(&task(None)), None);
+    }
+}
