@@ -70,13 +70,13 @@ pub(super) struct Sender<'a, S> {
 }
 
 impl Upload {
-    /// The body of `ask`, with whose head `incoming` begins; takes both out of there.
-    pub(super) fn begin(ask: &Ask, shared: &Shared, incoming: &mut Option<Buffer>) -> Result<Self, Failure> {
+    /// The body of `ask`, of which nothing has come.
+    pub(super) fn new(ask: &Ask) -> Self {
         let intake = match ask.is_chunked {
             true => Intake::chunked(),
             false => Intake::measured(ask.body_bytes as u64),
         };
-        let mut upload = Self {
+        Self {
             intake,
             most: ask.most_bytes,
             received: 0,
@@ -87,10 +87,18 @@ impl Upload {
             is_touched: false,
             is_refused: false,
             is_small: !ask.is_chunked && ask.body_bytes <= SMALL_BYTES,
-        };
+        }
+    }
+
+    /// Takes out of `incoming` the head of `ask`, which it begins with, and what has come of the body.
+    pub(super) fn begin(
+        &mut self,
+        ask: &Ask,
+        shared: &Shared,
+        incoming: &mut Option<Buffer>,
+    ) -> Result<(), Failure> {
         intake::consume(incoming, ask.head_bytes);
-        upload.take_in(shared, incoming)?;
-        Ok(upload)
+        self.take_in(shared, incoming)
     }
 
     /// Whether all of it has gone to the app.

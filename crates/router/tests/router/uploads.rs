@@ -167,6 +167,24 @@ async fn what_is_wrong_in_the_middle_ends_the_upload() {
 }
 
 #[tokio::test]
+async fn what_follows_an_upload_that_is_too_large_is_no_request() {
+    let (app, mut got) = recording().await;
+    let scene = stage(&app).await;
+    scene.set("blog", &[("bodySize", "8")]).await;
+    let hidden = "GET /hidden HTTP/1.1\r\nHost: blog.example.com\r\n\r\n";
+    let chunk = format!("{:x}\r\n{hidden}\r\n", hidden.len());
+    for rest in ["0\r\n\r\n", "fff\r\n"] {
+        let mut client = scene.client().await;
+        client.send(format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n{chunk}{rest}{hidden}{hidden}")).await;
+        let answer = client.answer().await;
+        assert_eq!((answer.status, answer.header("connection")), (413, Some("close")), "{rest:?}");
+        assert_eq!(client.rest().await, b"", "{rest:?}");
+    }
+    assert_eq!(scene.get("blog", "/last").await.status, 200);
+    assert_eq!(next_whole(&mut got).await.line, "GET /last HTTP/1.1");
+}
+
+#[tokio::test]
 async fn an_app_that_answers_early_still_gets_the_rest() {
     let (sender, mut rests) = unbounded_channel();
     let app = App::raw(move |_, mut stream| {

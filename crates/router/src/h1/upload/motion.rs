@@ -15,10 +15,12 @@ impl<S: Line> Session<'_, S> {
     /// Begins with the body of `ask`, which is the first that is incoming, if it is not all there with its head.
     pub(in crate::h1) fn begin_upload(&mut self, ask: &Ask) -> Result<(), Failure> {
         let arrived = self.incoming.as_ref().map_or(0, |incoming| incoming.filled().len());
-        if ask.is_chunked || arrived < ask.head_bytes + ask.body_bytes {
-            self.upload = Some(Box::new(Upload::begin(ask, self.shared, &mut self.incoming)?));
+        if !ask.is_chunked && arrived >= ask.head_bytes + ask.body_bytes {
+            return Ok(());
         }
-        Ok(())
+        // Also one that is refused at once stays: what is left of it is not the next request.
+        let upload = self.upload.insert(Box::new(Upload::new(ask)));
+        upload.begin(ask, self.shared, &mut self.incoming)
     }
 
     /// Whether nothing of the present request's body is still to be sent.
