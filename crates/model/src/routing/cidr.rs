@@ -3,6 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
+/// The length of the prefix that all IPv4 addresses mapped into IPv6 share. Source: RFC 4291 section 2.5.5.2.
+const MAPPED: u8 = 96;
+
 /// An IPv4 or IPv6 network; an address without a prefix length is a network of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cidr {
@@ -63,7 +66,18 @@ impl Cidr {
         };
         let longest = if matches!(network, IpAddr::V4(_)) { 32 } else { 128 };
         let prefix = prefix.unwrap_or(longest);
-        (prefix <= longest).then_some(Self { network, prefix })
+        (prefix <= longest).then_some(Self { network, prefix }.canonical())
+    }
+
+    /// The same as a range of IPv4 if all its addresses are mapped ones: those are compared as IPv4.
+    fn canonical(self) -> Self {
+        match (self.network, self.prefix.checked_sub(MAPPED)) {
+            (IpAddr::V6(network), Some(prefix)) => match network.to_ipv4_mapped() {
+                Some(network) => Self { network: network.into(), prefix },
+                None => self,
+            },
+            _ => self,
+        }
     }
 }
 
@@ -102,6 +116,18 @@ mod tests {
         check("fd00::/8", "fd12::1", true);
         check("::/0", "2001:db8::1", true);
         check("::1", "::2", false);
+    }
+
+    #[test]
+    fn a_range_of_mapped_addresses_is_one_of_ipv4() {
+        check("::ffff:127.0.0.1", "127.0.0.1", true);
+        check("::ffff:127.0.0.1", "::ffff:127.0.0.1", true);
+        check("::ffff:127.0.0.1", "127.0.0.2", false);
+        check("::ffff:10.0.0.0/104", "10.200.3.4", true);
+        check("::ffff:10.0.0.0/104", "11.0.0.1", false);
+        check("::ffff:0:0/96", "203.0.113.9", true);
+        check("::ffff:0:0/96", "2001:db8::1", false);
+        check("::ffff:0:0/95", "::fffe:0:1", true);
     }
 
     #[test]
