@@ -116,7 +116,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::both(
         "firewall/enabled",
         "off",
-        "on: requests whose target or headers look like an attack are refused",
+        "on: requests whose target, Referer, Cookie or User-Agent looks like an attack are refused; nothing else of them is looked at",
         |rules, value| put(&mut rules.firewall.is_enabled, switch(value)),
     ),
     Setting::both("firewall/errorCode", "400", "the status that answers them", |rules, value| {
