@@ -139,7 +139,8 @@ impl Failure {
         match (self, self.status().as_u16()) {
             (Self::NoController, _) => "platform",
             (Self::Refused(Refusal::Attack(_)), _) => "request",
-            (Self::Refused(Refusal::Maintenance { .. }), _) => "router",
+            // Its owner wished so.
+            (Self::Refused(Refusal::Maintenance { .. }), _) => "app",
             (Self::NoRoom, _) | (_, 404) => "router",
             (_, 300..500) | (Self::Malformed(_) | Self::NotTraced | Self::ForeignVersion, _) => "request",
             _ => "app",
@@ -229,7 +230,7 @@ mod tests {
         let attack = Refusal::Attack(StatusCode::SERVICE_UNAVAILABLE);
         check(Failure::Refused(attack), "*/*", text, &["503 Service Unavailable", "failed: request"]);
         let maintenance = Refusal::Maintenance { page: None, retry_after: std::time::Duration::from_secs(5) };
-        check(Failure::Refused(maintenance), "*/*", text, &["503 Service Unavailable", "failed: router"]);
+        check(Failure::Refused(maintenance), "*/*", text, &["503 Service Unavailable", "failed: app"]);
         check(
             Failure::TooLarge,
             "application/json, text/html;q=0.1",
