@@ -11,9 +11,10 @@ mod element;
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use http::header::{FORWARDED, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_LENGTH, FORWARDED, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 
 use crate::Cidr;
+use crate::request_id::X_REQUEST_ID;
 use element::{Element, address};
 
 static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -173,12 +174,11 @@ fn nearest<'a>(hops: impl Iterator<Item = &'a str>, trusted: &[Cidr]) -> Option<
     nearest
 }
 
-/// Removes what an untrusted peer says of the client, and from any peer `X_Forwarded_For` and its like: many apps
-/// cannot tell it from the real one.
+/// Removes what an untrusted peer says of the client, and from any peer what only deceives.
 fn strip(headers: &mut HeaderMap, is_trusted: bool) {
     let is_lie = |name: &&HeaderName| {
         let name = name.as_str().as_bytes();
-        is_about_client(name) && (!is_trusted || memchr::memchr(b'_', name).is_some())
+        is_deceptive(name) || (!is_trusted && is_about_client(name))
     };
     while let Some(name) = headers.keys().find(is_lie).cloned() {
         headers.remove(name);
@@ -188,12 +188,29 @@ fn strip(headers: &mut HeaderMap, is_trusted: bool) {
 /// Whether a header of this name, in any case, tells of the client, `_` counting as `-`: such are passed on from
 /// trusted peers only.
 pub(crate) fn is_about_client(name: &[u8]) -> bool {
-    let is_alike = |ours: &[u8]| {
-        let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (*a == b'_' && *b == b'-');
-        name.len() >= ours.len() && name.iter().zip(ours).all(same)
+    let family = &name[..name.len().min(FAMILY.len())];
+    is_alike(family, FAMILY) || [&FORWARDED, &X_REAL_IP, &X_REQUEST_START].iter().any(|ours| is(name, ours))
+}
+
+/// Whether a header of this name, in any case, only deceives apps, whoever sends it. Many cannot tell `X_Forwarded_For`
+/// from the real one, and likewise what else this router vouches for; and to some `Proxy` is the variable `HTTP_PROXY`,
+/// which leads their own requests astray.
+pub(crate) fn is_deceptive(name: &[u8]) -> bool {
+    let is_vouched = || {
+        let vouched = [&X_REQUEST_ID, &CONTENT_LENGTH, &TRANSFER_ENCODING];
+        is_about_client(name) || vouched.iter().any(|ours| is(name, ours))
     };
-    let is = |ours: &HeaderName| name.len() == ours.as_str().len() && is_alike(ours.as_str().as_bytes());
-    is_alike(FAMILY) || is(&FORWARDED) || is(&X_REAL_IP) || is(&X_REQUEST_START)
+    name.eq_ignore_ascii_case(b"proxy") || (is_vouched() && memchr::memchr(b'_', name).is_some())
+}
+
+fn is(name: &[u8], ours: &HeaderName) -> bool {
+    is_alike(name, ours.as_str().as_bytes())
+}
+
+/// Whether both are the same name, `_` counting as `-`.
+fn is_alike(name: &[u8], ours: &[u8]) -> bool {
+    let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (*a == b'_' && *b == b'-');
+    name.len() == ours.len() && name.iter().zip(ours).all(same)
 }
 
 /// The value of `Forwarded` that says where a request comes from.

@@ -1,5 +1,7 @@
 //! What a field of a request is to this router.
 
+use crate::forwarded;
+
 /// What a field is to this router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -27,6 +29,8 @@ pub(crate) enum Kind {
     ForwardedProto,
     /// Told by this router only.
     Told,
+    /// Looks to apps like what it is not.
+    Deceptive,
     /// `Forwarded`.
     Forwarded,
     /// Another one that tells of the client.
@@ -73,10 +77,9 @@ impl Kind {
             16 if is("proxy-connection") => Self::Hop,
             17 if is("x-forwarded-proto") => Self::ForwardedProto,
             17 if is("transfer-encoding") => Self::Encoding,
-            _ if !crate::forwarded::is_about_client(name.as_bytes()) => Self::Plain,
-            // Many apps cannot tell `X_Forwarded_For` from the real one.
-            _ if name.contains('_') => Self::Told,
-            _ => Self::Claim,
+            _ if forwarded::is_deceptive(name.as_bytes()) => Self::Deceptive,
+            _ if forwarded::is_about_client(name.as_bytes()) => Self::Claim,
+            _ => Self::Plain,
         }
     }
 }

@@ -94,6 +94,7 @@ impl Onward {
                 | Kind::ForwardedFor
                 | Kind::ForwardedProto
                 | Kind::Told
+                | Kind::Deceptive
                 | Kind::Id => false,
             };
             if is_kept {

@@ -30,8 +30,8 @@ fn what_concerns_the_connection_ends_here() {
         "X-Forwarded-Ssl: off",
     ];
     check("203.0.113.9", "Connection: keep-alive\r\nKeep-Alive: 5\r\nProxy-Connection: close\r\n", &told);
-    let made_up =
-        "X-Forwarded-For: 1.2.3.4\r\nx_forwarded-FOR: 1\r\nForwarded: x\r\nX-Request-Start: t=3\r\n";
+    let made_up = "X-Forwarded-For: 1.2.3.4\r\nx_forwarded-FOR: 1\r\nForwarded: x\r\nX-Request-Start: t=3\r\n\
+         X_Request-Id: 1\r\nX_Request_Start: 1\r\nContent_Length: 9\r\nTransfer_Encoding: chunked\r\npROXY: a\r\n";
     check("203.0.113.9", made_up, &told);
     check(
         "203.0.113.9",
