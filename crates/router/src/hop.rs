@@ -29,6 +29,17 @@ pub(crate) fn strip_response(headers: &mut HeaderMap) {
     if headers.remove(TRANSFER_ENCODING).is_some() {
         headers.remove(CONTENT_LENGTH);
     }
+    // Two lengths, once they are alike, are one. Source: RFC 9110 section 8.6.
+    if headers.get_all(CONTENT_LENGTH).iter().nth(1).is_some()
+        && let Some(length) = headers.get(CONTENT_LENGTH).cloned()
+    {
+        headers.insert(CONTENT_LENGTH, length);
+    }
+}
+
+/// The length of the body that an answer tells of, whether it is sent or not; none if it tells none.
+pub(crate) fn told_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// Whether no transfer coding but `chunked` is on an answer: the library decodes no other, and its name ends here. And
@@ -49,6 +60,16 @@ pub(crate) fn upgrade(headers: &HeaderMap) -> Option<&HeaderValue> {
     let protocol = headers.get(UPGRADE)?;
     let is_asked = connection_options(headers).any(|option| option.eq_ignore_ascii_case("upgrade"));
     is_asked.then_some(protocol)
+}
+
+/// Whether the sender changes to nothing but what `asked` lists, of whatever case. Source: RFC 9110 section 7.8.
+pub(crate) fn is_asked(headers: &HeaderMap, asked: &HeaderValue) -> bool {
+    let protocols = |value: &HeaderValue| -> Vec<Vec<u8>> {
+        let tokens = value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        tokens.filter(|token| !token.is_empty()).map(<[u8]>::to_ascii_lowercase).collect()
+    };
+    let (asked, mut answered) = (protocols(asked), headers.get_all(UPGRADE).iter().flat_map(protocols));
+    answered.next().is_some_and(|first| asked.contains(&first)) && answered.all(|next| asked.contains(&next))
 }
 
 /// Asks for, or agrees to, a change to `protocol`.
@@ -123,6 +144,30 @@ mod tests {
             headers(&[("connection", "close"), ("transfer-encoding", "chunked"), ("etag", "1")]);
         strip_response(&mut response);
         assert_eq!(names(&response), ["etag"]);
+    }
+
+    #[test]
+    fn lengths_that_are_alike_are_passed_on_as_one() {
+        let mut response = headers(&[("content-length", "2"), ("content-length", "2"), ("etag", "1")]);
+        assert!(is_plainly_framed(&response));
+        strip_response(&mut response);
+        assert_eq!(response.get_all(CONTENT_LENGTH).iter().collect::<Vec<_>>(), ["2"]);
+        for lengths in [["2, 2", "2, 2"], ["2", "3"], ["2", "02"]] {
+            assert!(!is_plainly_framed(&headers(&lengths.map(|length| ("content-length", length)))));
+        }
+    }
+
+    #[test]
+    fn only_what_was_asked_for_is_agreed_to() {
+        let is_asked = |answered: &[&str], asked: &'static str| {
+            let lines: Vec<_> = answered.iter().map(|line| ("upgrade", *line)).collect();
+            is_asked(&headers(&lines), &HeaderValue::from_static(asked))
+        };
+        assert!(is_asked(&["WebSocket"], "websocket") && is_asked(&["b/1"], "a, B/1,c"));
+        assert!(is_asked(&["a, b"], "b, a"));
+        for answered in [&["h2c"][..], &[""], &[], &["websocket, h2c"], &["websocket", "h2c"], &["web"]] {
+            assert!(!is_asked(answered, "websocket"), "{answered:?}");
+        }
     }
 
     #[test]

@@ -92,6 +92,9 @@ pub(crate) enum Failure {
     /// It was asked to change the protocol and answered something else.
     #[error("the app does not speak WebSocket at this path")]
     NotUpgraded,
+    /// It changed the protocol to another than it was asked to.
+    #[error("the app changed to a protocol that nobody asked for")]
+    Unasked,
     /// No answer in time.
     #[error("the app did not answer in time; if it is yours, see `deis logs`")]
     TimedOut,
@@ -129,7 +132,9 @@ impl Failure {
             Self::NoEndpoints | Self::Starting | Self::Crowded | Self::NoRoom | Self::NoController => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Unreachable | Self::NoAnswer | Self::Garbled | Self::NotUpgraded => StatusCode::BAD_GATEWAY,
+            Self::Unreachable | Self::NoAnswer | Self::Garbled | Self::NotUpgraded | Self::Unasked => {
+                StatusCode::BAD_GATEWAY
+            }
             Self::TimedOut => StatusCode::GATEWAY_TIMEOUT,
         }
     }

@@ -98,6 +98,9 @@ impl Upgrade {
     ) -> Result<Response<()>, Failure> {
         let endpoint = hyper::upgrade::on(&mut answer.response);
         let protocol = hop::upgrade(answer.response.headers()).ok_or(Failure::Garbled)?.clone();
+        if !hop::is_asked(answer.response.headers(), &self.protocol) {
+            return Err(Failure::Unasked);
+        }
         let (mut head, _) = answer.response.into_parts();
         hop::strip_response(&mut head.headers);
         match self.acceptance {

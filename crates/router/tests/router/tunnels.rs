@@ -58,6 +58,28 @@ async fn a_websocket_in_which_nothing_moves_ends_when_its_apps_settings_say() {
 }
 
 #[tokio::test]
+async fn an_app_cannot_change_to_what_nobody_asked_for() {
+    let scene = Scene::new().await;
+    for answered in ["h2c", "websocket, h2c", "chat", "WebSocket"] {
+        let app = App::raw(move |_, mut stream| async move {
+            read_head(&mut stream).await.unwrap();
+            let answer = format!(
+                "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {answered}\r\n\r\n"
+            );
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            // Ends when the router has had enough of it.
+            let _ = stream.read_u8().await;
+        })
+        .await;
+        scene.route("blog", 2, &[&app]).await;
+        let mut client = scene.client().await;
+        client.send(ASK).await;
+        let expected = if answered == "WebSocket" { 101 } else { 502 };
+        assert_eq!(client.head().await.unwrap().status, expected, "{answered}");
+    }
+}
+
+#[tokio::test]
 async fn an_app_may_refuse_an_upgrade() {
     let scene = Scene::new().await;
     let app = App::start("blog").await;

@@ -12,6 +12,8 @@ pub(crate) const FORMS: &[(&str, bool)] = &[
     ("HTTP/1.1 200 All right\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi", true),
     ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi", false),
     ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", false),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nhi", false),
+    ("HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\nContent-Length: 2, 2\r\n\r\nhi", false),
     ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n3;a=b\r\n ho\r\n0\r\n\r\n", false),
     ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false),
     (
