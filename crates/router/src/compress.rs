@@ -12,5 +12,5 @@ mod stream;
 pub(crate) use accept::preferred;
 pub(crate) use encoder::Encoder;
 pub(crate) use encoders::Encoders;
-pub(crate) use offer::{Asked, Offered, Verdict, apply, settling, wants};
+pub(crate) use offer::{Asked, Offered, Verdict, apply, forbid_change, settling, wants};
 pub(crate) use stream::{Coded, CompressError, TURN_BYTES};

@@ -74,7 +74,12 @@ fn pass_on(shared: &Shared, answer: Answer, gate: &Gate, pending: Pending<'_>) -
     hop::strip_response(&mut head.headers);
     head.version = Version::HTTP_11;
     gate.change_response(&mut head.headers);
-    let encoder = encode(shared, &mut head, body.size_hint().exact(), &gate.rules, pending.head);
+    let length = match pending.head.method == Method::HEAD {
+        // What HEAD learns is what GET would.
+        true => hop::told_length(&head.headers),
+        false => body.size_hint().exact(),
+    };
+    let encoder = encode(shared, &mut head, length, &gate.rules, pending.head);
     let download = Download::new(body, pending.upload, shared.clock, answer.carrier, answer.flight);
     let payload = Payload::download(download, pending.busy);
     Response::from_parts(head, Content::new(payload, encoder))

@@ -43,9 +43,7 @@ pub(crate) struct Offered<'a> {
     pub(crate) content_type: &'a str,
     /// The length of its body, if it says so.
     pub(crate) length: Option<u64>,
-    /// `Cache-Control`; empty if there is none.
-    pub(crate) cache_control: &'a str,
-    /// Whether it has a `Content-Encoding`, a `Content-Range`, or a digest of its bytes.
+    /// Whether it has a `Content-Encoding`, a `Content-Range`, or a digest of its bytes, or forbids changes.
     pub(crate) is_settled: bool,
 }
 
@@ -78,6 +76,12 @@ pub(crate) fn wants(rules: &Compression, asked: &Asked, offered: &Offered<'_>) -
 /// Names of fields of which any settles that an answer stays as it is.
 pub(crate) fn settling() -> impl Iterator<Item = &'static HeaderName> {
     DIGESTS.iter().chain(&CODED)
+}
+
+/// Whether `lines` of `Cache-Control`, all that there are, forbid to change an answer. Source: RFC 9110 sections 5.3 and 7.7.
+pub(crate) fn forbid_change<'a>(mut lines: impl Iterator<Item = &'a [u8]>) -> bool {
+    let is_said = |directive: &[u8]| directive.trim_ascii().eq_ignore_ascii_case(b"no-transform");
+    lines.any(|line| line.split(|byte| *byte == b',').any(is_said))
 }
 
 /// Changes the head of an answer by `verdict`. Source: RFC 9110 sections 8.4, 8.8.3.3 and 12.5.5.
@@ -113,13 +117,10 @@ impl<'a> Offered<'a> {
     /// What of the answer with this `head` decides; `length` is that of its body, if it is known.
     pub(crate) fn of(head: &'a response::Parts, length: Option<u64>) -> Self {
         let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        Self {
-            status: head.status,
-            content_type: text(&CONTENT_TYPE),
-            length,
-            cache_control: text(&CACHE_CONTROL),
-            is_settled: settling().any(|name| head.headers.contains_key(name)),
-        }
+        let cache_control = head.headers.get_all(CACHE_CONTROL).iter().map(HeaderValue::as_bytes);
+        let is_settled =
+            settling().any(|name| head.headers.contains_key(name)) || forbid_change(cache_control);
+        Self { status: head.status, content_type: text(&CONTENT_TYPE), length, is_settled }
     }
 
     /// Whether it may be compressed, whoever gets it.
@@ -132,18 +133,12 @@ impl<'a> Offered<'a> {
             && !self.is_settled
             && self.length.is_none_or(|length| length >= rules.min_bytes)
             && self.is_of(&rules.types)
-            && !self.forbids_change()
     }
 
     fn is_of(&self, types: &[String]) -> bool {
         let own = self.content_type.split(';').next().unwrap_or_default().trim();
         let is_own = |wanted: &str| wanted == "*" || wanted.eq_ignore_ascii_case(own);
         !own.is_empty() && (is_own("text/html") || types.iter().any(|wanted| is_own(wanted)))
-    }
-
-    fn forbids_change(&self) -> bool {
-        let mut directives = self.cache_control.split(',').map(str::trim);
-        directives.any(|directive| directive.eq_ignore_ascii_case("no-transform"))
     }
 }
 
@@ -173,7 +168,6 @@ mod tests {
             status: StatusCode::OK,
             content_type: "text/html; charset=utf-8",
             length: Some(1000),
-            cache_control: "",
             is_settled: false,
         }
     }
@@ -203,11 +197,17 @@ mod tests {
         for content_type in ["", "image/png", "text/event-stream", "application/grpc", "texthtml"] {
             check(Offered { content_type, ..offered() }, Verdict::Plain);
         }
-        check(Offered { cache_control: "public, No-Transform", ..offered() }, Verdict::Plain);
         check(Offered { is_settled: true, ..offered() }, Verdict::Plain);
         for status in [101, 204, 205, 206, 301, 304] {
             check(Offered { status: StatusCode::from_u16(status).unwrap(), ..offered() }, Verdict::Plain);
         }
+    }
+
+    #[test]
+    fn any_line_may_forbid_change() {
+        let forbid = |lines: &[&'static str]| forbid_change(lines.iter().map(|line| line.as_bytes()));
+        assert!(forbid(&["public, No-Transform"]) && forbid(&["public", "\u{fc}, no-transform"]));
+        assert!(!forbid(&[]) && !forbid(&["public", "max-age=1, no-transforms"]));
     }
 
     #[test]

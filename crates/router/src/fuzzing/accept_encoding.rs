@@ -32,7 +32,6 @@ fn choose(accept: &str) -> Verdict {
         status: StatusCode::OK,
         content_type: "text/html",
         length: Some(1 << 20),
-        cache_control: "",
         is_settled: false,
     };
     wants(&Compression::default(), &asked, &offered)

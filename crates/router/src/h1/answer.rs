@@ -94,7 +94,9 @@ impl Answer {
             }
             Some(status @ 200..) => {
                 let answer = fields.judge(status, head.version == Some(1), length, wish)?;
-                let coding = terms.map(|terms| Coding::of(terms, status, answer.extent.length(), fields.all));
+                // What HEAD learns is what GET would.
+                let length = if wish.is_head { fields.told_length() } else { answer.extent.length() };
+                let coding = terms.map(|terms| Coding::of(terms, status, length, fields.all));
                 let coding = coding.unwrap_or_default();
                 fields.write(outline, reason, &answer, &coding, wish)?;
                 Ok(Some((Head::Final(answer), coding.encoder)))

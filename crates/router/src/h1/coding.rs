@@ -3,8 +3,7 @@
 use deis_model::routing::Compression;
 use http::StatusCode;
 use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderMap,
-    HeaderName, HeaderValue, VARY,
+    ACCEPT_RANGES, CONTENT_ENCODING, CONTENT_LENGTH, ETAG, HeaderMap, HeaderName, HeaderValue, VARY,
 };
 use httparse::Header;
 
@@ -37,7 +36,8 @@ pub(super) struct Coding {
 }
 
 impl Coding {
-    /// What `terms` change about an answer with this status and these `fields`, and a body of this length if that is known.
+    /// What `terms` change about an answer with this status and these `fields`, and a body of this length if that is known;
+    /// for `HEAD` the body that `GET` would get.
     pub(super) fn of(terms: Terms<'_>, status: u16, length: Option<u64>, fields: &[Header<'_>]) -> Self {
         let Ok(status) = StatusCode::from_u16(status) else { return Self::default() };
         let offered = offered(status, length, fields);
@@ -79,14 +79,14 @@ impl Coding {
 }
 
 fn offered<'b>(status: StatusCode, length: Option<u64>, fields: &[Header<'b>]) -> Offered<'b> {
-    let has = |name: &HeaderName| fields.iter().any(|field| name.as_str().eq_ignore_ascii_case(field.name));
-    let text = |name: HeaderName| {
-        let found = fields.iter().find(|field| name.as_str().eq_ignore_ascii_case(field.name));
-        found.and_then(|field| visible(field.value)).unwrap_or_default()
+    let values = |name: &'static str| {
+        let found = fields.iter().filter(move |field| name.eq_ignore_ascii_case(field.name));
+        found.map(|field| field.value)
     };
-    let is_settled = compress::settling().any(has);
-    let (content_type, cache_control) = (text(CONTENT_TYPE), text(CACHE_CONTROL));
-    Offered { status, content_type, length, cache_control, is_settled }
+    let has = |name: &'static HeaderName| values(name.as_str()).next().is_some();
+    let content_type = values("content-type").next().and_then(visible).unwrap_or_default();
+    let is_settled = compress::settling().any(has) || compress::forbid_change(values("cache-control"));
+    Offered { status, content_type, length, is_settled }
 }
 
 /// A value of a field as text, if it is plain ASCII.

@@ -130,6 +130,11 @@ impl<'h, 'b> Fields<'h, 'b> {
         Ok(Answer { status, head_bytes, extent, is_reusable, keep_alive: self.keep_alive })
     }
 
+    /// The length of the body that they tell of, whether it is sent or not; none if they tell none.
+    pub(super) fn told_length(&self) -> Option<u64> {
+        self.length.filter(|_| !self.is_chunked)
+    }
+
     /// Writes the head of `answer` to `outline`, changed by `coding`.
     pub(super) fn write<O: Outline>(
         &self,

@@ -68,6 +68,20 @@ async fn what_is_no_text_is_left_alone() {
 }
 
 #[tokio::test]
+async fn any_line_of_an_app_may_forbid_change() {
+    let scene = Scene::new().await;
+    let text = "words and words ".repeat(1000);
+    for second in ["no-transform", "max-age=5, No-Transform"] {
+        let head = format!("Content-Type: text/html\r\nCache-Control: public\r\nCache-Control: {second}");
+        let answer = format!("HTTP/1.1 200 OK\r\n{head}\r\nContent-Length: {}\r\n\r\n{text}", text.len());
+        let app = fixed(answer, false).await;
+        scene.route("blog", 2, &[&app]).await;
+        let answer = ask(&scene, "gzip").await;
+        assert_eq!((answer.header("content-encoding"), answer.text()), (None, text.as_str()), "{second}");
+    }
+}
+
+#[tokio::test]
 async fn an_app_chooses_its_codings() {
     let scene = Scene::new().await;
     let text = "words and words ".repeat(1000);
@@ -177,7 +191,16 @@ async fn bodies_of_every_form_are_compressed() {
 async fn what_has_no_body_is_not_compressed() {
     let scene = Scene::new().await;
     for (head, method, vary) in [
-        ("200 OK\r\nContent-Type: text/html\r\nContent-Length: 5000\r\n", "HEAD", None),
+        // What HEAD learns is what GET would.
+        ("200 OK\r\nContent-Type: text/html\r\nContent-Length: 5000\r\n", "HEAD", Some("Accept-Encoding")),
+        (
+            "200 OK\r\nContent-Type: text/html\r\nTransfer-Encoding: chunked\r\n",
+            "HEAD",
+            Some("Accept-Encoding"),
+        ),
+        ("200 OK\r\nContent-Type: text/html\r\n", "HEAD", Some("Accept-Encoding")),
+        ("200 OK\r\nContent-Type: text/html\r\nContent-Length: 50\r\n", "HEAD", None),
+        ("200 OK\r\nContent-Type: image/png\r\nContent-Length: 5000\r\n", "HEAD", None),
         ("204 No Content\r\nContent-Type: text/html\r\n", "GET", None),
         ("304 Not Modified\r\nContent-Type: text/html\r\nVary: Cookie\r\n", "GET", Some("Cookie")),
     ] {
