@@ -186,10 +186,11 @@ async fn end_signal() {
     else {
         return std::future::pending().await;
     };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let name = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    info!(signal = name, "asked to end: what is under way is finished first");
 }
 
 fn needs_engine(role: Role) -> bool {

@@ -24,6 +24,8 @@ pub(crate) struct Framing {
     head: Head,
     /// The beginning of a line whose end has not arrived.
     partial: Vec<u8>,
+    /// Whether an empty line came where a request is to begin.
+    is_preceded: bool,
     heads: u64,
     fault: Option<(u64, Fault)>,
     bare_from: Option<u64>,
@@ -81,9 +83,10 @@ impl Framing {
         self.is_http_2
     }
 
-    /// Whether a head has begun and not ended.
+    /// Whether a head has begun and not ended; it begins with the empty lines before it, of which there might be no end.
     pub(crate) fn is_in_head(&self) -> bool {
-        self.state == State::Fields || (self.state == State::RequestLine && !self.partial.is_empty())
+        let has_begun = self.is_preceded || !self.partial.is_empty();
+        self.state == State::Fields || (self.state == State::RequestLine && has_begun)
     }
 
     fn skip<'a>(&mut self, bytes: &'a [u8], left: u64, next: State, same: fn(u64) -> State) -> &'a [u8] {
@@ -143,7 +146,10 @@ impl Framing {
             None => return Err(Fault::BareLineFeed),
         };
         match self.state {
-            State::RequestLine if line.is_empty() => Ok(()),
+            State::RequestLine if line.is_empty() => {
+                self.is_preceded = true;
+                Ok(())
+            }
             State::RequestLine if line == HTTP_2 && self.heads == 1 && !self.is_http_1 => {
                 self.is_http_2 = true;
                 self.go(State::Blind)
@@ -151,7 +157,7 @@ impl Framing {
             State::RequestLine if has_fragment(line) => Err(Fault::Fragment),
             State::RequestLine => {
                 self.head = Head { is_http_10: line.ends_with(b" HTTP/1.0"), ..Head::default() };
-                self.state = State::Fields;
+                (self.state, self.is_preceded) = (State::Fields, false);
                 Ok(())
             }
             State::Fields if line.is_empty() => self.end_head(),

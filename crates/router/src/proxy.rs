@@ -68,7 +68,7 @@ pub(crate) async fn serve(
     let (busy, judged) = client.watch.begin();
     let upgrade = Upgrade::of(&mut request);
     let (mut head, body) = request.into_parts();
-    let origin = Origin::of(&head.headers, &client.peer, &shared.table.load().mesh.trusted);
+    let origin = Origin::of(&head.headers, &client.peer, shared.table.load().mesh.believed());
     let request_id = request_id::ensure(&mut head.headers, origin.is_trusted);
     let upload = Upload::new(body, shared);
     let mut visit = Visit::begin(&upload);

@@ -8,6 +8,10 @@ use super::rate::Rate;
 use super::setting::Setting;
 use super::value::{count, header_value, put, seconds, small, switch, word};
 
+/// Those that keep visitors out.
+pub(super) const GUARDS: [&str; 6] =
+    ["enforceWhitelist", "defaultWhitelist", "whitelist", "basicAuth", "maintenance", "routable"];
+
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::both(
         "enforceHTTPS",

@@ -17,6 +17,8 @@ pub struct AllowList {
 /// Who may reach a service.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Allowance {
+    /// Whether nobody may at all: what guards the service cannot be read.
+    pub is_closed: bool,
     /// Whether nobody may who is not listed, even if no list has any entry.
     pub is_enforced: bool,
     /// Whether the list of the service stands in for the mesh's, rather than next to it.
@@ -58,13 +60,14 @@ impl AllowList {
 impl Allowance {
     /// Whether everybody may.
     pub fn is_open(&self) -> bool {
-        !self.is_enforced && self.own.is_empty() && self.mesh.is_empty()
+        !self.is_closed && !self.is_enforced && self.own.is_empty() && self.mesh.is_empty()
     }
 
     /// Whether a client at `address` may.
     pub fn permits(&self, address: IpAddr) -> bool {
         let counts_mesh = !self.overrides || self.own.is_empty();
-        self.is_open() || self.own.contains(address) || (counts_mesh && self.mesh.contains(address))
+        let is_listed = || self.own.contains(address) || (counts_mesh && self.mesh.contains(address));
+        !self.is_closed && (self.is_open() || is_listed())
     }
 }
 
@@ -137,7 +140,7 @@ mod tests {
     fn the_lists_of_mesh_and_app_add_up_or_the_apps_stands_alone() {
         let check = |is_enforced, overrides, own: &str, mesh: &str, address: &str, expected| {
             let (own, mesh) = (AllowList::parse(own).unwrap(), AllowList::parse(mesh).unwrap());
-            let allowance = Allowance { is_enforced, overrides, own, mesh };
+            let allowance = Allowance { is_enforced, overrides, own, mesh, ..Allowance::default() };
             assert_eq!(allowance.permits(address.parse().unwrap()), expected, "{address}: {allowance:?}");
         };
         check(false, false, "", "", "1.2.3.4", true);

@@ -13,7 +13,11 @@ const PASSWORDS: &str = "basicAuth";
 
 /// An app's settings, each of which can be used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AppSettings(BTreeMap<String, String>);
+pub struct AppSettings {
+    set: BTreeMap<String, String>,
+    /// Whether one was left out that keeps visitors out.
+    is_unguarded: bool,
+}
 
 impl AppSettings {
     /// Refuses all that is not right. For whoever stores settings.
@@ -22,11 +26,12 @@ impl AppSettings {
         if errors.is_empty() { Ok(settings) } else { Err(errors.remove(0)) }
     }
 
-    /// Leaves out what is not right, and says what that is. For routers, which may meet settings of a newer controller.
+    /// Leaves out what is not right, and says what that is; without one that keeps visitors out, nobody may come in. For
+    /// routers, which may meet settings of a newer controller.
     pub fn read(settings: &BTreeMap<String, String>) -> (Self, Vec<SettingError>) {
         let mut errors = Vec::new();
         let mut scratch = Rules::default();
-        let mut taken = BTreeMap::new();
+        let mut taken = Self::default();
         for (setting, key, value) in sorted(settings, &mut errors) {
             let set = match setting.scope {
                 Scope::Mesh => Err(SettingError::MeshOnly { key: key.to_owned() }),
@@ -35,21 +40,25 @@ impl AppSettings {
                 }
             };
             match set {
-                Ok(()) => _ = taken.insert(key.to_owned(), value.to_owned()),
-                Err(error) => errors.push(error),
+                Ok(()) => _ = taken.set.insert(key.to_owned(), value.to_owned()),
+                Err(error) => {
+                    taken.is_unguarded |= setting.is_guard();
+                    errors.push(error);
+                }
             }
         }
-        (Self(taken), errors)
+        (taken, errors)
     }
 
     /// Whether nothing is set.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.set.is_empty() && !self.is_unguarded
     }
 
     /// Sets `rules` accordingly.
     pub(super) fn apply(&self, rules: &mut Rules) {
-        for (setting, key, value) in sorted(&self.0, &mut Vec::new()) {
+        rules.allowance.is_closed |= self.is_unguarded;
+        for (setting, key, value) in sorted(&self.set, &mut Vec::new()) {
             // It was set once already when it was read.
             let _ = setting.set_rules(rules, key, value);
         }
@@ -114,6 +123,25 @@ mod tests {
             AppSettings::read(&map(&[("maintenance", "on"), ("queue", "many"), ("x", "1")]));
         assert_eq!(settings, AppSettings::parse(&map(&[("maintenance", "on")])).unwrap());
         assert_eq!(errors.len(), 2);
+    }
+
+    #[test]
+    fn nobody_comes_in_where_a_router_cannot_read_what_keeps_visitors_out() {
+        let client = "10.9.9.9".parse().unwrap();
+        let check = |mesh: &[(&str, &str)], app: &[(&str, &str)], expected: bool| {
+            let mesh = MeshSettings::default().with(&map(mesh)).0;
+            let rules = mesh.rules(&AppSettings::read(&map(app)).0);
+            assert_eq!(rules.allowance.permits(client), expected, "{mesh:?} {app:?}");
+        };
+        check(&[], &[("queue", "many")], true);
+        check(&[], &[("whitelist", "10.9.9.9,@office")], false);
+        for guard in ["basicAuth", "enforceWhitelist", "maintenance", "routable"] {
+            check(&[], &[(guard, "@office")], false);
+            check(&[], &[(guard, "@office"), ("whitelist", "10.9.9.9")], false);
+        }
+        for guard in ["basicAuth", "defaultWhitelist", "enforceWhitelist", "maintenance"] {
+            check(&[(guard, "@office")], &[("whitelist", "10.9.9.9")], false);
+        }
     }
 
     #[test]

@@ -84,8 +84,8 @@ impl MeshSettings {
         if errors.is_empty() { Ok(mesh) } else { Err(errors.remove(0)) }
     }
 
-    /// What `settings` make of these; and those that are not right, which change nothing. For routers, which may meet
-    /// settings of a newer controller.
+    /// What `settings` make of these; and those that are not right, which change nothing but that nobody may come in to apps
+    /// without one that keeps visitors out. For routers, which may meet settings of a newer controller.
     pub fn with(mut self, settings: &BTreeMap<String, String>) -> (Self, Vec<SettingError>) {
         let mut errors = Vec::new();
         for (setting, key, value) in sorted(settings, &mut errors) {
@@ -93,11 +93,20 @@ impl MeshSettings {
                 Scope::App => Err(SettingError::AppOnly { key: key.to_owned() }),
                 _ => setting.set_mesh(&mut self, key, value).map_err(|must| SettingError::value(key, must)),
             };
-            errors.extend(must.err());
+            if let Err(error) = must {
+                Arc::make_mut(&mut self.apps).allowance.is_closed |= setting.is_guard();
+                errors.push(error);
+            }
         }
         errors.extend(self.complete());
         errors.extend(acme::complete(&mut self.acme));
         (self, errors)
+    }
+
+    /// Whose word on clients in headers is believed: that of load balancers, but none where they announce connections. Those
+    /// pass on the bytes of their clients, also of one whom they cannot name.
+    pub fn believed(&self) -> &[Cidr] {
+        if self.proxy_protocol { &[] } else { &self.trusted }
     }
 
     /// What holds for an app with these settings of its own. Apps without any share one.

@@ -83,6 +83,11 @@ impl Setting {
         !matches!(self.set, Setter::Nothing)
     }
 
+    /// Whether it keeps visitors out: a router that cannot read its value lets nobody in.
+    pub(super) fn is_guard(&self) -> bool {
+        access::GUARDS.contains(&self.name)
+    }
+
     /// What a family's names begin with; none of a single setting.
     fn family(&self) -> Option<&'static str> {
         self.name.split_once('<').map(|(start, _)| start)

@@ -94,4 +94,8 @@ fn a_head_that_has_begun_is_noticed() {
     assert!(framing.is_in_head());
     framing.feed(b"\r\n");
     assert!(!framing.is_in_head());
+    framing.feed(b"\r\n");
+    assert!(framing.is_in_head(), "empty lines before a head are without end");
+    framing.feed(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(!framing.is_in_head());
 }

@@ -28,7 +28,7 @@ fn follow(bytes: &[u8], size: usize) -> (Vec<usize>, Framing) {
     for (number, piece) in bytes.chunks(size).enumerate() {
         framing.feed(piece);
         // Empty lines may come before a request.
-        let is_in_head = framing.is_in_head() && bytes[number] != b'\r';
+        let is_in_head = framing.is_in_head() && !matches!(bytes[number], b'\r' | b'\n');
         if is_in_head && !was_in_head {
             starts.push(number);
         }

@@ -64,7 +64,7 @@ impl Ask {
         if !is_allowed || is_misdirected || is_reserved(request.target) {
             return None;
         }
-        let origin = onward::origin(request, peer, &table.mesh.trusted);
+        let origin = onward::origin(request, peer, table.mesh.believed());
         let id = RequestId::choose(request.values(Kind::Id).next(), origin.is_trusted);
         let onward = Onward::of(request, peer, &origin, &id);
         Some(Self {

@@ -49,6 +49,26 @@ async fn an_announced_client_is_who_the_app_sees() {
 }
 
 #[tokio::test]
+async fn nobody_is_believed_on_a_connection_whose_client_a_load_balancer_cannot_name() {
+    let (scene, app) = (Scene::new().await, App::start("blog").await);
+    scene.route("blog", 1, &[&app]).await;
+    set(&scene, &[("proxyProtocol", "on")], vec![]).await;
+    let local = [b"\r\n\r\n\0\r\nQUIT\n\x20\x00\0\0".as_slice()].concat();
+    for header in [b"PROXY UNKNOWN\r\n".to_vec(), local] {
+        for more in ["", "TE: trailers\r\n"] {
+            let mut client = scene.client().await;
+            client.send(header.clone()).await;
+            let claim = "X-Forwarded-For: 198.51.100.7";
+            client
+                .send(format!("GET /echo HTTP/1.1\r\nHost: blog.example.com\r\n{more}{claim}\r\n\r\n"))
+                .await;
+            let seen = client.try_answer().await.expect("it is let in");
+            assert!(seen.text().contains("x-forwarded-for: 127.0.0.1\n"), "{}", seen.text());
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_announced_is_turned_away() {
     let (scene, app) = (Scene::new().await, App::start("blog").await);
     scene.route("blog", 1, &[&app]).await;

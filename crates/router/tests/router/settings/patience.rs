@@ -69,7 +69,7 @@ async fn a_container_that_does_not_accept_is_waited_for_as_long_as_settings_say(
 async fn a_head_is_waited_for_as_long_as_the_mesh_says() {
     let scene = patient().await;
     set_mesh(&scene, &[("timeout/head", "100ms")], |_| ()).await;
-    for begun in ["GET / HT", "GET / HTTP/1.1\r\nHost: blog.example.com\r\n"] {
+    for begun in ["GET / HT", "GET / HTTP/1.1\r\nHost: blog.example.com\r\n", "\r\n", "\r\n\r\n"] {
         let mut client = scene.client().await;
         client.send(begun).await;
         let answered = client.rest().await;
