@@ -144,8 +144,18 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
     let server = speech::http_1(&shared.config.limits);
     let served = pin!(server.serve_connection(TokioIo::new(stream), service).with_upgrades());
     let ended = attend(shared, &watch, served, |served| leave(|| served.graceful_shutdown())).await;
-    if let Some(Err(error)) = ended {
-        tracing::debug!(%error, "a client's connection broke");
+    match ended {
+        Some(Err(error)) if error.is_parse() => note_malformed(shared, &client.peer, &error),
+        Some(Err(error)) => tracing::debug!(%error, "a client's connection broke"),
+        Some(Ok(())) | None => {}
+    }
+}
+
+/// The library has answered it, with a status alone: there is no host whose app it would be counted and logged for.
+fn note_malformed(shared: &Shared, peer: &Peer, error: &hyper::Error) {
+    shared.counters.malformed.add();
+    if shared.malformed.may_warn(shared.clock.now()) {
+        tracing::info!(client = %peer.address, %error, "refused what is no request; others may have come since the last such line (`deis_router_requests_malformed_total`)");
     }
 }
 

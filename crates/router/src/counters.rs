@@ -18,6 +18,8 @@ pub(crate) struct Counters {
     pub(crate) tls_handshakes: Counter,
     /// Those that did not.
     pub(crate) tls_failures: Counter,
+    /// Requests that were none, and were answered with a bare 400, 414 or 431.
+    pub(crate) malformed: Counter,
     /// Exchanges with endpoints that brought no answer.
     pub(crate) endpoint_failures: Counter,
     /// Requests tried again after that.
@@ -84,6 +86,7 @@ impl Counters {
         page.counter("connections_refused_total", &self.connections_refused);
         page.counter("tls_handshakes_total", &self.tls_handshakes);
         page.counter("tls_failures_total", &self.tls_failures);
+        page.counter("requests_malformed_total", &self.malformed);
         page.counter("endpoint_failures_total", &self.endpoint_failures);
         page.counter("retries_total", &self.retries);
         page.counter("ejections_total", &self.ejections);

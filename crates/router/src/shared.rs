@@ -80,6 +80,8 @@ pub(crate) struct Shared {
     pub(crate) pushers: Households,
     /// So that connections which should be announced and are not make few warnings.
     pub(crate) unannounced: Quiet,
+    /// The same of requests that are none.
+    pub(crate) malformed: Quiet,
     /// What common requests' connections do, and until when.
     pub(crate) pulses: Pulses,
     /// When the controller last answered; 0 before it ever did.
@@ -126,6 +128,7 @@ impl Shared {
             callers,
             pushers,
             unannounced: Quiet::default(),
+            malformed: Quiet::default(),
             pulses,
             controller_heard: AtomicU64::new(0),
             maker,

@@ -53,6 +53,20 @@ async fn the_release_before_stays_until_the_next_and_a_removed_app_goes() {
 }
 
 #[tokio::test]
+async fn what_is_no_request_is_counted() {
+    let scene = Scene::new().await;
+    let app = App::start("blog").await;
+    scene.route("blog", 2, &[&app]).await;
+    for field in ["X : a", "Content-Length: five"] {
+        let mut client = scene.client().await;
+        client.send(format!("GET / HTTP/1.1\r\nHost: blog.example.com\r\n{field}\r\n\r\n")).await;
+        assert_eq!(client.answer().await.status, 400);
+    }
+    scene.metrics(|text| has(text, "deis_router_requests_malformed_total 2")).await;
+    assert_eq!(app.requests(), 0);
+}
+
+#[tokio::test]
 async fn requests_that_the_app_does_not_answer_count_too() {
     let scene = Scene::new().await;
     scene.route("blog", 2, &[]).await;
