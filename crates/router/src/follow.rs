@@ -169,8 +169,9 @@ impl Follower {
     }
 
     async fn wait(&mut self, error: &CallError) {
-        if self.failures == 0 {
-            tracing::warn!(%error, "serving the last routes while the controller does not give any");
+        // The first few times, and then ever more seldom: the reason may change.
+        if self.failures.saturating_add(1).is_power_of_two() {
+            tracing::warn!(%error, failures = self.failures, "serving the last routes while the controller does not give any");
         }
         let cure = match error {
             CallError::Unreachable { .. } => {
