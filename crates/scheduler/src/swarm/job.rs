@@ -9,7 +9,6 @@ mod watch;
 use std::time::Duration;
 
 use bollard::container::LogOutput;
-use bollard::errors::Error;
 use bollard::models::{Task, TaskSpecContainerSpecSecrets, TaskState};
 use bollard::query_parameters::{LogsOptions, LogsOptionsBuilder};
 use futures::StreamExt;
@@ -30,6 +29,9 @@ use watch::Watch;
 
 /// How long the rest of an ended job's output may take to come.
 const OUTPUT_WITHIN: Duration = Duration::from_secs(15);
+
+/// Until a manager that could not have all of it is asked again.
+const OUTPUT_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 impl Swarm {
     pub(super) async fn run_job(
@@ -121,12 +123,32 @@ impl Swarm {
         Ok(ended)
     }
 
-    async fn hand_rest(&self, task: &str, handed: usize, output: &Sender<OutputFrame>) {
-        let frames = self.client().task_logs(task, Some(everything().build()));
-        let frames = frames.take_while(|frame| std::future::ready(frame.is_ok())).skip(handed);
-        let rest = frames.for_each(|frame| hand(frame, output));
-        // A host that is lost right now tells nothing any more.
+    /// Hands on what is missing of a task's output, of which so many frames were `handed` on.
+    async fn hand_rest(&self, task: &str, mut handed: usize, output: &Sender<OutputFrame>) {
+        // A manager that has just begun to lead may not be able to have it yet; of a host that is lost, nobody ever is.
+        let rest = async {
+            while !self.hand_after(task, &mut handed, output).await {
+                tokio::time::sleep(OUTPUT_AGAIN_AFTER).await;
+            }
+        };
         let _ = tokio::time::timeout(OUTPUT_WITHIN, rest).await;
+    }
+
+    /// Hands on what comes after the first `handed` frames; whether that is all there is.
+    async fn hand_after(&self, task: &str, handed: &mut usize, output: &Sender<OutputFrame>) -> bool {
+        let (mut frames, mut before) =
+            (self.client().task_logs(task, Some(everything().build())).boxed(), *handed);
+        let mut is_whole = true;
+        while let Some(frame) = frames.next().await {
+            match frame {
+                Ok(frame) if is_printed(&frame) && before > 0 => before -= 1,
+                Ok(frame) if is_printed(&frame) => *handed += hand(frame, output).await,
+                // A manager says that it cannot have all of it.
+                Ok(_) => is_whole = false,
+                Err(_) => return false,
+            }
+        }
+        is_whole
     }
 
     pub(super) async fn sweep(&self) -> Result<usize, SchedulerError> {
@@ -159,12 +181,14 @@ fn outcome(job: &Job, task: &Task) -> Result<JobOutcome, SchedulerError> {
     }
 }
 
-/// Hands on what the command printed, not what a manager says among it. A receiver that has gone away does not end the
-/// job.
-async fn hand(frame: Result<LogOutput, Error>, output: &Sender<OutputFrame>) {
-    if let Some(frame) = frame.ok().filter(is_printed) {
-        let _ = output.send(unstamped(frame)).await;
+/// Hands on what the command printed, not what a manager says among it; how many frames that were. A receiver that has gone
+/// away does not end the job.
+async fn hand(frame: LogOutput, output: &Sender<OutputFrame>) -> usize {
+    if !is_printed(&frame) {
+        return 0;
     }
+    let _ = output.send(unstamped(frame)).await;
+    1
 }
 
 fn everything() -> LogsOptionsBuilder {

@@ -59,7 +59,7 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// Hands output on until the task is over; answers how many frames that were, and the task.
+    /// Hands output on until the task is over; answers how many frames of it that were, and the task.
     pub(super) async fn while_following(
         &mut self,
         mut frames: BoxStream<'_, Result<LogOutput, Error>>,
@@ -72,10 +72,7 @@ impl<'a> Watch<'a> {
             tokio::select! {
                 ended = &mut ended => return Ok((handed, ended?)),
                 frame = frames.next() => match frame {
-                    Some(Ok(frame)) => {
-                        handed += 1;
-                        hand(Ok(frame), output).await;
-                    }
+                    Some(Ok(frame)) => handed += hand(frame, output).await,
                     // What is missing is read at the end.
                     _ => return Ok((handed, ended.await?)),
                 },
