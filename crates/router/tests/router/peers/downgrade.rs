@@ -17,6 +17,7 @@ use crate::support::{PATIENCE, Scene};
 type Fields = &'static [(&'static str, &'static [u8])];
 
 /// A request: what is odd about it, its head, and its body.
+#[derive(Clone)]
 struct Case(&'static str, Vec<(&'static str, &'static [u8])>, Option<&'static str>);
 
 /// A request of this method, scheme, path and authority.
@@ -38,14 +39,15 @@ fn posted(name: &'static str, more: Fields, body: &'static str) -> Case {
 }
 
 fn cases() -> Vec<Case> {
-    let at = |name, path| asked(name, ["GET", "http", path, "blog.example.com"]);
-    let to = |name, authority| asked(name, ["GET", "http", "/in", authority]);
-    let by = |name, method| asked(name, [method, "http", "/in", "blog.example.com"]);
+    [lengths(), connection_fields(), fields_of_all_kinds(), pseudo_headers()].concat()
+}
+
+/// Bodies and how long they are. Source: RFC 9113 section 8.1.1.
+fn lengths() -> Vec<Case> {
     vec![
         with("nothing", &[]),
         posted("a body", &[], "hello"),
         posted("a body of the length that was told", &[("content-length", b"5")], "hello"),
-        // RFC 9113 section 8.1.1.
         posted("a body that is too short", &[("content-length", b"9")], "hello"),
         posted("a body that is too long", &[("content-length", b"3")], "hello"),
         posted("no body", &[("content-length", b"3")], ""),
@@ -55,7 +57,12 @@ fn cases() -> Vec<Case> {
         posted("a signed length", &[("content-length", b"+5")], "hello"),
         posted("a length that is none", &[("content-length", b"5x")], "hello"),
         posted("an empty length", &[("content-length", b"")], "hello"),
-        // Section 8.2.2.
+    ]
+}
+
+/// What concerns one connection. Source: section 8.2.2.
+fn connection_fields() -> Vec<Case> {
+    vec![
         with("connection", &[("connection", b"close")]),
         with("what connection names", &[("connection", b"x-a"), ("x-a", b"b")]),
         with("keep-alive", &[("keep-alive", b"timeout=5")]),
@@ -69,7 +76,12 @@ fn cases() -> Vec<Case> {
             "0\r\n\r\nGET /evil HTTP/1.1\r\n\r\n",
         ),
         posted("transfer-encoding: identity", &[("transfer-encoding", b"identity")], "hello"),
-        // Section 8.2.1.
+    ]
+}
+
+/// Names and values. Source: section 8.2.1.
+fn fields_of_all_kinds() -> Vec<Case> {
+    vec![
         with("upper case", &[("X-A", b"b")]),
         with("a space in a name", &[("x a", b"b")]),
         with("a space behind a name", &[("x-a ", b"b")]),
@@ -87,7 +99,15 @@ fn cases() -> Vec<Case> {
         with("space around a value", &[("x-a", b" b ")]),
         with("underscores", &[("content_length", b"5"), ("transfer_encoding", b"chunked")]),
         with("cookies", &[("cookie", b"a=b"), ("cookie", b"c=d")]),
-        // Section 8.3.1.
+    ]
+}
+
+/// Methods, targets and hosts. Source: section 8.3.1.
+fn pseudo_headers() -> Vec<Case> {
+    let at = |name, path| asked(name, ["GET", "http", path, "blog.example.com"]);
+    let to = |name, authority| asked(name, ["GET", "http", "/in", authority]);
+    let by = |name, method| asked(name, [method, "http", "/in", "blog.example.com"]);
+    vec![
         with("an unknown pseudo-header", &[(":a", b"b")]),
         with("two paths", &[(":path", b"/evil")]),
         with("a pseudo-header of answers", &[(":status", b"200")]),
